@@ -40,7 +40,7 @@ check: dev ## format, lint, types, architecture, dependencies: no server is star
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/deptry src
 	$(BIN)/python -m pytest -p no:cacheprovider -q tests/architecture
 

@@ -1,0 +1,198 @@
+"""Run a command beside the real programs that the tests talk to: `python tests/rigs/counterparts.py pytest …`.
+
+As root it installs what is missing with apt; anybody else is told what to type. PostgreSQL: the one that
+OSTIARY_TEST_POSTGRES_URL names, else the one on 127.0.0.1:5432 (in a database of its own, dropped afterwards), else a
+temporary cluster on a free port, stopped by its own process id. The command's exit status is ours.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+PACKAGES = {
+    "chromium": lambda: Path("/usr/bin/chromium").exists(),
+    "fonts-dejavu-core": lambda: Path("/usr/share/fonts/truetype/dejavu").is_dir(),
+    "libnss3-tools": lambda: shutil.which("certutil") is not None,
+    "openssl": lambda: shutil.which("openssl") is not None,
+    "postgresql": lambda: (
+        "OSTIARY_TEST_POSTGRES_URL" in os.environ or local_server() is not None or programs() is not None
+    ),
+}
+
+
+def main(command):
+    """Bring the counterparts, run the command, put them away."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    install(missing())
+    for package in missing():
+        print(
+            f"counterparts: no {package}; its tests will not run. To run them: apt-get install {package} (as root).",
+            flush=True,
+        )
+    with postgres() as url:
+        environ = os.environ | ({"OSTIARY_TEST_POSTGRES_URL": url} if url else {})
+        return subprocess.run(command, env=environ, check=False).returncode
+
+
+def missing():
+    """The Debian packages whose programs are not here."""
+    return [package for package, present in PACKAGES.items() if not present()]
+
+
+def install(packages):
+    """As root on a Debian, install them; a failure is told, and the tests that need them say the rest."""
+    if not packages or os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    print(f"counterparts: installing {' '.join(packages)} …", flush=True)
+    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    subprocess.run([*apt, "update"], env=environ, check=False)
+    options = ["install", "-y", "--no-install-recommends"]
+    subprocess.run([*apt, *options, *packages], env=environ, check=False, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def postgres():
+    """The address of a PostgreSQL database that the tests may fill, or None."""
+    given, server = os.environ.get("OSTIARY_TEST_POSTGRES_URL"), local_server()
+    if given:
+        yield given
+    elif server:
+        with database(server) as url:
+            yield url
+    elif programs():
+        with cluster(programs()) as server, database(server) as url:
+            yield url
+    else:
+        yield None
+
+
+def local_server():
+    """The server on the usual port, if it lets us in without a password as one who may create databases."""
+    server = "postgresql://postgres@127.0.0.1:5432"
+    try:
+        with psycopg.connect(f"{server}/postgres", connect_timeout=3) as connection:
+            (may,) = connection.execute(
+                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
+    except psycopg.Error:
+        return None
+    return server if may else None
+
+
+def programs():
+    """The folder with initdb and postgres, newest release first."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
+
+
+@contextlib.contextmanager
+def database(server):
+    """A database of our own on that server."""
+    name = f"ostiary_test_{secrets.token_hex(4)}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
+    try:
+        yield f"{server}/{name}"
+    finally:
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def cluster(folder):
+    """A temporary server; PostgreSQL refuses to run as root, so root hands it to the user postgres."""
+    root = os.geteuid() == 0
+    data = Path(tempfile.mkdtemp(prefix="ostiary-postgres-"))
+    owner = {"user": "postgres", "group": "postgres", "extra_groups": []} if root else {}
+    if root:
+        shutil.chown(data, "postgres", "postgres")
+    port = free_port()
+    initdb = [
+        folder / "initdb",
+        "-D",
+        data,
+        "-A",
+        "trust",
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
+    server = [
+        folder / "postgres",
+        "-D",
+        data,
+        "-p",
+        str(port),
+        "-k",
+        data,
+        "-c",
+        "listen_addresses=127.0.0.1",
+        "-c",
+        "fsync=off",
+    ]
+    try:
+        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=data, **owner)
+        with (data / "log").open("wb") as log:
+            process = subprocess.Popen(
+                server, stdout=log, stderr=log, cwd=data, start_new_session=True, **owner
+            )
+        try:
+            url = f"postgresql://postgres@127.0.0.1:{port}"
+            await_server(url, process, data / "log")
+            yield url
+        finally:
+            stop(process)
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def free_port():
+    """A free port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
+    while True:
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def await_server(url, process, log):
+    """Return when the server answers; raise with its log when it ends or stays silent for 30 s."""
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            psycopg.connect(f"{url}/postgres", connect_timeout=3).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+    message = f"the temporary PostgreSQL did not start:\n{log.read_text(errors='replace')}"
+    raise RuntimeError(message)
+
+
+def stop(process):
+    """End the server: SIGINT is its fast shutdown."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
