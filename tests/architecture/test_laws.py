@@ -49,7 +49,7 @@ FAULTS = [
         "billing: stands on no shelf",
     ),
     (shape.shelves, {f"{SERVER}/billing.py": "", "pyproject.toml": SHELVES}, "billing: stands on no shelf"),
-    # imports
+    # where ours is imported
     (
         code.local_imports,
         {f"{SERVER}/a.py": "def work():\n    from ostiary.kernel import clock\n"},

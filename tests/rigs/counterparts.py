@@ -106,7 +106,10 @@ def database(server):
     try:
         yield f"{server}/{name}"
     finally:
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        with (
+            contextlib.suppress(psycopg.Error),
+            psycopg.connect(f"{server}/postgres", autocommit=True) as connection,
+        ):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
