@@ -1,0 +1,27 @@
+"""What the pages show, as plain values: the server fills them, the templates only print them."""
+
+import msgspec
+
+__all__ = ["PasskeyRow", "SessionRow"]
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One living session of the person who is looking. Times are RFC 3339 in UTC."""
+
+    id: str
+    label: str
+    current: bool
+    factor_text: str
+    created_at: str
+    last_seen_at: str
+    expires_at: str
+
+
+class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One passkey of the person who is looking. Times are RFC 3339 in UTC; `last_used_at` is None before the first use."""
+
+    id: str
+    label: str
+    created_at: str
+    last_used_at: str | None
+    synced: bool
