@@ -20,7 +20,7 @@ RUNTIME := $(VENV)/.stamp-runtime
 PROJECT := $(VENV)/.stamp-project
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help run install dev test check proof bench lock audit clean
+.PHONY: help run install dev test check cover proof bench lock audit clean
 
 help: ## say what can be made
 	@echo "Ostiary: make <target> [ARGS='…']"
@@ -36,13 +36,27 @@ dev: $(DEV) $(PROJECT) ## the same, with the tools for tests and checks
 test: dev ## every test, beside a real browser and a real PostgreSQL (ARGS are handed to pytest)
 	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' $(ARGS)
 
-check: dev ## format, lint, types, architecture, dependencies: no server is started
+check: dev ## format, lint, types, shelves, dependencies, laws of the house: no server is started, every fault is told
+	@$(MAKE) --keep-going --no-print-directory check-format check-lint check-types check-shelves check-dependencies check-laws
+
+.PHONY: check-format check-lint check-types check-shelves check-dependencies check-laws
+check-format:
 	$(BIN)/ruff format --check .
+check-lint:
 	$(BIN)/ruff check .
+check-types:
 	$(BIN)/mypy
+check-shelves:
 	$(BIN)/lint-imports --no-cache --no-logo
+check-dependencies:
 	$(BIN)/deptry src
-	$(BIN)/python -m pytest -p no:cacheprovider -q tests/architecture
+check-laws:
+	$(BIN)/python -m pytest -q tests/architecture
+
+cover: dev ## every test with branch coverage, and the floors that it must reach
+	@$(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' --cov --cov-report= $(ARGS)
+	@$(BIN)/coverage json --quiet -o .coverage.json
+	@$(BIN)/python tests/rigs/floors.py .coverage.json
 
 proof: dev ## the long shows: races, kills, large tables (ARGS are handed to pytest)
 	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m slow tests/proof $(ARGS)
@@ -80,7 +94,7 @@ INSTALL_VENV = package="$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % 
 		echo "Python's venv module is missing: type 'apt-get install $$package' as root, then run make again."; exit 1; fi; \
 	echo "Installing $$package …"; apt-get update -qq; \
 	APT='apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300'; \
-	DEBIAN_FRONTEND=noninteractive $$APT "$$package" || DEBIAN_FRONTEND=noninteractive $$APT python3-venv
+	export DEBIAN_FRONTEND=noninteractive; $$APT "$$package" >/dev/null || $$APT python3-venv >/dev/null
 
 $(RUNTIME): requirements.lock | $(MADE)
 	@echo "Installing what requirements.lock names …"
@@ -91,7 +105,7 @@ $(PROJECT): pyproject.toml $(RUNTIME)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV): requirements-dev.lock | $(RUNTIME)
+$(DEV): requirements-dev.lock | $(PROJECT)
 	@echo "Installing what requirements-dev.lock names …"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@

@@ -120,6 +120,32 @@ def is_scope(node):
     return isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
 
 
+def private_stores(root):
+    """A store belongs to its feature; others ask the service. Only the composition root may name it."""
+    found = []
+    for path in modules(root, "src/ostiary"):
+        here = ".".join(path.relative_to(root / "src").with_suffix("").parts)
+        for node in ast.walk(parse(path)):
+            owners = {name.removesuffix(".store") for name in dotted(node) if name.endswith(".store")}
+            foreign = sorted(
+                owner for owner in owners if not here.startswith(f"{owner}.") and here != "ostiary.app"
+            )
+            found += [
+                at(root, path, node.lineno, f"uses the store of {owner}; ask its service")
+                for owner in foreign
+            ]
+    return found
+
+
+def dotted(node):
+    """The full names that an import statement may bring: modules, and members that may be modules."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        return {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return set()
+
+
 def exported_names(root):
     """`__all__` is sorted and every name in it exists."""
     found = []
@@ -274,4 +300,14 @@ def patches(node):
     return isinstance(node, ast.arg) and node.arg == "mocker"
 
 
-LAWS = [local_imports, environment, sql_places, exported_names, suppressions, handlers, instances, patching]
+LAWS = [
+    local_imports,
+    environment,
+    sql_places,
+    private_stores,
+    exported_names,
+    suppressions,
+    handlers,
+    instances,
+    patching,
+]
