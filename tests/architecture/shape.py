@@ -17,7 +17,11 @@ WITHOUT_SHELF = {"__init__", "__main__"}
 
 def package_docstrings(root):
     """A package says what it owns, what it does not and who calls it, in at most 12 lines."""
-    found = []
+    folders = {path.parent for path in modules(root, *SOURCE_TREES) if "migrations" not in path.parts}
+    bare = sorted(folder for folder in folders if not (folder / "__init__.py").exists())
+    found = [
+        at(root, folder / "__init__.py", 1, "the folder has modules, but is no package") for folder in bare
+    ]
     for path in modules(root, *SOURCE_TREES):
         if path.name == "__init__.py":
             lines = len((ast.get_docstring(parse(path)) or "").splitlines())
