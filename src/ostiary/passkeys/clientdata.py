@@ -23,9 +23,7 @@ def client_data_fault(rp: RelyingParty, kind: str, challenge: bytes, raw: bytes)
         return Fault.CLIENT_DATA_MALFORMED
     if data["type"] != kind:
         return Fault.TYPE_MISMATCH
-    if not hmac.compare_digest(
-        data["challenge"].encode("utf-8", "surrogatepass"), b64url(challenge).encode()
-    ):
+    if not hmac.compare_digest(data["challenge"].encode("utf-8", "surrogatepass"), b64url(challenge).encode()):
         return Fault.CHALLENGE_MISMATCH
     if data["origin"] not in rp.origins:
         return Fault.ORIGIN_MISMATCH

@@ -48,9 +48,7 @@ def load(cose_key: bytes) -> PublicKey:
     """
     parameters = decode(cose_key)
     if not isinstance(parameters, dict) or any(isinstance(value, bool) for value in parameters.values()):
-        raise ValueError(
-            "not a COSE_Key"
-        )  # NOTE: True equals 1 in Python, so a boolean could pose as a curve
+        raise ValueError("not a COSE_Key")  # NOTE: True equals 1 in Python, so a boolean could pose as a curve
     loader = SUPPORTED.get(_algorithm(parameters) or 0)
     if loader is None:
         raise ValueError("not a supported algorithm")
@@ -94,11 +92,7 @@ def _rsa(parameters: dict[int | str, Value]) -> PublicKey:
             modulus, exponent = _number(n), _number(e)
             if n[:1] == b"\0" or e[:1] == b"\0":
                 raise ValueError("a leading zero octet: RFC 8230 section 4")
-            if (
-                modulus.bit_length() not in _RSA_BITS
-                or exponent not in _RSA_EXPONENT
-                or not modulus & exponent & 1
-            ):
+            if modulus.bit_length() not in _RSA_BITS or exponent not in _RSA_EXPONENT or not modulus & exponent & 1:
                 raise ValueError("a weak or oversized RSA key")
             return RSAPublicNumbers(exponent, modulus).public_key()
     raise ValueError("not an RSA key")

@@ -8,6 +8,7 @@ docs/decisions/0005-webauthn-verification.md.
 
 import hashlib
 import hmac
+import re
 
 from ostiary.kernel.ids import b64url, unb64url
 from ostiary.kernel.refusals import Code, Refusal
@@ -43,6 +44,7 @@ __all__ = [
 TIMEOUT_MS = 300_000
 _LONGEST_ID = 1023
 _LONGEST_HANDLE = 64
+_TRANSPORT = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
 
 
 def creation_options(
@@ -89,9 +91,7 @@ def user_handle(credential: AuthenticationResponse) -> bytes | None:
     return handle if handle and len(handle) <= _LONGEST_HANDLE else None
 
 
-def verify_registration(
-    rp: RelyingParty, challenge: bytes, credential: RegistrationResponse
-) -> Registered | Refusal:
+def verify_registration(rp: RelyingParty, challenge: bytes, credential: RegistrationResponse) -> Registered | Refusal:
     """Verify a registration ceremony against its challenge; refusals carry one word of `Fault` each."""
     identifier = _identifier(credential)
     client_data = _bytes(credential.response.client_data_json)
@@ -121,13 +121,7 @@ def verify_assertion(
     client_data = _bytes(response.client_data_json)
     raw, signature = _bytes(response.authenticator_data), _bytes(response.signature)
     handle_malformed = response.user_handle is not None and user_handle(credential) is None
-    if (
-        client_data is None
-        or raw is None
-        or signature is None
-        or handle_malformed
-        or _identifier(credential) is None
-    ):
+    if client_data is None or raw is None or signature is None or handle_malformed or _identifier(credential) is None:
         return _refuse(Fault.CREDENTIAL_MALFORMED)
     if fault := client_data_fault(rp, GET, challenge, client_data):
         return _refuse(fault)
@@ -167,13 +161,11 @@ def _register(
         backup_eligible=data.backup_eligible,
         backed_up=data.backed_up,
         aaguid=str(attested.aaguid),
-        transports=tuple(sorted(set(transports))),
+        transports=tuple(sorted(hint for hint in set(transports) if _TRANSPORT.match(hint))),
     )
 
 
-def _assert(
-    rp: RelyingParty, stored: Stored, raw: bytes, signature: bytes, message: bytes
-) -> Asserted | Fault:
+def _assert(rp: RelyingParty, stored: Stored, raw: bytes, signature: bytes, message: bytes) -> Asserted | Fault:
     data = _authenticator_data(raw)
     if data is None or data.attested is not None:
         return Fault.AUTHENTICATOR_DATA_MALFORMED

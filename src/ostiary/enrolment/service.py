@@ -1,0 +1,103 @@
+"""Use cases of enrolment: invite, look at a link, accept it with a first passkey."""
+
+import msgspec
+
+from ostiary.access import service as access
+from ostiary.enrolment import store
+from ostiary.enrolment.model import BOOT_LIFE, INVITATION_LIFE, Invitation, token_hash
+from ostiary.identities import service as identities
+from ostiary.kernel.ids import b64url, new_id
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Factor, Proof
+from ostiary.passkeys import service as passkeys
+from ostiary.passkeys.ceremony import RegistrationResponse
+from ostiary.presence import service as presence
+from ostiary.presence.model import Challenge
+from ostiary.sessions import service as sessions
+from ostiary.sessions.service import Opened
+from ostiary.storage.tx import Tx
+
+__all__ = ["Acceptance", "Rules", "accept", "collect", "invite", "invite_first", "look"]
+
+_TOKEN = 32
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the use cases of enrolment need besides their transaction."""
+
+    sessions: sessions.Rules
+    passkeys: passkeys.Rules
+
+
+class Acceptance(msgspec.Struct, frozen=True):
+    """What a person brings to accept a link."""
+
+    token: str
+    challenge: Challenge
+    credential: RegistrationResponse
+    label: str
+    agent: str
+
+
+def invite(tx: Tx, caller: Caller, person: str, role: str = "", life: int = INVITATION_LIFE) -> str:
+    """Make a one-time link's token for a person; it is returned once and kept as a hash."""
+    token = b64url(tx.secrets(_TOKEN))
+    invitation = Invitation(new_id("inv", tx.secrets), person, role, tx.now + life)
+    store.add(tx, invitation, token_hash(token))
+    tx.emit(Event(EventName.INVITATION_CREATE, caller, invitation.id, reasons=(f"person:{person}", f"role:{role}")))
+    return token
+
+
+def invite_first(tx: Tx) -> str | None:
+    """While the tenant has no administrator, replace the first administrator's link; else None."""
+    if access.has_administrator(tx):
+        return None
+    store.withdraw(tx, access.ADMINISTRATOR)
+    return invite(tx, SYSTEM, identities.new_person_id(tx), access.ADMINISTRATOR, BOOT_LIFE)
+
+
+def look(tx: Tx, token: str) -> Invitation | Refusal:
+    """Return the pending invitation of a token; it stays unused."""
+    return store.find(tx, token_hash(token)) or Refusal(Code.INVITATION_REFUSED)
+
+
+def accept(tx: Tx, rules: Rules, caller: Caller, given: Acceptance) -> Opened | Refusal:
+    """Use the link up: make the person if new, their first passkey, the role that goes with it, and a session.
+
+    A refusal leaves the link as it was, so that a person may try another authenticator.
+    """
+    invitation = _take(tx, given)
+    if isinstance(invitation, Refusal):
+        return tx.refuse(EventName.INVITATION_ACCEPT, caller, given.challenge.subject, invitation)
+    person = invitation.person
+    acting = msgspec.structs.replace(caller, actor=person)
+    passkey = passkeys.register(
+        tx, rules.passkeys, acting, person, given.challenge.nonce, given.credential, given.label
+    )
+    if isinstance(passkey, Refusal):
+        store.release(tx, invitation.id)
+        return passkey
+    tx.emit(Event(EventName.INVITATION_ACCEPT, acting, invitation.id))
+    if identities.find_person(tx, rules.sessions.keyring, person) is None:
+        identities.add_person(tx, rules.sessions.keyring, acting, person=person)
+    if invitation.role:
+        access.grant(tx, SYSTEM, person, invitation.role)
+    proof = Proof(person, Factor.INVITATION, tx.now, given.challenge.id, passkey, user_verified=True)
+    return sessions.open_session(tx, rules.sessions, acting, proof, given.agent)
+
+
+def collect(tx: Tx) -> int:
+    """Delete invitations whose time has come; return how many."""
+    return store.collect(tx, tx.now)
+
+
+def _take(tx: Tx, given: Acceptance) -> Invitation | Refusal:
+    spent = presence.spend(tx, given.challenge)
+    if spent is not None:
+        return spent
+    found = look(tx, given.token)
+    if isinstance(found, Refusal):
+        return found
+    if found.id != given.challenge.subject:
+        return Refusal(Code.INVITATION_REFUSED, ("challenge_of_another_invitation",))
+    return found if store.accept(tx, token_hash(given.token)) else Refusal(Code.INVITATION_REFUSED)

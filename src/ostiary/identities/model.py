@@ -1,0 +1,49 @@
+"""Values and rules of identities."""
+
+import re
+import unicodedata
+
+import msgspec
+
+from ostiary.kernel.values import Mode
+
+__all__ = ["Person", "Tenant", "normalise_email"]
+
+_SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}\Z")
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """An isolated world of people, keys and policies."""
+
+    id: str
+    mode: Mode
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A human with an account. `email` and `name` are opened values, "" where unknown."""
+
+    id: str
+    email: str
+    name: str
+    created_at: int
+
+    @property
+    def title(self) -> str:
+        """What a page or a passkey picker shows for this person."""
+        return self.name or self.email or "Administrator"
+
+
+def normalise_email(text: str) -> str | None:
+    """Return the address as blocks, limits and hashes see it: NFC, case-folded, domain in IDNA form.
+
+    None when it is not an address that mail could reach (ruling 35).
+    """
+    address = unicodedata.normalize("NFC", text.strip())
+    if not _SHAPE.match(address):
+        return None
+    local, _, domain = address.rpartition("@")
+    try:
+        host = domain.casefold().encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    return f"{local.casefold()}@{host}" if "." in host or host == "localhost" else None

@@ -1,0 +1,80 @@
+"""Use cases of identities: tenants at boot, people by the operator's hand."""
+
+import hmac
+
+from ostiary.identities import store
+from ostiary.identities.model import Person, Tenant, normalise_email
+from ostiary.kernel.ids import new_id
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Scope
+from ostiary.keys.keyring import Keyring
+from ostiary.keys.model import Purpose
+from ostiary.keys.sealing import Sealer
+from ostiary.storage.tx import Row, Tx
+
+__all__ = ["add_person", "ensure_tenant", "find_person", "list_people", "new_person_id", "sealer"]
+
+
+def ensure_tenant(tx: Tx) -> None:
+    """Make the scope's tenant once. Its keys must be in the keyring: the receipt of the act is signed."""
+    tenant = Tenant(tx.scope.tenant, tx.scope.mode)
+    if store.add_tenant(tx, tenant):
+        tx.emit(Event(EventName.TENANT_CREATE, SYSTEM, tenant.id, reasons=(tenant.mode.value,)))
+
+
+def sealer(tx: Tx, keyring: Keyring) -> Sealer:
+    """Return the sealer for personal data of the scope's tenant."""
+    return Sealer(keyring.active(tx.scope.tenant, Purpose.DATA).secret, tx.secrets)
+
+
+def new_person_id(tx: Tx) -> str:
+    """Return a fresh person id."""
+    return new_id("user", tx.secrets)
+
+
+def add_person(
+    tx: Tx, keyring: Keyring, caller: Caller, email: str = "", name: str = "", person: str = ""
+) -> Person | Refusal:
+    """Make a person who holds no way in and no right. An address that is taken or odd is refused."""
+    address = normalise_email(email) if email else ""
+    person_id = person or new_person_id(tx)
+    if address is None:
+        return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_INVALID)
+    seal, tenant = sealer(tx, keyring), tx.scope.tenant
+    stored = store.add_person(
+        tx,
+        person_id,
+        _email_hash(keyring, tenant, address) if address else None,
+        seal.seal(("people.email", person_id, tenant), email.strip().encode()),
+        seal.seal(("people.name", person_id, tenant), name.encode()),
+    )
+    if not stored:
+        return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_TAKEN)
+    tx.emit(Event(EventName.PERSON_CREATE, caller, person_id))
+    return Person(person_id, email.strip(), name, tx.now)
+
+
+def find_person(tx: Tx, keyring: Keyring, person: str) -> Person | None:
+    """Return one person of the tenant, opened."""
+    row = store.find_person(tx, person)
+    return None if row is None else _person(sealer(tx, keyring), tx.scope, row)
+
+
+def list_people(tx: Tx, keyring: Keyring) -> list[Person]:
+    """Return all people of the tenant, opened, oldest first."""
+    seal = sealer(tx, keyring)
+    return [_person(seal, tx.scope, row) for row in store.list_people(tx)]
+
+
+def _person(seal: Sealer, scope: Scope, row: Row) -> Person:
+    person, email, name, created_at = row
+    opened = [
+        seal.open((f"people.{field}", person, scope.tenant), sealed).decode()
+        for field, sealed in (("email", email), ("name", name))
+    ]
+    return Person(person, *opened, created_at)
+
+
+def _email_hash(keyring: Keyring, tenant: str, address: str) -> str:
+    key = keyring.active(tenant, Purpose.ADDRESS).secret
+    return hmac.digest(key, b"email\0" + address.encode(), "sha256").hex()

@@ -1,0 +1,44 @@
+"""Opaque ids: a kind prefix and 128 random bits, and the base64url that carries them."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+
+__all__ = ["Secrets", "b64url", "is_id", "new_id", "unb64url"]
+
+Secrets = Callable[[int], bytes]
+"""A source of randomness: number of bytes in, that many unpredictable bytes out."""
+
+_BODY = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]\Z")
+
+
+def b64url(data: bytes) -> str:
+    """Encode as base64url without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64url(text: str) -> bytes:
+    """Decode unpadded base64url strictly: one spelling per value.
+
+    Raises ValueError on padding, foreign characters, impossible lengths and non-zero spare bits.
+    """
+    if not text.isascii() or "=" in text or "+" in text or "/" in text:
+        raise ValueError("not base64url")
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
+    if b64url(data) != text:
+        raise ValueError("not canonical base64url")
+    return data
+
+
+def new_id(prefix: str, secrets: Secrets) -> str:
+    """Return `prefix-` and 22 base64url characters of 16 random bytes."""
+    return f"{prefix}-{b64url(secrets(16))}"
+
+
+def is_id(prefix: str, text: str) -> bool:
+    """Tell whether `text` is an id of that kind, in its only spelling."""
+    return text.startswith(prefix + "-") and _BODY.match(text, len(prefix) + 1) is not None

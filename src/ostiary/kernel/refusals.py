@@ -1,0 +1,65 @@
+"""Refusals: an expected no is a value with a stable code, so that its counter and its receipt commit.
+
+HTTP status and public words for each code stand in one place, `web/catalogue.py`.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+__all__ = ["Code", "Refusal"]
+
+
+class Code(StrEnum):
+    """Every refusal that this version can give. Codes are wire format: never renamed, never reused."""
+
+    REQUEST_MALFORMED = "request_malformed"
+    REQUEST_TOO_LARGE = "request_too_large"
+    ROUTE_UNKNOWN = "route_unknown"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    ORIGIN_REFUSED = "origin_refused"
+    HOST_REFUSED = "host_refused"
+    SESSION_MISSING = "session_missing"
+    SESSION_INVALID = "session_invalid"
+    SESSION_ENDED = "session_ended"
+    SESSION_EXPIRED_IDLE = "session_expired_idle"
+    SESSION_EXPIRED_ABSOLUTE = "session_expired_absolute"
+    SESSION_ADDRESS_MISMATCH = "session_address_mismatch"
+    SESSION_AGENT_MISMATCH = "session_agent_mismatch"
+    SESSION_UNKNOWN = "session_unknown"
+    CSRF_REFUSED = "csrf_refused"
+    SERVICE_UNKNOWN = "service_unknown"
+    LOGIN_REFUSED = "login_refused"
+    LOGIN_METHOD_UNKNOWN = "login_method_unknown"
+    LOGIN_ATTEMPT_INVALID = "login_attempt_invalid"
+    LOGIN_ATTEMPT_EXPIRED = "login_attempt_expired"
+    LOGIN_ATTEMPT_SPENT = "login_attempt_spent"
+    LOGIN_ATTEMPTS_EXHAUSTED = "login_attempts_exhausted"
+    PASSKEY_REMOVED = "passkey_removed"
+    PASSKEY_UNKNOWN = "passkey_unknown"
+    PASSKEY_REFUSED = "passkey_refused"
+    PASSKEY_ALREADY_REGISTERED = "passkey_already_registered"
+    PASSKEY_LAST_WAY_IN = "passkey_last_way_in"
+    PRESENCE_REQUIRED = "presence_required"
+    PRESENCE_REFUSED = "presence_refused"
+    INVITATION_REFUSED = "invitation_refused"
+    PERSON_UNKNOWN = "person_unknown"
+    EMAIL_INVALID = "email_invalid"
+    EMAIL_TAKEN = "email_taken"
+    TENANT_UNKNOWN = "tenant_unknown"
+    RECEIPT_UNKNOWN = "receipt_unknown"
+    STORE_UNAVAILABLE = "store_unavailable"
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An expected no.
+
+    `reasons` are machine words for the receipt and may say more than the public answer does.
+    `retry_after` is in whole seconds, 0 where waiting does not help. `receipt` is the id of the receipt
+    that records it, "" as long as nobody has recorded it.
+    """
+
+    code: Code
+    reasons: tuple[str, ...] = ()
+    retry_after: int = 0
+    receipt: str = ""

@@ -1,0 +1,124 @@
+"""The values that every shelf speaks: Scope, Caller, Proof and Event."""
+
+from enum import StrEnum
+
+import msgspec
+
+__all__ = [
+    "ANONYMOUS",
+    "SYSTEM",
+    "Caller",
+    "Event",
+    "EventName",
+    "Factor",
+    "Mode",
+    "Outcome",
+    "Proof",
+    "Scope",
+]
+
+
+class Mode(StrEnum):
+    """A tenant's mode: the same code runs in both; no live gate accepts fixture records."""
+
+    LIVE = "live"
+    FIXTURE = "fixture"
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """The isolated world that a use case acts in."""
+
+    tenant: str = "default"
+    mode: Mode = Mode.LIVE
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who stands at the door: the authenticated peer of one crossing.
+
+    `actor` is a person id, `operator:<name>` at the command line, or ANONYMOUS. `session` is the
+    session that was presented and proved, or "". `digest` is the keyed request digest (hex) without
+    the fields that the operation declares secret. `address` and `agent` are keyed hashes (hex) or "".
+    """
+
+    actor: str = "anonymous"
+    session: str = ""
+    digest: str = ""
+    request_id: str = ""
+    address: str = ""
+    agent: str = ""
+
+
+ANONYMOUS = Caller()
+SYSTEM = Caller(actor="system")
+
+
+class Factor(StrEnum):
+    """How somebody proved to be there."""
+
+    PASSKEY = "passkey"
+    INVITATION = "invitation"
+    EMAIL_CODE = "email_code"
+    OIDC = "oidc"
+    BREAK_GLASS = "break_glass"
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What a login method yields: who, by which factor, when; never a session.
+
+    `at` is in microseconds since 1970. `attempt` is the login attempt that yielded it: a session is
+    opened at most once per attempt. `binding` names the passkey (or other credential) that was used.
+    """
+
+    person: str
+    factor: Factor
+    at: int
+    attempt: str
+    binding: str = ""
+    user_verified: bool = False
+
+
+class Outcome(StrEnum):
+    """How a crossing ended."""
+
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+
+
+class EventName(StrEnum):
+    """Every change and every act that can be refused, as `noun.verb`. Names are wire format."""
+
+    TENANT_CREATE = "tenant.create"
+    KEY_CREATE = "key.create"
+    KEY_ROTATE = "key.rotate"
+    PERSON_CREATE = "person.create"
+    ROLE_GRANT = "role.grant"
+    INVITATION_CREATE = "invitation.create"
+    INVITATION_ACCEPT = "invitation.accept"
+    PASSKEY_ADD = "passkey.add"
+    PASSKEY_RENAME = "passkey.rename"
+    PASSKEY_REMOVE = "passkey.remove"
+    LOGIN_BEGIN = "login.begin"
+    LOGIN_FINISH = "login.finish"
+    PRESENCE_PROVE = "presence.prove"
+    SESSION_OPEN = "session.open"
+    SESSION_LIST = "session.list"
+    SESSION_LABEL = "session.label"
+    SESSION_END = "session.end"
+    SESSION_END_OTHERS = "session.end_others"
+    SESSION_LOGOUT = "session.logout"
+    SESSION_COLLECT = "session.collect"
+    ACCOUNT_READ = "account.read"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One change or refusal, handed to the log inside the transaction that it describes.
+
+    `link` is the id of an earlier receipt that this one completes, or "".
+    """
+
+    name: EventName
+    caller: Caller
+    subject: str
+    outcome: Outcome = Outcome.ADMITTED
+    reasons: tuple[str, ...] = ()
+    link: str = ""

@@ -1,0 +1,58 @@
+"""Use cases of keys: the first ones at boot, rotation, loading."""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ostiary.kernel.ids import Secrets, new_id
+from ostiary.kernel.values import SYSTEM, Caller, Event, EventName
+from ostiary.keys import store
+from ostiary.keys.keyring import Keyring
+from ostiary.keys.model import Key, Purpose
+from ostiary.keys.sealing import Sealer
+from ostiary.storage.tx import Tx
+
+__all__ = ["collect", "ensure", "load", "make", "rotate"]
+
+_SECRET = 32
+
+
+def make(secrets: Secrets, tenant: str, purpose: Purpose, version: int, now: int) -> Key:
+    """Make a fresh key of 32 random bytes."""
+    secret = secrets(_SECRET)
+    public = b""
+    if purpose is Purpose.RECEIPT:
+        public = Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+    return Key(new_id("sk", secrets), tenant, purpose, version, secret, public, now)
+
+
+def load(tx: Tx, sealer: Sealer, keyring: Keyring) -> None:
+    """Fill the keyring with what is stored."""
+    keyring.replace(store.every(tx, sealer))
+
+
+def ensure(tx: Tx, sealer: Sealer, keyring: Keyring) -> None:
+    """Give the scope's tenant one key per purpose, once; two nodes booting at once end with the same keys."""
+    load(tx, sealer, keyring)
+    tenant = tx.scope.tenant
+    held = {key.purpose for key in keyring.all() if key.tenant == tenant}
+    missing = [make(tx.secrets, tenant, purpose, 1, tx.now) for purpose in Purpose if purpose not in held]
+    stored = [key for key in missing if store.add(tx, sealer, key)]
+    load(tx, sealer, keyring)
+    for key in stored:
+        tx.emit(Event(EventName.KEY_CREATE, SYSTEM, key.id, reasons=(key.purpose.value,)))
+
+
+def rotate(tx: Tx, sealer: Sealer, keyring: Keyring, caller: Caller, purpose: Purpose) -> Key:
+    """Put a new key in service and retire the active one, in one transaction; return the new one."""
+    load(tx, sealer, keyring)
+    old = keyring.active(tx.scope.tenant, purpose)
+    new = make(tx.secrets, tx.scope.tenant, purpose, old.version + 1, tx.now)
+    store.add(tx, sealer, new)
+    store.retire(tx, old.id)
+    tx.emit(Event(EventName.KEY_ROTATE, caller, new.id, reasons=(purpose.value, f"retired:{old.id}")))
+    return new
+
+
+def collect(tx: Tx, retention: int) -> int:
+    """Delete cookie-signing keys that retired longer than `retention` microseconds ago; receipts keep theirs."""
+    before = tx.now - retention
+    return store.collect(tx, Purpose.SESSION, before) + store.collect(tx, Purpose.PRELOGIN, before)

@@ -1,0 +1,94 @@
+"""The `keys` table: sealed secrets, public halves, versions."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+
+from ostiary.keys.model import Key, Purpose
+from ostiary.keys.sealing import Sealer
+from ostiary.storage.statements import METADATA, Statement
+from ostiary.storage.tx import Tx
+
+__all__ = ["add", "collect", "every", "keys", "retire"]
+
+keys = Table(
+    "keys",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("retired_at", BigInteger, nullable=False),
+    UniqueConstraint("tenant_id", "purpose", "version", name="keys_one_per_version"),
+)
+
+_ADD = Statement(postgresql.insert(keys).on_conflict_do_nothing())
+_EVERY = Statement(select(keys).order_by(keys.c.version))
+_RETIRE = Statement(
+    update(keys).where(keys.c.id == bindparam("key"), keys.c.retired_at == 0).values(retired_at=bindparam("at"))
+)
+_COLLECT = Statement(
+    delete(keys).where(keys.c.purpose == bindparam("key_purpose"), keys.c.retired_at.between(1, bindparam("before")))
+)
+
+
+def _place(key_id: str, tenant: str) -> tuple[str, str, str]:
+    return ("keys", key_id, tenant)
+
+
+def add(tx: Tx, sealer: Sealer, key: Key) -> bool:
+    """Store a new key; False when another node stored that version first."""
+    return bool(
+        tx.do(
+            _ADD,
+            id=key.id,
+            tenant_id=key.tenant,
+            purpose=key.purpose.value,
+            version=key.version,
+            sealed=sealer.seal(_place(key.id, key.tenant), key.secret),
+            public=key.public,
+            created_at=key.created_at,
+            retired_at=key.retired_at,
+        )
+    )
+
+
+def every(tx: Tx, sealer: Sealer) -> list[Key]:
+    """Return all keys, opened. Raises SealBroken when the key-encryption key is not theirs."""
+    return [
+        Key(
+            id_,
+            tenant,
+            Purpose(purpose),
+            version,
+            sealer.open(_place(id_, tenant), sealed),
+            public,
+            created,
+            retired,
+        )
+        for id_, tenant, purpose, version, sealed, public, created, retired in tx.all(_EVERY)
+    ]
+
+
+def retire(tx: Tx, key_id: str) -> bool:
+    """Retire an active key; False when it was not active."""
+    return bool(tx.do(_RETIRE, key=key_id, at=tx.now))
+
+
+def collect(tx: Tx, purpose: Purpose, before: int) -> int:
+    """Delete keys of a purpose that were retired before an instant; return how many."""
+    return tx.do(_COLLECT, key_purpose=purpose.value, before=before)

@@ -1,0 +1,57 @@
+"""What a login method is: it asks something, and turns the answer into a Proof, a Refusal or an Ask."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from ostiary.kernel.refusals import Refusal
+from ostiary.kernel.values import Factor, Proof
+from ostiary.presence.model import Challenge
+from ostiary.storage.tx import Tx
+
+__all__ = ["Ask", "Method", "Verdict"]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Something that a method needs from the world. `name` says what, `payload` with which words.
+
+    The asynchronous shell performs it outside every transaction and re-enters the dispatcher with the answer.
+    """
+
+    name: str
+    payload: Any = None
+
+
+Verdict = Proof | Refusal | Ask
+
+
+class Method(Protocol):
+    """A login method. Its use cases run in the dispatcher's transaction and cannot await.
+
+    `Begin` and `Answer` are the structs of the two request bodies (`Answer` has `attempt: str`), `Asked` that
+    of the first answer. `secrets` are the fields of `Answer` that no digest may cover. `guesses` is how many
+    wrong answers exhaust an attempt.
+    """
+
+    name: str
+    factor: Factor
+    guesses: int
+    secrets: tuple[str, ...]
+    Begin: Any
+    Asked: Any
+    Answer: Any
+
+    def begin(self, tx: Tx, challenge: Challenge, begin: Any) -> Any:  # noqa: ANN401 - the method's own structs
+        """Return the method's Asked for a fresh challenge, or a Refusal."""
+
+    def finish(self, tx: Tx, challenge: Challenge, answer: Any) -> Verdict:  # noqa: ANN401 - the method's own struct
+        """Judge an answer. A wrong one and an unknown one must look alike from outside."""
+
+    def resume(self, tx: Tx, challenge: Challenge, ask: Ask, told: Any) -> Verdict:  # noqa: ANN401 - what the world said
+        """Judge what the world answered to an Ask."""
+
+    async def perform(self, ask: Ask) -> Any:  # noqa: ANN401 - what the world said
+        """Ask the world. Raises StoreUnavailable where it cannot be reached."""
+
+    def ways_in(self, tx: Tx, person: str) -> int:
+        """Return how many ways in of this method a person has."""

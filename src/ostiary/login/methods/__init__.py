@@ -1,0 +1,1 @@
+"""Login methods, one folder each; they never import one another. See docs/login-methods.md."""

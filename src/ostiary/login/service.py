@@ -1,0 +1,54 @@
+"""Use cases of login: a step that may open a session, a step that may prove presence, removing a way in."""
+
+from collections.abc import Mapping
+
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import Caller, EventName, Proof
+from ostiary.login.flow import Step, dispatch
+from ostiary.login.method import Ask, Method
+from ostiary.passkeys import service as passkeys
+from ostiary.presence import service as presence
+from ostiary.presence.model import Purpose
+from ostiary.sessions import service as sessions
+from ostiary.sessions.model import EndReason
+from ostiary.sessions.service import Opened, Rules
+from ostiary.storage.tx import Tx
+
+__all__ = ["Registry", "prove_presence", "remove_passkey", "sign_in"]
+
+Registry = Mapping[str, Method]
+
+
+def sign_in(tx: Tx, rules: Rules, step: Step, agent: str) -> Opened | Refusal | Ask:
+    """Take a step of a login attempt; a proof opens a session in the same transaction."""
+    verdict = dispatch(tx, step)
+    return sessions.open_session(tx, rules, step.caller, verdict, agent) if isinstance(verdict, Proof) else verdict
+
+
+def prove_presence(tx: Tx, step: Step) -> str | Refusal | Ask:
+    """Take a step of a presence attempt; a proof of the caller's own person yields a presence receipt's id."""
+    verdict = dispatch(tx, step)
+    if not isinstance(verdict, Proof):
+        return verdict
+    if verdict.person != step.caller.actor:
+        refusal = Refusal(Code.PRESENCE_REFUSED, ("presence_of_another_person",))
+        return tx.refuse(step.event, step.caller, step.challenge.id, refusal)
+    return presence.prove(tx, step.caller, step.challenge, verdict)
+
+
+def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, receipt: str) -> Refusal | None:
+    """Remove one of the caller's passkeys, with presence, unless it is the last way in.
+
+    Sessions that it opened end with it, but for the one that asks.
+    """
+    if passkeys.owned(tx, caller.actor, passkey) is None:
+        return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_UNKNOWN)
+    if sum(method.ways_in(tx, caller.actor) for method in registry.values()) <= 1:
+        return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_LAST_WAY_IN)
+    shown = presence.consume(tx, caller, receipt, Purpose.PASSKEY_REMOVE, passkey)
+    if isinstance(shown, Refusal):
+        return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, shown)
+    if not passkeys.remove(tx, caller, passkey, f"presence:{shown.id}"):
+        return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_UNKNOWN)
+    sessions.end_opened_by(tx, caller, passkey, EndReason.PASSKEY_REMOVED)
+    return None

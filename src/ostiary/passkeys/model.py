@@ -1,0 +1,39 @@
+"""Values of passkeys: the stored binding of a person to a public key."""
+
+import msgspec
+
+from ostiary.passkeys.ceremony import Stored
+
+__all__ = ["LABEL_LONGEST", "Passkey"]
+
+LABEL_LONGEST = 60
+
+
+class Passkey(msgspec.Struct, frozen=True):
+    """A registered public key, known by the hash of its credential id; the raw id is kept nowhere.
+
+    Times are microseconds since 1970; `last_used_at` and `removed_at` are 0 where it did not happen.
+    """
+
+    id: str
+    person: str
+    algorithm: int
+    public_key: bytes
+    sign_count: int
+    backup_eligible: int
+    backed_up: int
+    label_sealed: bytes
+    created_at: int
+    last_used_at: int
+    removed_at: int
+
+    @property
+    def stored(self) -> Stored:
+        """What the verifier needs."""
+        return Stored(
+            algorithm=self.algorithm,
+            public_key=self.public_key,
+            sign_count=self.sign_count,
+            backup_eligible=bool(self.backup_eligible),
+            backed_up=bool(self.backed_up),
+        )

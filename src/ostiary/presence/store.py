@@ -1,0 +1,95 @@
+"""The tables `challenges` (written when first answered) and `presence`."""
+
+from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql
+
+from ostiary.presence.model import Challenge, Presence, State
+from ostiary.storage.statements import METADATA, Statement
+from ostiary.storage.tx import Tx
+
+__all__ = ["add_presence", "challenges", "collect", "consume_presence", "load", "move", "presence", "touch"]
+
+challenges = Table(
+    "challenges",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+presence = Table(
+    "presence",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("session_id", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("factor", String, nullable=False),
+    Column("user_verified", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("consumed_at", BigInteger, nullable=False),
+)
+
+_TOUCH = Statement(postgresql.insert(challenges).on_conflict_do_nothing())
+_MINE = (challenges.c.id == bindparam("challenge"), challenges.c.tenant_id == bindparam("tenant"))
+_LOAD = Statement(select(challenges.c.state, challenges.c.failures).where(*_MINE))
+_MOVE = Statement(
+    update(challenges)
+    .where(*_MINE, challenges.c.state == bindparam("was"), challenges.c.failures == bindparam("seen"))
+    .values(state=bindparam("becomes"), failures=bindparam("count"))
+)
+_ADD = Statement(postgresql.insert(presence))
+_CONSUME = Statement(
+    update(presence)
+    .where(
+        presence.c.id == bindparam("receipt"),
+        presence.c.tenant_id == bindparam("tenant"),
+        presence.c.person_id == bindparam("person"),
+        presence.c.session_id == bindparam("session"),
+        presence.c.purpose == bindparam("wanted"),
+        presence.c.subject == bindparam("about"),
+        presence.c.consumed_at == 0,
+        presence.c.expires_at > bindparam("now"),
+    )
+    .values(consumed_at=bindparam("now"))
+    .returning(presence.c.factor, presence.c.user_verified)
+)
+_COLLECT_CHALLENGES = Statement(delete(challenges).where(challenges.c.expires_at < bindparam("before")))
+_COLLECT_PRESENCE = Statement(delete(presence).where(presence.c.expires_at < bindparam("before")))
+
+
+def touch(tx: Tx, challenge: Challenge) -> bool:
+    """Record a challenge as open on its first answer; False when it is on record."""
+    binds = {"id": challenge.id, "tenant_id": tx.scope.tenant, "expires_at": challenge.expires_at}
+    return bool(tx.do(_TOUCH, **binds, state=State.OPEN.value, failures=0))
+
+
+def load(tx: Tx, challenge: Challenge) -> tuple[State, int] | None:
+    """Return the recorded state and the number of wrong answers."""
+    row = tx.one(_LOAD, challenge=challenge.id, tenant=tx.scope.tenant)
+    return None if row is None else (State(row[0]), row[1])
+
+
+def move(tx: Tx, challenge: Challenge, was: tuple[State, int], becomes: tuple[State, int]) -> bool:
+    """Move a recorded challenge; False when somebody else moved it first. This count decides single use."""
+    place = {"challenge": challenge.id, "tenant": tx.scope.tenant}
+    return bool(tx.do(_MOVE, **place, was=was[0].value, seen=was[1], becomes=becomes[0].value, count=becomes[1]))
+
+
+def add_presence(tx: Tx, **fields: object) -> None:
+    """Store a fresh proof of presence."""
+    tx.do(_ADD, **fields, tenant_id=tx.scope.tenant, consumed_at=0)
+
+
+def consume_presence(tx: Tx, receipt: str, **binds: str) -> Presence | None:
+    """Consume a proof in one statement; None unless it is fresh, unused, and of exactly these bindings."""
+    row = tx.one(_CONSUME, receipt=receipt, tenant=tx.scope.tenant, now=tx.now, **binds)
+    return None if row is None else Presence(receipt, row[0], bool(row[1]))
+
+
+def collect(tx: Tx, before: int) -> int:
+    """Delete challenges and proofs that expired before an instant; return how many."""
+    return tx.do(_COLLECT_CHALLENGES, before=before) + tx.do(_COLLECT_PRESENCE, before=before)

@@ -1,0 +1,88 @@
+"""Liveness on SQLite: answers from memory while the file has provably not changed, else from the file.
+
+The law (rulings 11 and 12): no check whose request was sent after an end was acknowledged is accepted.
+An entry is trusted only while the file's data_version was read less than WINDOW ago; whoever ends a
+session acknowledges it SETTLE after the commit, which is longer.
+"""
+
+from collections.abc import Sequence
+
+from ostiary.kernel.refusals import Refusal
+from ostiary.sessions import store
+from ostiary.sessions.liveness import Entry, Judge
+from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, WINDOW, Change
+from ostiary.storage.vault import Reader
+
+__all__ = ["SessionCache"]
+
+
+class SessionCache:
+    """See `sessions.liveness.Liveness`. Lives on the event loop's thread; nothing here awaits the store."""
+
+    def __init__(self, judge: Judge, reader: Reader) -> None:
+        self._judge, self._reader = judge, reader
+        self._clock, self._most = judge.clock, judge.settings.cache_size
+        self._entries: dict[bytes, Entry] = {}
+        self._values: dict[str, bytes] = {}
+        self._read_at = 0
+        self._version = -1
+        self._position = int(reader.all(CHANGES_RANGE)[0][1])
+
+    def peek(self, value: bytes) -> Entry | None:
+        """Return a cached, living session after making sure that the file says nothing new."""
+        now = self._clock()
+        if now - self._read_at > WINDOW:
+            self._follow(now)
+        entry = self._entries.get(value)
+        return entry if entry is not None and now < entry.deadline else None
+
+    async def ask(self, value: bytes) -> Entry | Refusal:
+        """Read the session's row on the spot and remember it when it lives."""
+        recognised = await self._judge.recognise(value)
+        if isinstance(recognised, Refusal):
+            return recognised
+        session_id, key = recognised
+        self._follow(self._clock())
+        rows = self._reader.all(store.FIND, session=session_id)
+        entry = self._judge.admit(store.session(rows[0]) if rows else None, key)
+        if isinstance(entry, Entry):
+            self._remember(value, entry)
+        return entry
+
+    def slide(self, entry: Entry) -> None:
+        """Count a use that ended well."""
+        self._judge.slide(entry)
+
+    def forget(self, changes: Sequence[Change]) -> None:
+        """Drop what lost authority (the vault's listener)."""
+        for change in changes:
+            self._drop(change.subject)
+
+    def _follow(self, now: int) -> None:
+        version = self._reader.version()
+        if version != self._version:
+            self._catch_up()
+            self._version = version
+        self._read_at = now
+
+    def _catch_up(self) -> None:
+        oldest, newest = self._reader.all(CHANGES_RANGE)[0]
+        if oldest > self._position + 1:
+            self._entries.clear()
+            self._values.clear()
+            self._position = newest
+        for position, _, subject in self._reader.all(CHANGES_AFTER, position=self._position):
+            self._drop(subject)
+            self._position = position
+
+    def _remember(self, value: bytes, entry: Entry) -> None:
+        while len(self._entries) >= self._most:
+            oldest = self._entries.pop(next(iter(self._entries)))
+            self._values.pop(oldest.session.id, None)
+        self._entries[value] = entry
+        self._values[entry.session.id] = value
+
+    def _drop(self, session_id: str) -> None:
+        value = self._values.pop(session_id, None)
+        if value is not None:
+            self._entries.pop(value, None)

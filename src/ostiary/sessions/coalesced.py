@@ -1,0 +1,69 @@
+"""Liveness on PostgreSQL: the truth is asked at every check, all of one loop turn in one statement.
+
+No entry outlives its request here, so an acknowledged end is never ignored, whoever made it (ruling 12:
+"a node whose lease cannot be renewed asks the truth"; there are no leases yet, so every node asks).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from ostiary.kernel.refusals import Refusal
+from ostiary.sessions import store
+from ostiary.sessions.liveness import Entry, Judge
+from ostiary.sessions.model import Session
+from ostiary.storage.tx import Row
+
+__all__ = ["AskedSessions", "Fetch"]
+
+Fetch = Callable[[Sequence[str]], Awaitable[list[Row]]]
+"""Read the rows of many session ids in one statement."""
+
+
+class AskedSessions:
+    """See `sessions.liveness.Liveness`."""
+
+    def __init__(self, judge: Judge, fetch: Fetch) -> None:
+        self._judge, self._fetch = judge, fetch
+        self._waiting: dict[str, asyncio.Future[Session | None]] = {}
+
+    def peek(self, value: bytes) -> Entry | None:
+        """Answer nothing: memory is not trusted here."""
+        del value
+        return None
+
+    async def ask(self, value: bytes) -> Entry | Refusal:
+        """Verify, then read the row together with all others that are asked for in this turn."""
+        recognised = await self._judge.recognise(value)
+        if isinstance(recognised, Refusal):
+            return recognised
+        session_id, key = recognised
+        return self._judge.admit(await asyncio.shield(self._row(session_id)), key)
+
+    def slide(self, entry: Entry) -> None:
+        """Count a use that ended well."""
+        self._judge.slide(entry)
+
+    def _row(self, session_id: str) -> asyncio.Future[Session | None]:
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._start)
+        if session_id not in self._waiting:
+            self._waiting[session_id] = loop.create_future()
+        return self._waiting[session_id]
+
+    def _start(self) -> None:
+        batch, self._waiting = self._waiting, {}
+        self._task = asyncio.ensure_future(self._answer(batch))
+
+    async def _answer(self, batch: dict[str, asyncio.Future[Session | None]]) -> None:
+        try:
+            rows = await self._fetch(list(batch))
+        except Exception as fault:  # noqa: BLE001 - whoever waits is told, whatever it was
+            for future in batch.values():
+                if not future.done():
+                    future.set_exception(fault)
+            return
+        found = {row[0]: store.session(row) for row in rows}
+        for session_id, future in batch.items():
+            if not future.done():
+                future.set_result(found.get(session_id))

@@ -1,0 +1,92 @@
+"""What a check may ask: is the session behind this cookie value alive? One protocol, one answer per database."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from ostiary.kernel.clock import Clock
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.keys.keyring import Keyring
+from ostiary.keys.model import Key, Purpose
+from ostiary.sessions import wire
+from ostiary.sessions.model import Session, SessionSettings, judge
+from ostiary.sessions.seen import Seen
+
+__all__ = ["Entry", "Judge", "Learn", "Liveness"]
+
+Learn = Callable[[str], Awaitable[None]]
+"""Load a signing key that another process may have made since."""
+
+INVALID = Refusal(Code.SESSION_INVALID)
+
+
+class Entry:
+    """A living session in memory. Times are microseconds since 1970; `headers` are prepared by the gateway."""
+
+    __slots__ = ("deadline", "hard", "headers", "seen", "session")
+
+    def __init__(self, session: Session, hard: int, idle: int) -> None:
+        self.session = session
+        self.hard = hard
+        self.seen = session.last_seen_at
+        self.deadline = min(hard, self.seen + idle)
+        self.headers: dict[str, list[tuple[bytes, bytes]]] = {}
+
+
+class Liveness(Protocol):
+    """The two steps of the hot path."""
+
+    def peek(self, value: bytes) -> Entry | None:
+        """Return the living session of a cookie value, from memory only; None when the truth must be asked."""
+
+    async def ask(self, value: bytes) -> Entry | Refusal:
+        """Answer from the truth. Raises StoreUnavailable when it cannot be reached."""
+
+    def slide(self, entry: Entry) -> None:
+        """Count a use that ended well: the idle time starts anew."""
+
+
+class Judge(msgspec.Struct, frozen=True):
+    """The rules that turn a cookie value and a row into an entry or a refusal, shared by both databases."""
+
+    clock: Clock
+    keyring: Keyring
+    settings: SessionSettings
+    retention: int
+    seen: Seen
+    learn: Learn
+
+    async def recognise(self, value: bytes) -> tuple[str, Key] | Refusal:
+        """Verify form and signature; return (session id, signing key). No store is asked for a forged one."""
+        parsed = wire.parse(value.decode("latin-1"), "ses")
+        if parsed is None:
+            return INVALID
+        if self.keyring.find(parsed[1]) is None:
+            await self.learn(parsed[1])
+        key = self.keyring.find(parsed[1])
+        if key is None or not wire.verify(parsed, key, Purpose.SESSION):
+            return INVALID
+        return parsed[0], key
+
+    def admit(self, session: Session | None, key: Key) -> Entry | Refusal:
+        """Judge what the truth says about a recognised cookie."""
+        if session is None or session.key != key.id or session.tenant != key.tenant:
+            return INVALID
+        now = self.clock()
+        key_end = key.retired_at + self.retention if key.retired_at else session.hard_end(self.settings)
+        if now >= key_end:
+            return Refusal(Code.SESSION_INVALID, ("signing_key_retired",))
+        current = msgspec.structs.replace(session, last_seen_at=self.seen.latest(session.id, session.last_seen_at))
+        dead = judge(current, now, self.settings)
+        if dead is not None:
+            return Refusal(dead, (session.end_reason,) if session.end_reason else ())
+        return Entry(current, min(current.hard_end(self.settings), key_end), self.settings.idle)
+
+    def slide(self, entry: Entry) -> None:
+        """Move an entry's idle deadline to start now, at most once in a hundredth of the idle time."""
+        now = self.clock()
+        if now - entry.seen >= self.settings.idle // 100:
+            entry.seen = now
+            entry.deadline = min(entry.hard, now + self.settings.idle)
+            self.seen.note(entry.session.id, now)

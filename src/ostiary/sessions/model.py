@@ -1,0 +1,85 @@
+"""Values and rules of sessions; no I/O."""
+
+from enum import StrEnum
+
+import msgspec
+
+from ostiary.kernel.clock import SECOND
+from ostiary.kernel.refusals import Code
+
+__all__ = ["BROWSER_LONGEST", "EndReason", "Session", "SessionSettings", "ends_because", "judge"]
+
+BROWSER_LONGEST = 8 * 3600 * SECOND
+"""The longest life of a browser session where the setting does not say otherwise (ruling 3)."""
+
+
+class SessionSettings(msgspec.Struct, frozen=True):
+    """Settings of sessions. Times are microseconds.
+
+    `flush` is how often last-seen times are written behind; boot refuses more than a tenth of `idle`.
+    """
+
+    idle: int = 3600 * SECOND
+    absolute: int = BROWSER_LONGEST
+    samesite: str = "Lax"
+    bind_address: bool = False
+    bind_agent: bool = False
+    flush: int = 30 * SECOND
+    collect_every: int = 3600 * SECOND
+    cache_size: int = 250_000
+
+
+class EndReason(StrEnum):
+    """Why a session was ended by an act. Expiry is no act and is not stored."""
+
+    SIGNED_OUT = "signed_out"
+    ENDED_BY_PERSON = "ended_by_person"
+    ENDED_BY_OPERATOR = "ended_by_operator"
+    PASSKEY_REMOVED = "passkey_removed"
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One session as the store knows it. Times are microseconds since 1970; `ended_at` is 0 while it lives."""
+
+    id: str
+    tenant: str
+    kind: str
+    person: str
+    key: str
+    factor: str
+    binding: str
+    created_at: int
+    absolute_expires_at: int
+    last_seen_at: int
+    csrf_hash: str
+    csrf_epoch: int
+    address_hash: str
+    agent_hash: str
+    label_sealed: bytes
+    ended_at: int
+    end_reason: str
+
+    def idle_expires_at(self, settings: SessionSettings) -> int:
+        """Return when it dies unless it is used again."""
+        return min(self.last_seen_at + settings.idle, self.hard_end(settings))
+
+    def hard_end(self, settings: SessionSettings) -> int:
+        """Return when it dies whatever is done: the smaller of what it was opened with and the setting now."""
+        return min(self.absolute_expires_at, self.created_at + settings.absolute)
+
+
+def judge(session: Session, now: int, settings: SessionSettings) -> Code | None:
+    """Return why the session is dead at `now`, None while it lives. At the instant of expiry it is dead."""
+    if session.ended_at:
+        return Code.SESSION_ENDED
+    if now >= session.hard_end(settings):
+        return Code.SESSION_EXPIRED_ABSOLUTE
+    if now >= session.last_seen_at + settings.idle:
+        return Code.SESSION_EXPIRED_IDLE
+    return None
+
+
+def ends_because(session: Session, settings: SessionSettings) -> str:
+    """Return which limit will end the session first if nobody does anything."""
+    idle = session.last_seen_at + settings.idle
+    return "idle_timeout" if idle < session.hard_end(settings) else "absolute_timeout"

@@ -1,0 +1,206 @@
+"""Operations of sessions: who am I, my sessions, end one, end the others, sign out."""
+
+from functools import partial
+from typing import Annotated, Literal
+
+import msgspec
+
+from ostiary.access import service as access
+from ostiary.identities import service as identities
+from ostiary.kernel.clock import Clock, instant
+from ostiary.kernel.ids import is_id
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import EventName
+from ostiary.keys.model import Purpose
+from ostiary.sessions import csrf, service
+from ostiary.sessions.model import EndReason, Session, ends_because
+from ostiary.sessions.service import Rules
+from ostiary.storage.tx import Tx
+from ostiary.storage.vault import Vault
+from ostiary.web.cookies import CSRF, SESSION, clear_cookie, set_cookie
+from ostiary.web.operation import Audience, Exchange, Operation, Reply
+
+__all__ = ["Desk", "SessionView", "operations", "session_cookies", "view"]
+
+Instant = Annotated[str, msgspec.Meta(description="RFC 3339, UTC, microseconds")]
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """What the handlers of sessions hold."""
+
+    vault: Vault
+    rules: Rules
+    clock: Clock
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """A session as its owner sees it. `alive_because` and `ends_because` are machine words."""
+
+    id: str
+    kind: str
+    actor_id: str
+    actor_type: str
+    label: str
+    current: bool
+    created_at: Instant
+    last_seen_at: Instant
+    idle_expires_at: Instant
+    absolute_expires_at: Instant
+    alive_because: str
+    ends_because: str
+    revoked: bool = False
+
+
+class SessionList(msgspec.Struct, frozen=True):
+    """The living sessions of the caller, newest first."""
+
+    sessions: list[SessionView]
+
+
+class RevokedCount(msgspec.Struct, frozen=True):
+    """How many sessions were ended."""
+
+    revoked_count: int
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who the caller is. `csrf_token` goes into X-CSRF-Token of unsafe requests."""
+
+    actor_id: str
+    actor_type: str
+    tenant_id: str
+    name: str
+    roles: list[str]
+    session: SessionView
+    csrf_token: str
+
+
+class EndOthersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which sessions to end: all but the current one."""
+
+    keep: Literal["current"] = msgspec.field(name="except")
+
+
+def session_cookies(rules: Rules, opened: service.Opened) -> tuple[str, ...]:
+    """Return the Set-Cookie values of a session that was just opened; both last as long as it can."""
+    seconds = (opened.session.hard_end(rules.settings) - opened.session.created_at) // 1_000_000
+    return (
+        set_cookie(SESSION, opened.cookie, seconds, samesite=rules.settings.samesite),
+        set_cookie(CSRF, opened.csrf, seconds, samesite=rules.settings.samesite, http_only=False),
+    )
+
+
+def view(rules: Rules, session: Session, current: str) -> SessionView:
+    """Show a session to its owner."""
+    return SessionView(
+        id=session.id,
+        kind=session.kind,
+        actor_id=session.person,
+        actor_type="User",
+        label=service.label(rules, session),
+        current=session.id == current,
+        created_at=instant(session.created_at),
+        last_seen_at=instant(session.last_seen_at),
+        idle_expires_at=instant(session.idle_expires_at(rules.settings)),
+        absolute_expires_at=instant(session.hard_end(rules.settings)),
+        alive_because=session.factor,
+        ends_because=ends_because(session, rules.settings),
+    )
+
+
+async def _me(desk: Desk, x: Exchange) -> Reply:
+    session: Session = x.session.session
+    token = csrf.token(desk.rules.keyring.active(session.tenant, Purpose.CSRF), session.id, session.csrf_epoch)
+
+    def use_case(tx: Tx) -> Me:
+        person = identities.find_person(tx, desk.rules.keyring, session.person)
+        title = person.title if person else ""
+        roles, shown = access.roles(tx, session.person), view(desk.rules, session, session.id)
+        return Me(session.person, "User", session.tenant, title, roles, shown, token)
+
+    left = (session.hard_end(desk.rules.settings) - desk.clock()) // 1_000_000
+    cookie = set_cookie(CSRF, token, left, samesite=desk.rules.settings.samesite, http_only=False)
+    return Reply(await desk.vault.read(x.scope, use_case), (cookie,))
+
+
+async def _list(desk: Desk, x: Exchange) -> Reply:
+    found = await desk.vault.read(x.scope, lambda tx: service.list_live(tx, desk.rules, x.caller.actor))
+    return Reply(SessionList([view(desk.rules, session, x.caller.session) for session in found]))
+
+
+async def _end(desk: Desk, x: Exchange) -> Reply | Refusal:
+    wanted, person = x.path["id"] if is_id("ses", x.path["id"]) else "", x.caller.actor
+    ended = await desk.vault.transact(
+        x.scope, lambda tx: service.end(tx, x.caller, wanted, EndReason.ENDED_BY_PERSON, person=person)
+    )
+    return ended if isinstance(ended, Refusal) else Reply()
+
+
+async def _end_others(desk: Desk, x: Exchange) -> Reply:
+    count = await desk.vault.transact(x.scope, lambda tx: service.end_others(tx, x.caller, x.caller.session))
+    return Reply(RevokedCount(count))
+
+
+async def _logout(desk: Desk, x: Exchange) -> Reply:
+    if x.session is not None:
+        await desk.vault.transact(x.scope, lambda tx: service.end(tx, x.caller, x.caller.session, EndReason.SIGNED_OUT))
+    samesite = desk.rules.settings.samesite
+    return Reply(None, tuple(clear_cookie(n, samesite=samesite, http_only=n == SESSION) for n in (SESSION, CSRF)))
+
+
+def operations(desk: Desk) -> tuple[Operation, ...]:
+    """Return the operations of sessions. A person needs no permission for their own (decision 10)."""
+    return (
+        Operation(
+            name="account.read",
+            method="GET",
+            path="/api/v1/auth/me",
+            summary="Who is signed in, with which roles, in which session; and the CSRF token.",
+            audience=Audience.SESSION,
+            event=EventName.ACCOUNT_READ,
+            handler=partial(_me, desk),
+            response=Me,
+        ),
+        Operation(
+            name="session.list",
+            method="GET",
+            path="/api/v1/auth/sessions",
+            summary="The caller's living sessions, newest first.",
+            audience=Audience.SESSION,
+            event=EventName.SESSION_LIST,
+            handler=partial(_list, desk),
+            response=SessionList,
+        ),
+        Operation(
+            name="session.end",
+            method="DELETE",
+            path="/api/v1/auth/sessions/{id}",
+            summary="End one of the caller's sessions; ending it again succeeds too.",
+            audience=Audience.SESSION,
+            event=EventName.SESSION_END,
+            handler=partial(_end, desk),
+            status=204,
+            refusals=(Code.SESSION_UNKNOWN,),
+        ),
+        Operation(
+            name="session.end_others",
+            method="DELETE",
+            path="/api/v1/auth/sessions",
+            summary="End all of the caller's sessions but the current one.",
+            audience=Audience.SESSION,
+            event=EventName.SESSION_END_OTHERS,
+            handler=partial(_end_others, desk),
+            query=EndOthersQuery,
+            response=RevokedCount,
+        ),
+        Operation(
+            name="session.logout",
+            method="POST",
+            path="/auth/logout",
+            summary="Sign out: end the current session, if there is one, and clear its cookies.",
+            audience=Audience.LEAVING,
+            event=EventName.SESSION_LOGOUT,
+            handler=partial(_logout, desk),
+            status=204,
+        ),
+    )

@@ -1,0 +1,159 @@
+"""Use cases of sessions: open, end, end the others, list, collect. Each runs in one transaction."""
+
+import hmac
+
+import msgspec
+
+from ostiary.kernel.ids import new_id
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
+from ostiary.keys.keyring import Keyring
+from ostiary.keys.model import Purpose
+from ostiary.keys.sealing import Sealer
+from ostiary.sessions import csrf, store, wire
+from ostiary.sessions.model import EndReason, Session, SessionSettings, judge
+from ostiary.storage.tx import Tx
+
+__all__ = [
+    "Opened",
+    "Rules",
+    "collect",
+    "end",
+    "end_opened_by",
+    "end_others",
+    "keyed_hash",
+    "label",
+    "list_live",
+    "open_session",
+]
+
+_BATCH = 1000
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What every use case of sessions needs besides its transaction."""
+
+    keyring: Keyring
+    settings: SessionSettings
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """A session that was just opened: its cookie value and its CSRF token are shown this once."""
+
+    session: Session
+    cookie: str
+    csrf: str
+
+
+def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str) -> Opened | Refusal:
+    """Open a browser session from a proof. One login attempt opens at most one session.
+
+    `agent` is a coarse label of the client ("Firefox on Linux"); it is kept sealed.
+    """
+    key = rules.keyring.active(tx.scope.tenant, Purpose.SESSION)
+    made = _fresh(tx, rules, caller, proof, agent)
+    if not store.add(tx, made, proof.attempt):
+        return tx.refuse(EventName.SESSION_OPEN, caller, proof.person, Code.LOGIN_ATTEMPT_SPENT)
+    opener = msgspec.structs.replace(caller, actor=proof.person, session=made.id)
+    tx.emit(Event(EventName.SESSION_OPEN, opener, made.id, reasons=(proof.factor.value, f"attempt:{proof.attempt}")))
+    token = csrf.token(rules.keyring.active(tx.scope.tenant, Purpose.CSRF), made.id, made.csrf_epoch)
+    return Opened(made, wire.seal(made.id, key), token)
+
+
+def end(tx: Tx, caller: Caller, session_id: str, reason: EndReason, *, person: str = "") -> Session | Refusal:
+    """End one session; with `person`, only if it is theirs. Ending a dead one again changes nothing and succeeds.
+
+    Unknown and foreign ids are refused alike (SESSION_UNKNOWN).
+    """
+    found = store.find(tx, session_id)
+    if found is None or (person and found.person != person):
+        return tx.refuse(EventName.SESSION_END, caller, session_id, Code.SESSION_UNKNOWN)
+    _end(
+        tx,
+        caller,
+        found,
+        reason,
+        EventName.SESSION_LOGOUT if reason is EndReason.SIGNED_OUT else EventName.SESSION_END,
+    )
+    return found
+
+
+def end_others(tx: Tx, caller: Caller, keep: str) -> int:
+    """End all sessions of the caller but one; return how many were alive. One receipt each."""
+    others = [found for found in store.live_of(tx, caller.actor) if found.id != keep]
+    return sum(_end(tx, caller, found, EndReason.ENDED_BY_PERSON, EventName.SESSION_END) for found in others)
+
+
+def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> int:
+    """End the caller's sessions that one passkey opened, but for the session that asks; return how many."""
+    opened = [s for s in store.live_of(tx, caller.actor) if s.binding == binding and s.id != caller.session]
+    return sum(_end(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
+
+
+def list_live(tx: Tx, rules: Rules, person: str) -> list[Session]:
+    """Return a person's living sessions, newest first."""
+    return [found for found in store.live_of(tx, person) if judge(found, tx.now, rules.settings) is None]
+
+
+def label(rules: Rules, session: Session) -> str:
+    """Open a session's coarse label."""
+    sealer = Sealer(rules.keyring.active(session.tenant, Purpose.DATA).secret, _no_randomness)
+    return sealer.open(_label_place(session.id, session.tenant), session.label_sealed).decode()
+
+
+def collect(tx: Tx) -> int:
+    """Delete sessions past their absolute time, in one batch with one event; return how many."""
+    count = store.collect(tx, tx.now, _BATCH)
+    if count:
+        tx.emit(Event(EventName.SESSION_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
+    return count
+
+
+def keyed_hash(keyring: Keyring, tenant: str, kind: str, value: str) -> str:
+    """Return the keyed hash (hex) under which an address or a user agent is kept; "" for an empty value."""
+    if not value:
+        return ""
+    key = keyring.active(tenant, Purpose.ADDRESS).secret
+    return hmac.digest(key, f"{kind}\0{value}".encode(), "sha256").hex()
+
+
+def _fresh(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str) -> Session:
+    session_id, tenant = new_id("ses", tx.secrets), tx.scope.tenant
+    sealer = Sealer(rules.keyring.active(tenant, Purpose.DATA).secret, tx.secrets)
+    token = csrf.token(rules.keyring.active(tenant, Purpose.CSRF), session_id, 1)
+    return Session(
+        id=session_id,
+        tenant=tenant,
+        kind="browser",
+        person=proof.person,
+        key=rules.keyring.active(tenant, Purpose.SESSION).id,
+        factor=proof.factor.value,
+        binding=proof.binding,
+        created_at=tx.now,
+        absolute_expires_at=tx.now + rules.settings.absolute,
+        last_seen_at=tx.now,
+        csrf_hash=csrf.digest(token),
+        csrf_epoch=1,
+        address_hash=caller.address,
+        agent_hash=caller.agent,
+        label_sealed=sealer.seal(_label_place(session_id, tenant), agent.encode()),
+        ended_at=0,
+        end_reason="",
+    )
+
+
+def _end(tx: Tx, caller: Caller, found: Session, reason: EndReason, name: EventName) -> bool:
+    if store.end(tx, found.id, reason, caller.actor):
+        tx.shrink("session", found.id)
+        tx.emit(Event(name, caller, found.id, reasons=(reason.value,)))
+        return True
+    tx.settle("session", found.id)
+    return False
+
+
+def _label_place(session_id: str, tenant: str) -> tuple[str, str, str]:
+    return ("sessions.label", session_id, tenant)
+
+
+def _no_randomness(count: int) -> bytes:
+    raise ValueError(f"opening needs no randomness, yet {count} bytes were asked for")

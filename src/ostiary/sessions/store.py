@@ -1,0 +1,182 @@
+"""The tables `sessions` and `session_seen` (last-seen times, written behind in batches)."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+
+from ostiary.sessions.model import EndReason, Session
+from ostiary.storage.statements import METADATA, Statement
+from ostiary.storage.tx import Row, Tx
+
+__all__ = [
+    "FIND",
+    "FIND_MANY",
+    "add",
+    "collect",
+    "end",
+    "find",
+    "live_of",
+    "newest",
+    "session",
+    "session_seen",
+    "sessions",
+    "write_seen",
+]
+
+sessions = Table(
+    "sessions",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("key_id", String, nullable=False),
+    Column("factor", String, nullable=False),
+    Column("binding", String, nullable=False),
+    Column("attempt_id", String, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("absolute_expires_at", BigInteger, nullable=False, index=True),
+    Column("csrf_hash", String, nullable=False),
+    Column("csrf_epoch", Integer, nullable=False),
+    Column("address_hash", String, nullable=False),
+    Column("agent_hash", String, nullable=False),
+    Column("label_sealed", LargeBinary, nullable=False),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("end_reason", String, nullable=False),
+    Column("ended_by", String, nullable=False),
+    Index("sessions_of_person", "tenant_id", "person_id"),
+)
+session_seen = Table(
+    "session_seen",
+    METADATA,
+    Column("session_id", String, primary_key=True),
+    Column("last_seen_at", BigInteger, nullable=False),
+)
+
+_s, _seen = sessions.c, session_seen.c
+_FIELDS = select(
+    _s.id,
+    _s.tenant_id,
+    _s.kind,
+    _s.person_id,
+    _s.key_id,
+    _s.factor,
+    _s.binding,
+    _s.created_at,
+    _s.absolute_expires_at,
+    func.coalesce(_seen.last_seen_at, _s.created_at),
+    _s.csrf_hash,
+    _s.csrf_epoch,
+    _s.address_hash,
+    _s.agent_hash,
+    _s.label_sealed,
+    _s.ended_at,
+    _s.end_reason,
+).select_from(sessions.outerjoin(session_seen, _seen.session_id == _s.id))  # fmt: skip - the order of Session's fields
+
+_ADD = Statement(postgresql.insert(sessions).on_conflict_do_nothing())
+FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
+FIND_MANY = Statement(_FIELDS.where(_s.id == func.any(bindparam("sessions"))))
+_LIVE_OF = Statement(
+    _FIELDS.where(
+        _s.tenant_id == bindparam("tenant"),
+        _s.person_id == bindparam("person"),
+        _s.ended_at == 0,
+        _s.absolute_expires_at > bindparam("now"),
+    ).order_by(_s.created_at.desc(), _s.id)
+)
+_NEWEST = Statement(
+    _FIELDS.where(_s.tenant_id == bindparam("tenant")).order_by(_s.created_at.desc(), _s.id).limit(bindparam("most"))
+)
+_END = Statement(
+    update(sessions)
+    .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
+    .values(ended_at=bindparam("now"), end_reason=bindparam("reason"), ended_by=bindparam("by"))
+)
+_SEEN = postgresql.insert(session_seen)
+_WRITE_SEEN = Statement(
+    _SEEN.on_conflict_do_update(
+        index_elements=["session_id"],
+        set_={"last_seen_at": _SEEN.excluded.last_seen_at},
+        where=_SEEN.excluded.last_seen_at > _seen.last_seen_at,
+    )
+)
+_EXPIRED = select(_s.id).where(_s.absolute_expires_at < bindparam("before")).limit(bindparam("most"))
+_COLLECT = Statement(delete(sessions).where(_s.id.in_(_EXPIRED)))
+_COLLECT_SEEN = Statement(delete(session_seen).where(_seen.last_seen_at < bindparam("before")))
+
+
+def session(row: Row) -> Session:
+    """Turn a row of FIND, FIND_MANY or a list into a Session."""
+    return Session(*row)
+
+
+def add(tx: Tx, made: Session, attempt: str) -> bool:
+    """Store a new session; False when its login attempt has opened one already."""
+    return bool(
+        tx.do(
+            _ADD,
+            id=made.id,
+            tenant_id=made.tenant,
+            kind=made.kind,
+            person_id=made.person,
+            key_id=made.key,
+            factor=made.factor,
+            binding=made.binding,
+            attempt_id=attempt,
+            created_at=made.created_at,
+            absolute_expires_at=made.absolute_expires_at,
+            csrf_hash=made.csrf_hash,
+            csrf_epoch=made.csrf_epoch,
+            address_hash=made.address_hash,
+            agent_hash=made.agent_hash,
+            label_sealed=made.label_sealed,
+            ended_at=0,
+            end_reason="",
+            ended_by="",
+        )
+    )
+
+
+def find(tx: Tx, session_id: str) -> Session | None:
+    """Return one session of the scope's tenant, dead or alive."""
+    row = tx.one(FIND, session=session_id)
+    return session(row) if row is not None and row[1] == tx.scope.tenant else None
+
+
+def live_of(tx: Tx, person: str) -> list[Session]:
+    """Return a person's sessions that nobody ended and whose absolute time has not come, newest first."""
+    return [session(row) for row in tx.all(_LIVE_OF, tenant=tx.scope.tenant, person=person, now=tx.now)]
+
+
+def newest(tx: Tx, most: int) -> list[Session]:
+    """Return up to `most` sessions of the tenant, dead or alive, newest first."""
+    return [session(row) for row in tx.all(_NEWEST, tenant=tx.scope.tenant, most=most)]
+
+
+def end(tx: Tx, session_id: str, reason: EndReason, by: str) -> bool:
+    """End a session; False when it was not alive."""
+    return bool(tx.do(_END, session=session_id, tenant=tx.scope.tenant, now=tx.now, reason=reason.value, by=by))
+
+
+def write_seen(tx: Tx, session_id: str, at: int) -> None:
+    """Move a session's last-seen time forward, never back."""
+    tx.do(_WRITE_SEEN, session_id=session_id, last_seen_at=at)
+
+
+def collect(tx: Tx, before: int, most: int) -> int:
+    """Delete up to `most` sessions whose absolute time came before an instant; return how many."""
+    tx.do(_COLLECT_SEEN, before=before)
+    return tx.do(_COLLECT, before=before, most=most)

@@ -1,0 +1,43 @@
+"""Every store fault, classified in one place: the store cannot answer, or we broke a rule of ours."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ostiary.kernel.errors import ContractBroken, OstiaryError, StoreUnavailable
+
+__all__ = ["classify", "translated"]
+
+_SQLITE_BROKEN = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+_POSTGRES_BROKEN = ("22", "23", "42")
+
+
+def classify(fault: BaseException) -> OstiaryError | None:
+    """Turn a driver's exception into one of ours; None when it is not a store fault at all.
+
+    Integrity, programming and data faults are ours (ContractBroken); whatever else a driver raises
+    (busy, full, lost, refused, shutting down, too many connections) means that the store cannot
+    answer now (StoreUnavailable). SQLSTATE classes: PostgreSQL documentation, appendix A.
+    """
+    if isinstance(fault, _SQLITE_BROKEN):
+        return ContractBroken(str(fault))
+    if isinstance(fault, sqlite3.Error):
+        return StoreUnavailable(str(fault))
+    state = getattr(fault, "sqlstate", None)
+    if not type(fault).__module__.startswith("psycopg"):
+        return None
+    if isinstance(state, str) and state[:2] in _POSTGRES_BROKEN:
+        return ContractBroken(str(fault))
+    return StoreUnavailable(str(fault).strip() or type(fault).__name__)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise a driver's exceptions from the block as ours."""
+    try:
+        yield
+    except Exception as fault:
+        ours = classify(fault)
+        if ours is None:
+            raise
+        raise ours from fault

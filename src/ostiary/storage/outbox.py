@@ -1,0 +1,60 @@
+"""The outbox: one row for each change that shrinks authority, committed with the change itself."""
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, func, insert, select
+
+from ostiary.storage.statements import METADATA, Statement
+
+__all__ = [
+    "ADD_CHANGE",
+    "CHANGES_AFTER",
+    "CHANGES_RANGE",
+    "COLLECT_CHANGES",
+    "SETTLE",
+    "WINDOW",
+    "Change",
+    "outbox",
+]
+
+WINDOW = 1_000
+"""Microseconds for which a node may trust what it last read of the file's data_version (ruling 12)."""
+
+SETTLE = 2 * WINDOW
+"""Microseconds between a commit that shrinks authority and its acknowledgement, on SQLite: longer
+than WINDOW, so that every check sent after the acknowledgement looks at the file again."""
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("tenant_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+ADD_CHANGE = Statement(
+    insert(outbox).values(
+        tenant_id=bindparam("tenant_id"),
+        kind=bindparam("kind"),
+        subject=bindparam("subject"),
+        at=bindparam("at"),
+    )
+)
+CHANGES_AFTER = Statement(
+    select(outbox.c.id, outbox.c.kind, outbox.c.subject)
+    .where(outbox.c.id > bindparam("position"))
+    .order_by(outbox.c.id)
+)
+CHANGES_RANGE = Statement(select(func.coalesce(func.min(outbox.c.id), 0), func.coalesce(func.max(outbox.c.id), 0)))
+_NEWEST = select(func.max(outbox.c.id)).scalar_subquery()
+COLLECT_CHANGES = Statement(delete(outbox).where(outbox.c.at < bindparam("before"), outbox.c.id < _NEWEST))
+"""Keeps the newest row, so that a node that slept can see that it missed some."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Something lost authority: `kind` says what (`session`), `subject` which."""
+
+    kind: str
+    subject: str

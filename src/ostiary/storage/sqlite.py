@@ -1,0 +1,212 @@
+"""The vault on SQLite: one writer thread, a savepoint per use case, one durable COMMIT per group."""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from ostiary.kernel.clock import Clock
+from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.ids import Secrets
+from ostiary.kernel.values import Scope
+from ostiary.storage.faults import classify, translated
+from ostiary.storage.jobs import Job, deliver
+from ostiary.storage.outbox import SETTLE
+from ostiary.storage.statements import Statement
+from ostiary.storage.turnstile import Turnstile
+from ostiary.storage.tx import Ledger, Row, Tx, UseCase
+from ostiary.storage.vault import Listener
+
+__all__ = ["SqliteReader", "SqliteVault", "connect"]
+
+T = TypeVar("T")
+
+_GROUP = 128
+_QUEUE = 10_000
+
+
+def connect(path: Path, synchronous: str = "FULL") -> sqlite3.Connection:
+    """Open the file in WAL mode. `synchronous` is FULL but for measurements."""
+    made = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5)
+    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "temp_store=MEMORY"):
+        made.execute(f"PRAGMA {pragma}").close()
+    return made
+
+
+class SqliteReader:
+    """Reads on a connection of its own, for the thread that made it."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path)
+        self._version = self._connection.cursor()
+
+    def version(self) -> int:
+        """Return data_version by the PRAGMA (the driver's file control can be stale)."""
+        with translated():
+            row = self._version.execute("PRAGMA data_version").fetchone()
+        return int(row[0])
+
+    def all(self, statement: Statement, **binds: object) -> list[Row]:
+        """Run one read."""
+        sql, names = statement.compiled("sqlite")
+        with translated():
+            return self._connection.execute(sql, [binds[name] for name in names]).fetchall()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+class SqliteVault:
+    """See `storage.vault.Vault`. `clock` and `secrets` are handed to every transaction."""
+
+    dialect = "sqlite"
+
+    def __init__(
+        self, path: Path, clock: Clock, secrets: Secrets, ledger: Ledger, *, synchronous: str = "FULL"
+    ) -> None:
+        self.path = path
+        self._clock, self._secrets, self._ledger = clock, secrets, ledger
+        with translated():
+            self._writer = connect(path, synchronous)
+            self._reading = connect(path)
+        self._turnstile = Turnstile(path, clock)
+        self._jobs: queue.Queue[Job | None] = queue.Queue(_QUEUE)
+        self._listeners: list[Listener] = []
+        self._lock, self._write_lock = threading.Lock(), threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._readers = ThreadPoolExecutor(1, "vault-read")
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener`, on the loop and before the answer, what this process commits."""
+        self._listeners.append(listener)
+
+    async def transact(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Queue a use case for the next group."""
+        job = Job(scope, use_case, asyncio.get_running_loop())
+        self._start()
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise StoreUnavailable("too many changes are waiting") from None
+        if job.future is None:  # pragma: no cover - a job with a loop has a future
+            raise StoreUnavailable("no event loop")
+        result: T = await job.future
+        return result
+
+    def transact_now(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Run a use case in the calling thread, as a group of one."""
+        job = Job(scope, use_case)
+        self._perform([job])
+        if job.changes:
+            time.sleep(SETTLE / 1e6)
+        result: T = job.value()
+        return result
+
+    async def read(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Run a read in the reading thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read, scope, use_case)
+
+    def read_now(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Run a read, blocking."""
+        return self._readers.submit(self._read, scope, use_case).result()
+
+    def close(self) -> None:
+        """Finish what is queued and close."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+        self._readers.shutdown()
+        self._writer.close()
+        self._reading.close()
+        self._turnstile.close()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="vault-write", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        job = self._jobs.get()
+        while job is not None:
+            group = [job]
+            while len(group) < _GROUP and (job := self._waiting()) is not None:
+                group.append(job)
+            self._perform(group)
+            self._tell(group)
+            job = self._jobs.get()
+
+    def _waiting(self) -> Job | None:
+        try:
+            job = self._jobs.get_nowait()
+        except queue.Empty:
+            return None
+        if job is None:
+            self._jobs.put(None)  # the end is for the outer loop
+        return job
+
+    def _perform(self, group: Sequence[Job]) -> None:
+        """Run a group and commit it; every job ends with a result or an error. Raises nothing."""
+        try:
+            with self._write_lock, self._turnstile.held():
+                self._group(group)
+        except Exception as fault:  # noqa: BLE001 - the writer must outlive every fault; each job is told
+            for job in group:
+                job.fail(classify(fault) or fault)
+
+    def _group(self, group: Sequence[Job]) -> None:
+        writer = self._writer
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            for job in group:
+                self._one(writer, job)
+            writer.execute("COMMIT")
+        except BaseException:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+            raise
+
+    def _one(self, writer: sqlite3.Connection, job: Job) -> None:
+        writer.execute("SAVEPOINT one")
+        tx = Tx(writer, "sqlite", job.scope, self._clock(), self._secrets, self._ledger)
+        try:
+            job.result = job.use_case(tx)
+            tx.close()
+            job.changes = tx.changes
+        except Exception as fault:
+            if not writer.in_transaction:
+                raise
+            writer.execute("ROLLBACK TO one")
+            job.fail(classify(fault) or fault)
+        writer.execute("RELEASE one")
+
+    def _tell(self, group: Sequence[Job]) -> None:
+        for loop in {job.loop for job in group if job.loop is not None}:
+            mine = [job for job in group if job.loop is loop]
+            try:
+                loop.call_soon_threadsafe(self._told, loop, mine)
+            except RuntimeError:
+                continue  # the loop has ended; nobody waits there any more
+
+    def _told(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[Job]) -> None:
+        changes = [change for job in jobs for change in job.changes]
+        if changes:
+            for listener in self._listeners:
+                listener(changes)
+            loop.call_later(SETTLE / 1e6, deliver, [job for job in jobs if job.changes])
+        deliver([job for job in jobs if not job.changes])
+
+    def _read(self, scope: Scope, use_case: Callable[[Tx], T]) -> T:
+        with translated():
+            self._reading.execute("BEGIN")
+            try:
+                return use_case(Tx(self._reading, "sqlite", scope, self._clock(), self._secrets, None))
+            finally:
+                self._reading.execute("ROLLBACK")

@@ -1,0 +1,134 @@
+"""The transaction that a use case is handed: it runs statements, takes events, and has its own time."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from ostiary.kernel.errors import ContractBroken
+from ostiary.kernel.ids import Secrets
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import Caller, Event, EventName, Outcome, Scope
+from ostiary.storage.outbox import ADD_CHANGE, Change
+from ostiary.storage.statements import Statement
+
+__all__ = ["BOOKKEEPING", "Ledger", "Row", "Tx", "UseCase"]
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+BOOKKEEPING = frozenset({"session_seen", "outbox", "receipts"})
+"""The closed list of tables whose changes need no event of their own: last-seen times, the outbox, the log."""
+
+
+class Connection(Protocol):
+    """What a transaction needs of a driver's connection (sqlite3 and psycopg both give it)."""
+
+    def execute(self, sql: Any, parameters: Any = ..., /) -> Any: ...  # noqa: ANN401 - the drivers' own types differ
+
+
+class Ledger(Protocol):
+    """The log's side of a transaction: writes the receipt of one event into the same transaction."""
+
+    def record(self, tx: "Tx", event: Event) -> str:
+        """Write the receipt and return its id."""
+
+
+class Tx:
+    """One use case's transaction.
+
+    `scope` is the tenant it acts in, `now` its single moment (microseconds since 1970), `secrets` its
+    randomness. Nothing here can await; nothing here reaches the network.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_dialect",
+        "_emitted",
+        "_ledger",
+        "_unspoken",
+        "changes",
+        "now",
+        "scope",
+        "secrets",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: str,
+        scope: Scope,
+        now: int,
+        secrets: Secrets,
+        ledger: Ledger | None,
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._ledger = ledger
+        self._emitted = False
+        self._unspoken = ""
+        self.scope = scope
+        self.now = now
+        self.secrets = secrets
+        self.changes: list[Change] = []
+
+    def all(self, statement: Statement, **binds: object) -> list[Row]:
+        """Run a statement that answers rows and return all of them."""
+        rows: list[Row] = self._execute(statement, binds).fetchall()
+        if rows:
+            self._note(statement)
+        return rows
+
+    def one(self, statement: Statement, **binds: object) -> Row | None:
+        """Run a statement that answers at most one row."""
+        rows = self.all(statement, **binds)
+        return rows[0] if rows else None
+
+    def do(self, statement: Statement, **binds: object) -> int:
+        """Run a statement that changes rows and return how many it changed; that count decides single use."""
+        count: int = self._execute(statement, binds).rowcount
+        if count:
+            self._note(statement)
+        return count
+
+    def emit(self, event: Event) -> str:
+        """Hand one event to the log and return the id of its receipt."""
+        if self._ledger is None:
+            raise ContractBroken("an event in a read-only transaction")
+        self._emitted = True
+        return self._ledger.record(self, event)
+
+    def refuse(self, name: EventName, caller: Caller, subject: str, refusal: Refusal | Code) -> Refusal:
+        """Record an expected no and return it, so that the use case can end with it."""
+        made = refusal if isinstance(refusal, Refusal) else Refusal(refusal)
+        reasons = (made.code.value, *made.reasons)
+        receipt = self.emit(Event(name, caller, subject, Outcome.REFUSED, reasons))
+        return msgspec.structs.replace(made, receipt=receipt)
+
+    def shrink(self, kind: str, subject: str) -> None:
+        """Announce that `subject` lost authority: every node forgets it before the answer exists."""
+        self.do(ADD_CHANGE, tenant_id=self.scope.tenant, kind=kind, subject=subject, at=self.now)
+        self.changes.append(Change(kind, subject))
+
+    def settle(self, kind: str, subject: str) -> None:
+        """Make a repeated end wait like the first one did: its answer promises the same (ruling 10)."""
+        self.changes.append(Change(kind, subject))
+
+    def close(self) -> None:
+        """Check the law before the commit: no change without its event. Raises ContractBroken."""
+        if self._unspoken and not self._emitted:
+            raise ContractBroken(f"{self._unspoken} changed without an event")
+
+    def _note(self, statement: Statement) -> None:
+        if statement.writes and statement.table not in BOOKKEEPING:
+            self._unspoken = statement.table
+
+    def _execute(self, statement: Statement, binds: dict[str, object]) -> Any:  # noqa: ANN401 - a driver's cursor
+        if statement.writes and self._ledger is None:
+            raise ContractBroken(f"a write to {statement.table} in a read-only transaction")
+        sql, names = statement.compiled(self._dialect)
+        return self._connection.execute(sql, [binds[name] for name in names])
+
+
+UseCase = Callable[[Tx], T]
+"""A use case: a plain function over a transaction. It cannot await."""

@@ -1,0 +1,90 @@
+"""Every refusal's HTTP status, public words and remedy: the only place that joins a code to HTTP."""
+
+import msgspec
+
+from ostiary.kernel.refusals import Code
+from ostiary.web.operation import Audience, Operation
+
+__all__ = ["CATALOGUE", "Entry", "codes_of"]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What a refusal says in public: HTTP status (RFC 9110), one sentence, and what to do next."""
+
+    status: int
+    message: str
+    remedy: str
+
+
+_AGAIN = "Sign in again."
+_RELOAD = "Reload the page and try again."
+
+CATALOGUE: dict[Code, Entry] = {
+    Code.REQUEST_MALFORMED: Entry(400, "The request could not be read.", "Compare it with /openapi.json."),
+    Code.REQUEST_TOO_LARGE: Entry(413, "The request is too large.", "Send less than 64 KiB."),
+    Code.ROUTE_UNKNOWN: Entry(404, "There is nothing at this address.", "Look at /docs/api."),
+    Code.METHOD_NOT_ALLOWED: Entry(405, "This address does not take that method.", "Look at /docs/api."),
+    Code.ORIGIN_REFUSED: Entry(403, "The request came from another site.", "Start from a page of this site."),
+    Code.HOST_REFUSED: Entry(403, "This listener does not answer for that host.", "Use its configured address."),
+    Code.SESSION_MISSING: Entry(401, "Nobody is signed in.", "Sign in first."),
+    Code.SESSION_INVALID: Entry(401, "This session is not known.", _AGAIN),
+    Code.SESSION_ENDED: Entry(401, "This session was ended.", _AGAIN),
+    Code.SESSION_EXPIRED_IDLE: Entry(401, "This session was not used for too long.", _AGAIN),
+    Code.SESSION_EXPIRED_ABSOLUTE: Entry(401, "This session reached its longest life.", _AGAIN),
+    Code.SESSION_ADDRESS_MISMATCH: Entry(401, "This session belongs to another network address.", _AGAIN),
+    Code.SESSION_AGENT_MISMATCH: Entry(401, "This session belongs to another browser.", _AGAIN),
+    Code.SESSION_UNKNOWN: Entry(404, "There is no such session.", "List your sessions to see those that live."),
+    Code.CSRF_REFUSED: Entry(
+        403, "The CSRF token is missing or wrong.", "Send X-CSRF-Token as /api/v1/auth/me gives it."
+    ),
+    Code.SERVICE_UNKNOWN: Entry(403, "No such service is registered.", "Use /check or /check/default."),
+    Code.LOGIN_REFUSED: Entry(401, "That did not sign you in.", "Try again, or use another passkey."),
+    Code.LOGIN_METHOD_UNKNOWN: Entry(404, "There is no such way to sign in.", "Look at /docs/api."),
+    Code.LOGIN_ATTEMPT_INVALID: Entry(401, "This sign-in was not started in this browser.", _RELOAD),
+    Code.LOGIN_ATTEMPT_EXPIRED: Entry(401, "This sign-in took too long.", _RELOAD),
+    Code.LOGIN_ATTEMPT_SPENT: Entry(409, "This sign-in has been used already.", _RELOAD),
+    Code.LOGIN_ATTEMPTS_EXHAUSTED: Entry(401, "Too many wrong answers to this sign-in.", _RELOAD),
+    Code.PASSKEY_REMOVED: Entry(401, "This passkey was removed from the account.", "Use another passkey."),
+    Code.PASSKEY_UNKNOWN: Entry(404, "There is no such passkey.", "List your passkeys to see those you have."),
+    Code.PASSKEY_REFUSED: Entry(403, "The passkey could not be verified.", "Try again, or use another authenticator."),
+    Code.PASSKEY_ALREADY_REGISTERED: Entry(409, "This passkey is registered already.", "Use it to sign in."),
+    Code.PASSKEY_LAST_WAY_IN: Entry(409, "This is the last way into the account.", "Add another passkey first."),
+    Code.PRESENCE_REQUIRED: Entry(
+        401, "This act needs a fresh proof that you are here.", "Prove presence, then repeat it."
+    ),
+    Code.PRESENCE_REFUSED: Entry(
+        403, "The proof of presence is used, stale or for something else.", "Prove presence again."
+    ),
+    Code.INVITATION_REFUSED: Entry(403, "This link is used, expired or unknown.", "Ask for a new link."),
+    Code.PERSON_UNKNOWN: Entry(404, "There is no such person.", "List the people to see their ids."),
+    Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),
+    Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
+    Code.TENANT_UNKNOWN: Entry(404, "There is no such tenant.", "Run `ostiary init` first."),
+    Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
+    Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
+}
+
+_DOOR = (Code.REQUEST_MALFORMED, Code.STORE_UNAVAILABLE)
+_SESSION = (
+    Code.SESSION_MISSING,
+    Code.SESSION_INVALID,
+    Code.SESSION_ENDED,
+    Code.SESSION_EXPIRED_IDLE,
+    Code.SESSION_EXPIRED_ABSOLUTE,
+    Code.SESSION_ADDRESS_MISMATCH,
+    Code.SESSION_AGENT_MISMATCH,
+)
+
+
+_WITH_SESSION = frozenset({Audience.SESSION, Audience.LEAVING})
+
+
+def codes_of(operation: Operation) -> list[Code]:
+    """Return every code that an operation can answer, the door's included, sorted."""
+    codes = {*operation.refusals, *_DOOR}
+    if operation.audience is Audience.SESSION:
+        codes.update(_SESSION)
+    if operation.unsafe:
+        codes.update((Code.ORIGIN_REFUSED, Code.REQUEST_TOO_LARGE))
+        codes.update((Code.CSRF_REFUSED,) if operation.audience in _WITH_SESSION else ())
+    return sorted(codes)

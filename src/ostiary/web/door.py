@@ -1,0 +1,185 @@
+"""The door in front of every operation: limits, origin, guard, decoding; and its envelope on the way out."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.ids import Secrets, b64url
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import Caller, EventName, Scope
+from ostiary.web.decode import decode_body, decode_query, parse_json
+from ostiary.web.operation import Exchange, Operation, Record, Reply
+from ostiary.web.problems import internal_fault, problem, unavailable
+
+__all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "same_origin"]
+
+_LARGEST = 65_536
+_LOG = structlog.get_logger("ostiary.door")
+
+
+class Knock(msgspec.Struct, frozen=True):
+    """What the guard is shown of a request. `covered` is what the request digest covers."""
+
+    operation: Operation
+    scope: Scope
+    request_id: str
+    peer: str
+    headers: Mapping[str, str]
+    forwarded_for: tuple[str, ...]
+    covered: bytes
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """What the guard found: who calls, the living session (if any), the pre-login browser id (or "")."""
+
+    caller: Caller
+    session: Any = None
+    browser: str = ""
+
+
+class Guard(Protocol):
+    """Decides who stands at the door. Handed in by app; the door knows no session."""
+
+    def identify(self, knock: Knock) -> Caller:
+        """Say what can be said of anybody: keyed hashes and the request digest."""
+
+    async def admit(self, knock: Knock, caller: Caller) -> Admitted | Refusal:
+        """Let in, or refuse."""
+
+    def succeeded(self, admitted: Admitted) -> None:
+        """Hear that the operation ended well (the idle time slides)."""
+
+
+class Recorder(Protocol):
+    """Takes the refusals that no use case has recorded."""
+
+    async def refused(self, scope: Scope, event: EventName, caller: Caller, refusal: Refusal) -> None:
+        """Leave a receipt, or count it when they come in floods."""
+
+
+class Door(msgspec.Struct, frozen=True):
+    """Turns operations into routes. `origin` is the public origin, e.g. `https://id.example.test`."""
+
+    origin: str
+    scope: Scope
+    guard: Guard
+    recorder: Recorder
+    secrets: Secrets
+
+    def route(self, operation: Operation) -> Route:
+        """Return the route of one operation."""
+
+        async def endpoint(request: Request) -> Response:
+            request_id = b64url(self.secrets(12))
+            try:
+                return await self._pass(operation, request, request_id)
+            except StoreUnavailable as fault:
+                _LOG.warning("store_unavailable", operation=operation.name, request_id=request_id)
+                return unavailable(request_id, fault.retry_after)
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except Exception:  # noqa: BLE001 - whatever broke, the caller learns nothing but a request id
+                _LOG.exception("internal_fault", operation=operation.name, request_id=request_id)
+                return internal_fault(request_id)
+
+        return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+
+    async def _pass(self, operation: Operation, request: Request, request_id: str) -> Response:
+        raw = await _body(request)
+        value = None
+        if operation.request is not None and isinstance(raw, bytes):
+            value = parse_json(raw, request.headers.get("content-type", ""))
+        knock = _knock(operation, self.scope, request_id, request, value)
+        caller = self.guard.identify(knock)
+        outcome = raw if isinstance(raw, Refusal) else await self._serve(knock, caller, request, value)
+        if not isinstance(outcome, Refusal):
+            return outcome
+        if not outcome.receipt and operation.record is not Record.NEVER:
+            await self.recorder.refused(self.scope, operation.event, caller, outcome)
+        return problem(outcome, request_id)
+
+    async def _serve(self, knock: Knock, caller: Caller, request: Request, value: Any) -> Response | Refusal:  # noqa: ANN401 - JSON
+        operation = knock.operation
+        if operation.unsafe and not same_origin(request.headers, self.origin):
+            return Refusal(Code.ORIGIN_REFUSED)
+        admitted = await self.guard.admit(knock, caller)
+        if isinstance(admitted, Refusal):
+            return admitted
+        body = decode_body(value, operation.request) if operation.request is not None else None
+        query = decode_query(request.query_params, operation.query) if operation.query is not None else None
+        if isinstance(body, Refusal) or isinstance(query, Refusal):
+            return body if isinstance(body, Refusal) else query
+        answer = await operation.handler(_exchange(knock, admitted, request, body, query))
+        if isinstance(answer, Refusal):
+            return answer
+        self.guard.succeeded(admitted)
+        return _answer(operation, answer)
+
+
+def same_origin(headers: Mapping[str, str], origin: str) -> bool:
+    """Tell whether an unsafe request comes from our own page, or from no browser at all.
+
+    Origin, where sent, must be ours; Sec-Fetch-Site, where sent, must be `same-origin` (W3C Fetch Metadata).
+    """
+    sent = headers.get("origin")
+    site = headers.get("sec-fetch-site")
+    return (sent is None or sent == origin) and (site is None or site in {"same-origin", "none"})
+
+
+async def _body(request: Request) -> bytes | Refusal:
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared[:12]) > _LARGEST:
+        return Refusal(Code.REQUEST_TOO_LARGE)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST:
+            return Refusal(Code.REQUEST_TOO_LARGE)
+    return body
+
+
+def _knock(operation: Operation, scope: Scope, request_id: str, request: Request, value: Any) -> Knock:  # noqa: ANN401 - JSON
+    kept = {k: v for k, v in value.items() if k not in operation.secrets} if isinstance(value, dict) else None
+    query = request.scope["query_string"].decode("latin-1")
+    return Knock(
+        operation=operation,
+        scope=scope,
+        request_id=request_id,
+        peer=request.client.host if request.client else "",
+        headers=request.headers,
+        forwarded_for=tuple(request.headers.getlist("x-forwarded-for")),
+        covered=msgspec.json.encode(
+            (operation.name, operation.method, request.scope["path"], query, kept), order="sorted"
+        ),
+    )
+
+
+def _exchange(knock: Knock, admitted: Admitted, request: Request, body: Any, query: Any) -> Exchange:  # noqa: ANN401 - structs
+    return Exchange(
+        scope=knock.scope,
+        caller=admitted.caller,
+        body=body,
+        query=query,
+        path=request.path_params,
+        headers=request.headers,
+        browser=admitted.browser,
+        agent=request.headers.get("user-agent", ""),
+        session=admitted.session,
+    )
+
+
+def _answer(operation: Operation, reply: Reply) -> Response:
+    headers = {"cache-control": "no-store"}
+    if reply.body is None:
+        made = Response(status_code=operation.status, headers=headers)
+    else:
+        made = Response(msgspec.json.encode(reply.body), operation.status, headers, media_type="application/json")
+    for cookie in reply.cookies:
+        made.headers.append("set-cookie", cookie)
+    return made

@@ -1,0 +1,84 @@
+"""Refusals and errors as answers: the one place where a code gets its envelope, and internal text stays inside."""
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.responses import Response
+
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.web.catalogue import CATALOGUE
+
+__all__ = ["Problem", "cause", "challenge", "internal_fault", "problem", "unavailable"]
+
+_STATUS_TEXT = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+_CAUSES = {
+    Code.SESSION_EXPIRED_IDLE: "idle_timeout",
+    Code.SESSION_EXPIRED_ABSOLUTE: "absolute_timeout",
+    Code.SESSION_ADDRESS_MISMATCH: "address_mismatch",
+    Code.SESSION_AGENT_MISMATCH: "agent_mismatch",
+}
+_REALM = 'Bearer realm="ostiary"'
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The error body of the management dialect."""
+
+    error: str
+    message: str
+    code: str
+    request_id: str
+
+
+def cause(refusal: Refusal) -> str:
+    """Return the machine word that says why a session is not alive."""
+    if refusal.code is Code.SESSION_ENDED:
+        return refusal.reasons[0] if refusal.reasons else "ended"
+    return _CAUSES.get(refusal.code, "invalid_token")
+
+
+def challenge(refusal: Refusal) -> str:
+    """Return the WWW-Authenticate value of a 401 (RFC 6750 section 3, RFC 9470 section 3)."""
+    if refusal.code is Code.SESSION_MISSING:
+        return _REALM
+    if refusal.code is Code.PRESENCE_REQUIRED:
+        return f'{_REALM}, error="insufficient_user_authentication", error_description="presence required"'
+    return f'{_REALM}, error="invalid_token", error_description="{cause(refusal)}"'
+
+
+def problem(refusal: Refusal, request_id: str, cookies: Sequence[str] = ()) -> Response:
+    """Answer a refusal: status, envelope, and the headers that its status demands."""
+    entry = CATALOGUE[refusal.code]
+    made = _answer(entry.status, f"{entry.message} {entry.remedy}", refusal.code.value, request_id)
+    if entry.status == 401:  # noqa: PLR2004 - Unauthorized
+        made.headers["www-authenticate"] = challenge(refusal)
+    if entry.status == 503 or refusal.retry_after:  # noqa: PLR2004 - Service Unavailable
+        made.headers["retry-after"] = str(refusal.retry_after or 1)
+    for cookie in cookies:
+        made.headers.append("set-cookie", cookie)
+    return made
+
+
+def unavailable(request_id: str, retry_after: int = 1) -> Response:
+    """Answer for a store that cannot: 503 with Retry-After, never a 401."""
+    return problem(Refusal(Code.STORE_UNAVAILABLE, retry_after=retry_after), request_id)
+
+
+def internal_fault(request_id: str) -> Response:
+    """Answer for a broken contract of ours. It says nothing of what broke."""
+    return _answer(500, "Something broke on our side. Try again; quote the request id.", "internal_error", request_id)
+
+
+def _answer(status: int, message: str, code: str, request_id: str) -> Response:
+    body = msgspec.json.encode(Problem(_STATUS_TEXT[status], message, code, request_id))
+    headers = {"cache-control": "no-store"}
+    return Response(body, status, headers, media_type="application/json")
