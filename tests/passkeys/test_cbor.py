@@ -2,7 +2,7 @@
 
 import cbor2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostiary.passkeys.cbor import decode, decode_at
@@ -32,11 +32,13 @@ def nested(levels):
     return b"\x81" * levels + b"\x00"
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_is_canonical_is_read(value):
     assert decode(cbor2.dumps(value)) == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_what_is_read_was_canonical(data):
     try:
@@ -46,6 +48,7 @@ def test_what_is_read_was_canonical(data):
     assert cbor2.dumps(value) == data
 
 
+@settings(deadline=None)
 @given(VALUES, st.binary(max_size=8), st.binary(max_size=8))
 def test_an_item_ends_where_it_ends(value, before, after):
     data = cbor2.dumps(value)
@@ -81,7 +84,7 @@ def test_an_item_ends_where_it_ends(value, before, after):
             "indefinite map": "bf0000ff",
             "text not UTF-8": "61ff",
             "text with a surrogate": "63eda080",
-            "bytes cut": "4100"[:2],
+            "bytes cut": "41",
             "array cut": "8200",
             "map cut": "a100",
             "array of 2**64 - 1": "9bffffffffffffffff",

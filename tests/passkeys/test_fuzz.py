@@ -55,6 +55,7 @@ def is_outcome(outcome, kind):
     return isinstance(outcome, kind) or (isinstance(outcome, Refusal) and WORDS.issuperset(outcome.reasons))
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS, TEXTS, st.lists(TEXTS, max_size=3).map(tuple))
 def test_any_registration_has_an_outcome(name, raw_name, client_data, attestation, transports):
     sent = RegistrationResponse(name, raw_name, "public-key", AttestationParts(client_data, attestation, transports))
@@ -62,6 +63,7 @@ def test_any_registration_has_an_outcome(name, raw_name, client_data, attestatio
     assert isinstance(verify_registration(LENIENT, CHALLENGE, sent), Refusal)
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, st.none() | TEXTS, st.binary())
 def test_any_assertion_has_an_outcome(name, raw_name, client_data, data, signature, handle, key):
     sent = AuthenticationResponse(name, raw_name, "public-key", AssertionParts(client_data, data, signature, handle))
@@ -71,21 +73,21 @@ def test_any_assertion_has_an_outcome(name, raw_name, client_data, data, signatu
         assert isinstance(verify_assertion(LENIENT, CHALLENGE, known, sent), Refusal)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(spoiled_text(CREATED["clientDataJSON"]))
 def test_spoiled_client_data_has_an_outcome(client_data):
     sent = RegistrationResponse(NAME, NAME, "public-key", AttestationParts(client_data, CREATED["attestationObject"]))
     assert is_outcome(verify_registration(LENIENT, CHALLENGE, sent), Registered)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(spoiled_text(CREATED["attestationObject"]))
 def test_a_spoiled_attestation_object_has_an_outcome(attestation):
     sent = RegistrationResponse(NAME, NAME, "public-key", AttestationParts(CREATED["clientDataJSON"], attestation))
     assert is_outcome(verify_registration(LENIENT, CHALLENGE, sent), Registered)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(spoiled(cbor2.loads(unb64(CREATED["attestationObject"]))["authData"]))
 def test_spoiled_authenticator_data_has_an_outcome(data):
     attestation = b64(cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data}))
@@ -99,7 +101,7 @@ def asserted(**changes):
     return verify_assertion(LENIENT, CHALLENGE, KNOWN, AuthenticationResponse(NAME, NAME, "public-key", response))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_nothing_signed_can_be_changed(data):
     assert isinstance(asserted(), Asserted)

@@ -29,7 +29,7 @@ def read(raw: bytes) -> Attestation:
 
 
 def statement_fault(
-    rp: RelyingParty, attestation: Attestation, attested: Attested, key: cose.PublicKey, client_data: bytes
+    rp: RelyingParty, attestation: Attestation, attested: Attested, key: cose.Key, client_data: bytes
 ) -> Fault | None:
     """Return ATTESTATION_REFUSED unless the statement is one that a request for `none` may bring back.
 
@@ -44,6 +44,6 @@ def statement_fault(
     message = attestation.authenticator_data + hashlib.sha256(client_data).digest()
     match attestation.statement:
         case {"alg": int(algorithm), "sig": bytes(signature), **rest} if not rest:
-            if algorithm == cose.algorithm(attested.public_key) and cose.verify(key, signature, message):
+            if algorithm == key.algorithm and cose.verify(key, signature, message):
                 return None
     return Fault.ATTESTATION_REFUSED

@@ -50,7 +50,9 @@ def decode_at(data: bytes, at: int, levels: int = _LEVELS) -> tuple[Value, int]:
 
 def _head(data: bytes, at: int) -> tuple[int, int, int]:
     """Read the major type and the argument: RFC 8949 section 3, in the shortest form only."""
-    initial = _take(data, at, 1)[0]
+    if at >= len(data):
+        raise ValueError("bytes are missing")
+    initial = data[at]
     major, argument = initial >> 5, initial & 0x1F
     if argument < _SHORT:
         return major, argument, at + 1

@@ -10,12 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
+from msgspec import Struct
 
 from ostiary.passkeys.cbor import Value, decode
 
-__all__ = ["ED25519", "ES256", "RS256", "SUPPORTED", "PublicKey", "algorithm", "load", "verify"]
+__all__ = ["ED25519", "ES256", "RS256", "SUPPORTED", "Key", "algorithm", "is_point", "load", "verify"]
 
-PublicKey: TypeAlias = P256Key | RSAPublicKey | Ed25519PublicKey
+_Public: TypeAlias = P256Key | RSAPublicKey | Ed25519PublicKey
 
 ES256, ED25519, RS256 = -7, -8, -257
 
@@ -31,6 +32,13 @@ _Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 _SMALL_ORDER = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 
 
+class Key(Struct, frozen=True):
+    """A public key with the COSE algorithm that it is for."""
+
+    algorithm: int
+    public: _Public
+
+
 def algorithm(cose_key: bytes) -> int | None:
     """Return the algorithm that a canonical COSE_Key names, supported or not; None where there is none."""
     try:
@@ -39,34 +47,48 @@ def algorithm(cose_key: bytes) -> int | None:
         return None
 
 
-def load(cose_key: bytes) -> PublicKey:
+def load(cose_key: bytes) -> Key:
     """Return the key that a canonical COSE_Key carries.
 
     Raises ValueError for anything but a complete key of a supported algorithm without further parameters:
     P-256 uncompressed and on the curve; RSA of 2048 to 8192 bits with an odd exponent from 3 to below 2**32;
-    Ed25519 canonical, on the curve and not of small order.
+    Ed25519 canonical and not of small order; see `is_point` for the rest.
     """
     parameters = decode(cose_key)
     if not isinstance(parameters, dict) or any(isinstance(value, bool) for value in parameters.values()):
         raise ValueError("not a COSE_Key")  # NOTE: True equals 1 in Python, so a boolean could pose as a curve
-    loader = SUPPORTED.get(_algorithm(parameters) or 0)
+    named = _algorithm(parameters) or 0
+    loader = SUPPORTED.get(named)
     if loader is None:
         raise ValueError("not a supported algorithm")
     try:
-        return loader(parameters)
+        return Key(named, loader(parameters))
     except UnsupportedAlgorithm as error:
         raise ValueError("not a key that the library takes") from error
 
 
-def verify(key: PublicKey, signature: bytes, message: bytes) -> bool:
+def is_point(key: Key) -> bool:
+    """Tell whether an Ed25519 key is a point of its curve; loading has told for the others.
+
+    Asked once, of new keys: it costs as much as a verification, and no signature verifies under what is no point.
+    """
+    if not isinstance(key.public, Ed25519PublicKey):
+        return True
+    y = _y(key.public.public_bytes_raw())
+    square = (y * y - 1) * (_D * y * y + 1) % _P  # x * x times a square
+    return pow(square, (_P - 1) // 2, _P) == 1
+
+
+def verify(key: Key, signature: bytes, message: bytes) -> bool:
     """Tell whether `signature` over `message` is one of `key`; ECDSA signatures in strict DER only."""
+    public = key.public
     try:
-        if isinstance(key, P256Key):
-            key.verify(signature, message, ECDSA(SHA256()))
-        elif isinstance(key, RSAPublicKey):
-            key.verify(signature, message, PKCS1v15(), SHA256())
+        if isinstance(public, P256Key):
+            public.verify(signature, message, ECDSA(SHA256()))
+        elif isinstance(public, RSAPublicKey):
+            public.verify(signature, message, PKCS1v15(), SHA256())
         else:
-            key.verify(signature, message)
+            public.verify(signature, message)
     except InvalidSignature:
         return False
     return True
@@ -77,7 +99,7 @@ def _algorithm(parameters: Value) -> int | None:
     return None if isinstance(named, bool) or not isinstance(named, int) else named
 
 
-def _p256(parameters: dict[int | str, Value]) -> PublicKey:
+def _p256(parameters: dict[int | str, Value]) -> _Public:
     match parameters:
         case {1: 2, -1: 1, -2: bytes(x), -3: bytes(y), **rest} if set(rest) == {_ALG}:
             if len(x) != _COORDINATE or len(y) != _COORDINATE:
@@ -86,7 +108,7 @@ def _p256(parameters: dict[int | str, Value]) -> PublicKey:
     raise ValueError("not a P-256 key")
 
 
-def _rsa(parameters: dict[int | str, Value]) -> PublicKey:
+def _rsa(parameters: dict[int | str, Value]) -> _Public:
     match parameters:
         case {1: 3, -1: bytes(n), -2: bytes(e), **rest} if set(rest) == {_ALG}:
             modulus, exponent = _number(n), _number(e)
@@ -98,28 +120,24 @@ def _rsa(parameters: dict[int | str, Value]) -> PublicKey:
     raise ValueError("not an RSA key")
 
 
-def _ed25519(parameters: dict[int | str, Value]) -> PublicKey:
+def _ed25519(parameters: dict[int | str, Value]) -> _Public:
     match parameters:
         case {1: 1, -1: 6, -2: bytes(x), **rest} if set(rest) == {_ALG} and len(x) == _COORDINATE:
-            if not _is_sound(int.from_bytes(x, "little") & ((1 << 255) - 1)):
-                raise ValueError("not a sound Ed25519 point")
+            if _y(x) >= _P or _y(x) in _SMALL_ORDER:
+                raise ValueError("not a canonical Ed25519 point of large order")
             return Ed25519PublicKey.from_public_bytes(x)
     raise ValueError("not an Ed25519 key")
 
 
-def _is_sound(y: int) -> bool:
-    """Tell whether y is canonical, belongs to a point of the curve, and that point is not of small order."""
-    if y >= _P or y in _SMALL_ORDER:
-        return False
-    square = (y * y - 1) * (_D * y * y + 1) % _P  # x*x times a square
-    return pow(square, (_P - 1) // 2, _P) == 1
+def _y(point: bytes) -> int:
+    return int.from_bytes(point, "little") & ((1 << 255) - 1)
 
 
 def _number(octets: bytes) -> int:
     return int.from_bytes(octets, "big")
 
 
-SUPPORTED: dict[int, Callable[[dict[int | str, Value]], PublicKey]] = {
+SUPPORTED: dict[int, Callable[[dict[int | str, Value]], _Public]] = {
     ES256: _p256,
     RS256: _rsa,
     ED25519: _ed25519,

@@ -149,13 +149,13 @@ def _register(
     if algorithm is not None and (algorithm not in rp.algorithms or algorithm not in cose.SUPPORTED):
         return Fault.ALGORITHM_REFUSED
     key = _key(attested.public_key)
-    if algorithm is None or key is None:
+    if key is None or not cose.is_point(key):
         return Fault.PUBLIC_KEY_MALFORMED
     if fault := attestation.statement_fault(rp, opened, attested, key, client_data):
         return fault
     return Registered(
         credential_hash=hashlib.sha256(identifier).digest(),
-        algorithm=algorithm,
+        algorithm=key.algorithm,
         public_key=attested.public_key,
         sign_count=data.sign_count,
         backup_eligible=data.backup_eligible,
@@ -174,7 +174,7 @@ def _assert(rp: RelyingParty, stored: Stored, raw: bytes, signature: bytes, mess
     if data.backup_eligible != stored.backup_eligible:
         return Fault.BACKUP_STATE_INCONSISTENT
     key = _key(stored.public_key)
-    if key is None or cose.algorithm(stored.public_key) != stored.algorithm:
+    if key is None or key.algorithm != stored.algorithm:
         return Fault.PUBLIC_KEY_MALFORMED
     if not cose.verify(key, signature, message):
         return Fault.SIGNATURE_INVALID
@@ -212,7 +212,7 @@ def _authenticator_data(raw: bytes) -> authdata.AuthenticatorData | None:
         return None
 
 
-def _key(cose_key: bytes) -> cose.PublicKey | None:
+def _key(cose_key: bytes) -> cose.Key | None:
     try:
         return cose.load(cose_key)
     except ValueError:

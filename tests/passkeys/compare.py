@@ -1,0 +1,88 @@
+"""Measure the verifier against py_webauthn and cbor2: `python -m tests.passkeys.compare` (decision 5 quotes it).
+
+Thread CPU time; the candidates of a pair take turns in 25 rounds; a ratio is the median over the rounds, with the
+bootstrap 95 % interval of that median.
+"""
+
+import io
+import random
+import statistics
+import time
+
+import cbor2
+import webauthn
+
+from ostiary.passkeys.cbor import decode
+from ostiary.passkeys.webauthn import Stored
+from tests.passkeys import ceremonies
+
+ROUNDS, CALLS = 25, 40
+EXPECTED = {
+    "expected_challenge": ceremonies.CHALLENGE,
+    "expected_rp_id": ceremonies.PARTY.id,
+    "expected_origin": ceremonies.ORIGIN,
+    "require_user_verification": True,
+}
+
+
+def cost(call):
+    """Microseconds of CPU for one call."""
+    begin = time.thread_time_ns()
+    for _ in range(CALLS):
+        call()
+    return (time.thread_time_ns() - begin) / CALLS / 1000
+
+
+def interval(ratios):
+    """The bootstrap 95 % interval of a median."""
+    source = random.Random(5)
+    medians = sorted(statistics.median(source.choices(ratios, k=len(ratios))) for _ in range(2000))
+    return medians[50], medians[1949]
+
+
+def compare(name, ours, theirs):
+    """Take turns, and print what came out."""
+    rounds = [(cost(ours), cost(theirs)) for _ in range(ROUNDS)]
+    ratios = [mine / other for mine, other in rounds]
+    low, high = interval(ratios)
+    mine, other = (statistics.median(column) for column in zip(*rounds, strict=True))
+    print(f"{name:34} {mine:7.1f} {other:7.1f}   {statistics.median(ratios):.2f} [{low:.2f}, {high:.2f}]")
+
+
+def ceremony(algorithm):
+    """One honest ceremony in both verifiers."""
+    key = ceremonies.passkey(algorithm=algorithm)
+    sent = ceremonies.created(key)
+    new = ceremonies.verify_created(sent)
+    known = Stored(new.algorithm, new.public_key, 1, new.backup_eligible, new.backed_up)
+    back = ceremonies.gotten(key)
+    theirs = EXPECTED | {"credential_public_key": new.public_key, "credential_current_sign_count": 1}
+    compare(
+        f"registration, algorithm {algorithm}",
+        lambda: ceremonies.verify_created(sent),
+        lambda: webauthn.verify_registration_response(credential=sent, **EXPECTED),
+    )
+    compare(
+        f"assertion, algorithm {algorithm}",
+        lambda: ceremonies.verify_gotten(back, known),
+        lambda: webauthn.verify_authentication_response(credential=back, **theirs),
+    )
+
+
+def reading():
+    """One attestation object through both readers, cbor2 as strict as it goes."""
+    raw = ceremonies.unb64(ceremonies.created(ceremonies.passkey())["response"]["attestationObject"])
+    compare(
+        "reading an attestation object",
+        lambda: decode(raw),
+        lambda: cbor2.CBORDecoder(
+            io.BytesIO(raw), max_depth=8, allow_indefinite=False, allow_duplicate_keys=False
+        ).decode(),
+    )
+
+
+if __name__ == "__main__":
+    print(f"{'microseconds of CPU':34} {'ours':>7} {'theirs':>7}   ours / theirs")
+    for number in (-7, -257, -8):
+        ceremony(number)
+    reading()
