@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from sqlalchemy import Insert, MetaData
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql import Executable
+from sqlalchemy import ClauseElement, Dialect, Insert, MetaData, Table
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -15,10 +15,11 @@ METADATA = MetaData()
 
 
 @cache
-def _dialect(name: str) -> sqlite.dialect | postgresql.dialect:
+def _dialect(name: str) -> Dialect:
     if name == "sqlite":
-        return sqlite.dialect(paramstyle="qmark")
-    return postgresql.dialect(paramstyle="format")
+        return SQLiteDialect(paramstyle="qmark")
+    made: Dialect = PGDialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    return made
 
 
 class Statement:
@@ -29,11 +30,11 @@ class Statement:
 
     __slots__ = ("_clause", "_compiled", "table", "writes")
 
-    def __init__(self, clause: Executable) -> None:
+    def __init__(self, clause: ClauseElement) -> None:
         self._clause = clause
         self._compiled: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.writes = isinstance(clause, UpdateBase)
-        self.table: str = clause.table.name if isinstance(clause, UpdateBase) else ""
+        self.table = _changed(clause).name if isinstance(clause, UpdateBase) else ""
 
     def compiled(self, dialect: str) -> tuple[str, tuple[str, ...]]:
         """Return the SQL text for `sqlite` or `postgresql` and the bind names in positional order."""
@@ -41,13 +42,22 @@ class Statement:
         return found if found is not None else self._compile(dialect)
 
     def _compile(self, dialect: str) -> tuple[str, tuple[str, ...]]:
-        keys = tuple(c.name for c in self._clause.table.columns) if self._bare_insert() else None
-        made = self._clause.compile(dialect=_dialect(dialect), column_keys=keys)
+        clause = self._clause
+        keys = [column.name for column in _changed(clause).columns] if _bare_insert(clause) else None
+        made = clause.compile(dialect=_dialect(dialect), column_keys=keys)
         if not isinstance(made, SQLCompiler):  # pragma: no cover - Core compiles statements so
-            raise TypeError(f"not a statement: {self._clause}")
+            raise TypeError(f"not a statement: {clause}")
         result = (str(made), tuple(made.positiontup or ()))
         self._compiled[dialect] = result
         return result
 
-    def _bare_insert(self) -> bool:
-        return isinstance(self._clause, Insert) and not self._clause._values  # noqa: SLF001 - no public way to ask
+
+def _changed(clause: ClauseElement) -> Table:
+    table = clause.table if isinstance(clause, UpdateBase) else None
+    if not isinstance(table, Table):
+        raise TypeError(f"does not change one declared table: {clause}")
+    return table
+
+
+def _bare_insert(clause: ClauseElement) -> bool:
+    return isinstance(clause, Insert) and not clause._values  # noqa: SLF001 - no public way to ask
