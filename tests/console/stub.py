@@ -88,7 +88,7 @@ def refused(status, code, message):
 
 
 class Stub:
-    """The state that tests look at and turn; `refuse` maps a path to the answer it gives instead of working."""
+    """The state that tests look at and turn; `refuse` maps a path to the next answer it gives instead of working."""
 
     def __init__(self):
         self.pages = Pages("Example House")
@@ -108,9 +108,7 @@ class Stub:
 
     def rows(self):
         return [
-            PasskeyRow(
-                id=id_, label=label, created_at=WHEN.format("07"), last_used_at=None, synced=id_ != "pk-2"
-            )
+            PasskeyRow(id=id_, label=label, created_at=WHEN.format("07"), last_used_at=None, synced=id_ != "pk-2")
             for id_, label in self.passkeys.items()
         ]
 
@@ -164,12 +162,8 @@ class Stub:
         path, body = request.url.path, await request.body()
         self.calls.append(f"{request.method} {path}")
         if path in self.refuse:
-            return refused(*self.refuse[path])
-        if (
-            path.startswith("/api/")
-            and request.method != "GET"
-            and request.headers.get("x-csrf-token") != CSRF
-        ):
+            return refused(*self.refuse.pop(path))
+        if path.startswith("/api/") and request.method != "GET" and request.headers.get("x-csrf-token") != CSRF:
             return refused(403, "csrf_refused", "The form is stale.")
         return self.operate(request, path, json.loads(body) if body else {})
 
@@ -251,9 +245,7 @@ class Stub:
     def app(self):
         pages = {"/sign-in": self.sign_in, "/enrol": self.enrol, "/account": self.account}
         others = ["/signed-out", "/error", "/docs/refusals", "/docs/api"]
-        routes = [Route(path, page) for path, page in pages.items()] + [
-            Route(path, self.other) for path in others
-        ]
+        routes = [Route(path, page) for path, page in pages.items()] + [Route(path, self.other) for path in others]
         routes += [
             Route("/static/{name}", self.static),
             Route("/{path:path}", self.answer, methods=["GET", "POST", "PATCH", "DELETE"]),
@@ -294,9 +286,7 @@ def guarded(app):
 @contextmanager
 def served(stub):
     """The stub on a free port of loopback, under the name that passkeys accept there."""
-    server = uvicorn.Server(
-        uvicorn.Config(stub.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off")
-    )
+    server = uvicorn.Server(uvicorn.Config(stub.app(), host="127.0.0.1", port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -18,7 +18,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One passkey of the person who is looking. Times are RFC 3339 in UTC; `last_used_at` is None before the first use."""
+    """One passkey of the person who is looking. Times are RFC 3339 in UTC, None where it never happened."""
 
     id: str
     label: str

@@ -1,10 +1,10 @@
 """The pages and the files they load: read once at build, then only looked up.
 
-Nothing here knows a rule: a page is a template and the values it was given. A value that a template wants and was not
-given is an error (`StrictUndefined`), never an empty place.
+Nothing here knows a rule: a page is a template and the values it was given. A value that a template wants
+and was not given is an error (`StrictUndefined`), never an empty place.
 """
 
-import datetime
+import datetime as dt
 import hashlib
 import re
 from importlib import resources
@@ -19,7 +19,7 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-# NOTE: an import inside a module must carry the version too, or the browser would load the same module under two names.
+# NOTE: an import inside a module must carry the version too, or a cached old module would meet a new one.
 _IMPORT = re.compile(rb'from "\./([a-z-]+\.js)";')
 
 
@@ -43,10 +43,10 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pages:
-    """All templates, compiled, and all static files, hashed. Build it once; it is immutable and safe to share.
+    """All templates, compiled, and all static files, hashed. Build it once; it may be shared by threads.
 
-    `site` is the name that people see at the door. A broken template or an import of a missing module fails here, not
-    in front of a person.
+    `site` is the name that people see at the door. A broken template or an import of a missing module fails
+    here, not in front of a person.
     """
 
     def __init__(self, site: str = "Ostiary") -> None:
@@ -68,7 +68,10 @@ class Pages:
         }
 
     def render(self, template: str, /, **context: object) -> str:
-        """Give the page `template` (a name without folder or ending) as HTML; a missing value raises UndefinedError."""
+        """Give the page `template` (a name without folder or ending) as HTML.
+
+        A value that the template wants and `context` lacks raises jinja2.UndefinedError.
+        """
         return self._templates[template].render(context)
 
     def _url(self, name: str) -> str:
@@ -106,5 +109,5 @@ def _versioned(asset: Asset) -> bytes:
 
 def _utc(value: str) -> str:
     """Write an RFC 3339 time for a reader whose zone the server does not know."""
-    moment = datetime.datetime.fromisoformat(value).astimezone(datetime.UTC)
+    moment = dt.datetime.fromisoformat(value).astimezone(dt.UTC)
     return f"{moment.day} {moment:%b %Y, %H:%M} UTC"

@@ -1,106 +1,74 @@
-// Every control names its act in data-act; acts run one at a time.
+// Every control names its act in data-act. Acts run one at a time; the server draws the page that shows the result.
 import { call, go, report, say } from "./api.js";
 import { create, get } from "./passkey.js";
 
 const AUTH = "/api/v1/auth";
-const dialog = document.getElementById("sure");
-const rows = document.querySelector("[data-others]");
-let shown = null;
-let busy = false;
+let shown, busy;
 
 // A fresh yes from the person, for one purpose, good for one act.
 async function presence(purpose, subject) {
   say("Show that it is you: your device asks for a passkey…");
   const { attempt, options } = await call("POST", `${AUTH}/presence/passkey/begin`, { purpose, subject });
-  const credential = await get(options);
-  return call("POST", `${AUTH}/presence/passkey/finish`, { attempt, credential });
-}
-
-function sure(name) {
-  dialog.querySelector("[data-which]").textContent = name;
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "remove"), { once: true }));
-}
-
-function reload(text) {
-  sessionStorage.setItem("news", text);
-  location.reload();
-}
-
-function others() {
-  document.querySelector("[data-empty]").hidden = rows.children.length > 0;
-  document.querySelector("[data-act=endOthers]").hidden = rows.children.length === 0;
-  document.getElementById("other-sessions").focus();
+  return call("POST", `${AUTH}/presence/passkey/finish`, { attempt, credential: await get(options) });
 }
 
 const acts = {
   async signOut() {
-    await call("POST", "/auth/logout", {});
+    await call("POST", "/auth/logout");
     go("/signed-out");
   },
-  async end(button) {
-    await call("DELETE", `${AUTH}/sessions/${encodeURIComponent(button.dataset.id)}`);
-    button.closest("li").remove();
-    others();
-    say(`The session ${button.dataset.label} has ended.`);
+  async end({ dataset: { id, name } }) {
+    await call("DELETE", `${AUTH}/sessions/${encodeURIComponent(id)}`);
+    return `The session ${name} has ended.`;
   },
   async endOthers() {
     const { revoked_count: count } = await call("DELETE", `${AUTH}/sessions?except=current`);
-    rows.replaceChildren();
-    others();
-    say(count === 1 ? "One session has ended." : `${count} sessions have ended.`);
+    return count === 1 ? "One session has ended." : `${count} sessions have ended.`;
   },
-  async rename(form) {
-    const label = form.querySelector("input").value.trim();
-    await call("PATCH", `${AUTH}/passkeys/${encodeURIComponent(form.dataset.id)}`, { label });
-    reload(`The passkey is now called ${label}.`);
+  async rename({ dataset: { id }, elements: { label } }) {
+    await call("PATCH", `${AUTH}/passkeys/${encodeURIComponent(id)}`, { label: label.value.trim() });
+    return `The passkey is now called ${label.value.trim()}.`;
   },
-  async remove(button) {
-    const name = button.closest("li").querySelector("[data-name]").textContent;
-    if (!(await sure(name))) return;
-    const { id } = button.dataset;
+  async remove({ dataset: { id, name } }) {
     const { presence: proof } = await presence("passkey.remove", id);
-    await call("DELETE", `${AUTH}/passkeys/${encodeURIComponent(id)}`, undefined, { "Ostiary-Presence": proof });
-    reload(`The passkey ${name} was removed.`);
+    await call("DELETE", `${AUTH}/passkeys/${encodeURIComponent(id)}`, null, { "Ostiary-Presence": proof });
+    return `The passkey ${name} was removed.`;
   },
   // Some browsers want one press per question: what was shown is kept for the second press.
-  async add(form) {
+  async add({ elements: { label } }) {
     if (!shown || Date.parse(shown.expires_at) < Date.now()) shown = await presence("passkey.add");
     say("Now make the new passkey. If your device does not ask, press the button once more.");
     const { attempt, options } = await call("POST", `${AUTH}/passkeys/begin`, {});
-    const credential = await create(options);
-    const proof = shown.presence;
+    const made = { attempt, credential: await create(options), label: label.value.trim(), presence: shown.presence };
     shown = null;
-    const label = form.querySelector("input").value.trim();
-    await call("POST", `${AUTH}/passkeys/finish`, { attempt, credential, label, presence: proof });
-    reload("The new passkey is ready.");
+    await call("POST", `${AUTH}/passkeys/finish`, made);
+    return "The new passkey is ready.";
   },
 };
 
 async function run(event) {
-  const control = event.target.closest?.("[data-act]");
+  const control = event.target.closest("[data-act]");
   if (!control || (control.tagName === "FORM") !== (event.type === "submit")) return;
   event.preventDefault();
   if (busy) return;
   busy = true;
   try {
-    await acts[control.dataset.act](control);
+    const news = await acts[control.dataset.act](control);
+    if (!news) return;
+    sessionStorage.setItem("news", news);
+    history.replaceState(null, "", `#${control.closest("section").querySelector("h2").id}`);
+    location.reload();
   } catch (error) {
     report(error);
     // When the session itself is over, the server knows why and where to go.
-    if (error.status === 401) await call("GET", `${AUTH}/me`).catch((gone) => gone.status === 401 && location.reload());
+    if (error.status === 401 && error.code?.startsWith("session_")) location.reload();
   } finally {
     busy = false;
   }
 }
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-for (const time of document.querySelectorAll("time")) {
-  time.title = time.textContent;
-  time.textContent = local.format(new Date(time.dateTime));
-}
-document.addEventListener("click", run);
-document.addEventListener("submit", run);
+for (const time of document.querySelectorAll("time")) time.textContent = local.format(new Date(time.dateTime));
+for (const kind of ["click", "submit"]) document.addEventListener(kind, run);
 say(sessionStorage.getItem("news") ?? "");
 sessionStorage.removeItem("news");

@@ -1,50 +1,30 @@
 // The browser's passkey functions, with stand-ins where a browser or a password manager lacks the JSON forms.
 const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-const text = (buffer) =>
-  btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-const named = (list) => (list ?? []).map((item) => ({ ...item, id: bytes(item.id) }));
+const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
+  .replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 const BINARY = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
+const named = (list = []) => list.map((item) => ({ ...item, id: bytes(item.id) }));
 
-function toJSON(credential) {
-  try {
-    return credential.toJSON();
-  } catch {
-    const response = { transports: credential.response.getTransports?.() ?? [] };
-    for (const name of BINARY) if (credential.response[name]) response[name] = text(credential.response[name]);
-    const { id, type, authenticatorAttachment } = credential;
-    return { id, rawId: id, type, authenticatorAttachment, response, clientExtensionResults: credential.getClientExtensionResults() };
-  }
+function encoded(credential) {
+  if (typeof credential.toJSON === "function") return credential.toJSON();
+  const { id, type, authenticatorAttachment, response: made } = credential;
+  const response = { transports: made.getTransports?.() ?? [] };
+  for (const name of BINARY) if (made[name]) response[name] = text(made[name]);
+  return { id, rawId: id, type, authenticatorAttachment, response, clientExtensionResults: {} };
 }
 
-export async function create(options) {
-  const parse = PublicKeyCredential.parseCreationOptionsFromJSON?.bind(PublicKeyCredential);
-  const publicKey = parse?.(options) ?? {
-    ...options,
-    challenge: bytes(options.challenge),
-    user: { ...options.user, id: bytes(options.user.id) },
-    excludeCredentials: named(options.excludeCredentials),
+function parsed(kind, o) {
+  return PublicKeyCredential[`parse${kind}OptionsFromJSON`]?.(o) ?? {
+    ...o, challenge: bytes(o.challenge), user: o.user && { ...o.user, id: bytes(o.user.id) },
+    allowCredentials: named(o.allowCredentials), excludeCredentials: named(o.excludeCredentials),
   };
-  return toJSON(await navigator.credentials.create({ publicKey }));
 }
 
-export async function get(options, how = {}) {
-  const parse = PublicKeyCredential.parseRequestOptionsFromJSON?.bind(PublicKeyCredential);
-  const publicKey = parse?.(options) ?? {
-    ...options,
-    challenge: bytes(options.challenge),
-    allowCredentials: named(options.allowCredentials),
-  };
-  return toJSON(await navigator.credentials.get({ publicKey, ...how }));
-}
+export const create = async (o) => encoded(await navigator.credentials.create({ publicKey: parsed("Creation", o) }));
+export const get = async (o, how) => encoded(await navigator.credentials.get({ ...how, publicKey: parsed("Request", o) }));
 
 // Why passkeys cannot work here, or nothing.
 export function obstacle() {
-  if (!window.isSecureContext) return "Passkeys work only on a secure address. Open this page with https.";
+  if (!isSecureContext) return "Passkeys work only at a secure address. Open this page with https.";
   return window.PublicKeyCredential ? "" : "This browser cannot use passkeys. Try a current Chrome, Edge, Firefox or Safari.";
-}
-
-export function deviceName() {
-  const agent = `${navigator.userAgentData?.platform ?? ""} ${navigator.userAgent}`;
-  const known = { iPhone: "iPhone", iPad: "iPad", Android: "Android device", CrOS: "Chromebook", Windows: "Windows computer", Mac: "Mac", Linux: "Linux computer" };
-  return known[Object.keys(known).find((name) => agent.includes(name))] ?? "";
 }

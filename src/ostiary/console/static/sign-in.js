@@ -1,81 +1,67 @@
 // Two ways to the same end: the button, and the browser's own list under the field. One challenge serves both.
-import { call, go, report, say } from "./api.js";
+import { call, go, report, say, trouble } from "./api.js";
 import { get, obstacle } from "./passkey.js";
 
 const form = document.getElementById("sign-in");
-let question = null;
-let asking = null;
-let asked = Promise.resolve();
-let busy = false;
-let refresh = 0;
+let question, asking, asked, pressed, refresh;
 
 async function fresh() {
-  if (question === null || question.until < Date.now()) {
-    const answer = await call("POST", "/login/passkey/begin", {});
-    question = { ...answer, until: Date.now() + (answer.expires_in - 30) * 1000 };
-  }
+  if (question?.until > Date.now()) return question;
+  question = await call("POST", "/login/passkey/begin", {});
+  question.until = Date.now() + (question.expires_in - 30) * 1000;
   return question;
 }
 
-async function finish({ attempt, options }, credential) {
+// A browser runs one request at a time: the earlier one is ended, and its end awaited, before the next begins.
+async function ask(how) {
+  const { attempt, options } = await fresh();
+  if (how.mediation && pressed) return;
+  asking?.abort();
+  await asked;
+  asking = new AbortController();
+  const answer = get(options, { ...how, signal: asking.signal });
+  asked = answer.catch(() => {});
+  await finish(attempt, options.rpId, await answer);
+}
+
+async function finish(attempt, rpId, credential) {
+  [question, pressed] = [null, true];
   say("Checking…");
-  question = null;
   try {
     const { next } = await call("POST", "/login/passkey/finish", { attempt, credential });
     say("Signed in. One moment…");
     go(form.dataset.next || next);
   } catch (error) {
-    if (error.code !== "passkey_removed") throw error;
-    // The browser holds a key that this site has forgotten: tell it, so that it stops offering it.
-    const forgotten = { rpId: options.rpId, credentialId: credential.id };
-    await PublicKeyCredential.signalUnknownCredential?.(forgotten).catch(() => {});
-    report("This passkey was removed from your account. Use another one, or ask an administrator for a new invitation.");
-    offer();
+    const forgotten = { rpId, credentialId: credential.id }; // the browser should stop offering what this site forgot
+    if (error.code === "passkey_removed") PublicKeyCredential.signalUnknownCredential?.(forgotten).catch(() => {});
+    again(error);
   }
 }
 
-// A browser runs one request at a time: the earlier one is ended, and its end awaited, before the next begins.
-async function ask(how) {
-  asking?.abort();
-  await asked;
-  asking = new AbortController();
-  const current = await fresh();
-  const answer = get(current.options, { ...how, signal: asking.signal });
-  asked = answer.catch(() => {});
-  await finish(current, await answer);
+function again(error) {
+  report(error);
+  pressed = false;
+  offer();
 }
 
 async function offer() {
-  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) {
-    document.getElementById("autofill").hidden = true;
-    return;
-  }
   clearTimeout(refresh);
   try {
-    await fresh();
-    refresh = setTimeout(() => busy || offer(), question.until - Date.now());
+    refresh = setTimeout(offer, (await fresh()).until - Date.now() + 1);
     await ask({ mediation: "conditional" });
   } catch (error) {
-    report(error);
-    if (error.status === 401) offer();
+    if (error.status !== undefined) report(error); // the rest is the browser's no to an offer that nobody took
   }
 }
 
-async function press(event) {
+form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (busy) return;
-  busy = true;
+  if (pressed || obstacle()) return;
+  pressed = true;
   say("Waiting for your device…");
-  try {
-    await ask({});
-  } catch (error) {
-    report(error);
-    if (error.status !== 0) offer();
-  } finally {
-    busy = false;
-  }
-}
+  ask({}).catch(again);
+});
 
-form.addEventListener("submit", press);
-if (obstacle()) report(obstacle());
+document.getElementById("autofill").hidden = !(await window.PublicKeyCredential?.isConditionalMediationAvailable?.());
+if (obstacle()) trouble(obstacle());
 else offer();

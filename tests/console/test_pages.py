@@ -1,0 +1,75 @@
+import re
+
+import jinja2
+import pytest
+
+from ostiary.console.pages import Pages
+from tests.console.stub import OPERATIONS, REFUSALS, session
+
+CONTEXTS = {
+    "sign_in": {"next": None, "reason": "idle_timeout"},
+    "enrol": {},
+    "account": {"name": "Ann", "sessions": [session(1, current=True)], "passkeys": []},
+    "signed_out": {},
+    "error": {
+        "status": 404,
+        "title": "Nothing here",
+        "message": "m",
+        "code": "c",
+        "request_id": None,
+        "action": None,
+    },
+    "refusals": {"refusals": REFUSALS},
+    "operations": {"operations": OPERATIONS, "openapi_url": "/openapi.json"},
+}
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return Pages("Example House")
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_a_page_needs_no_inline_code_and_names_only_versioned_files(pages, name):
+    html = pages.render(name, **CONTEXTS[name])
+    assert not re.search(r"<style|<script(?![^>]*\ssrc=)|\s(?:style|on\w+)=|javascript:|data:", html)
+    known = {asset.url for asset in pages.assets.values()}
+    assert set(re.findall(r'(?:src|href)="(/static/[^"]+)"', html)) <= known
+    assert html.count("<h1>") == 1
+
+
+@pytest.mark.parametrize("name", [name for name, context in CONTEXTS.items() if context])
+def test_a_missing_value_is_an_error(pages, name):
+    with pytest.raises(jinja2.UndefinedError):
+        pages.render(name)
+
+
+def test_what_a_person_typed_is_shown_as_text(pages):
+    rows = [session(1, current=True), session(2, label='<b onclick="x">')]
+    html = pages.render("account", name="<i>Ann</i>", sessions=rows, passkeys=[])
+    assert "<i>Ann" not in html
+    assert "<b onclick" not in html
+
+
+def test_times_are_written_in_utc_and_kept_for_machines(pages):
+    html = pages.render("account", **CONTEXTS["account"])
+    assert '<time datetime="2026-11-21T08:05:00Z">21 Nov 2026, 08:05 UTC</time>' in html
+
+
+def test_an_unknown_reason_still_says_something(pages):
+    assert "Your session has ended" in pages.render("sign_in", next=None, reason="invented_later")
+    assert 'class="notice"' not in re.sub(
+        r"(?s)<noscript>.*?</noscript>", "", pages.render("sign_in", next=None, reason=None)
+    )
+
+
+def test_a_module_imports_the_very_version_that_the_page_would_name(pages):
+    script = pages.assets["sign-in.js"].body.decode()
+    named = re.findall(r'from "\./([a-z-]+\.js)\?v=(\w+)"', script)
+    assert named == [(name, pages.assets[name].version) for name in ("api.js", "passkey.js")]
+    assert "from " not in pages.assets["api.js"].body.decode()
+
+
+def test_the_scripts_stay_small(pages):
+    scripts = [asset.body for asset in pages.assets.values() if asset.name.endswith(".js")]
+    assert sum(body.count(b"\n") for body in scripts) < 250
