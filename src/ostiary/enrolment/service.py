@@ -88,7 +88,10 @@ def accept(tx: Tx, rules: Rules, caller: Caller, given: Acceptance) -> Opened | 
 
 def collect(tx: Tx) -> int:
     """Delete invitations whose time has come; return how many."""
-    return store.collect(tx, tx.now)
+    count = store.collect(tx, tx.now)
+    if count:
+        tx.emit(Event(EventName.INVITATION_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
+    return count
 
 
 def _take(tx: Tx, given: Acceptance) -> Invitation | Refusal:

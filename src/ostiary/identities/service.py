@@ -68,11 +68,9 @@ def list_people(tx: Tx, keyring: Keyring) -> list[Person]:
 
 def _person(seal: Sealer, scope: Scope, row: Row) -> Person:
     person, email, name, created_at = row
-    opened = [
-        seal.open((f"people.{field}", person, scope.tenant), sealed).decode()
-        for field, sealed in (("email", email), ("name", name))
-    ]
-    return Person(person, *opened, created_at)
+    address = seal.open(("people.email", person, scope.tenant), email).decode()
+    called = seal.open(("people.name", person, scope.tenant), name).decode()
+    return Person(person, address, called, created_at)
 
 
 def _email_hash(keyring: Keyring, tenant: str, address: str) -> str:

@@ -2,13 +2,20 @@
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Callable
 
-__all__ = ["Secrets", "b64url", "is_id", "new_id", "unb64url"]
+__all__ = ["Secrets", "b64url", "is_id", "new_id", "system_secrets", "unb64url"]
 
 Secrets = Callable[[int], bytes]
 """A source of randomness: number of bytes in, that many unpredictable bytes out."""
+
+
+def system_secrets(count: int) -> bytes:
+    """Return random bytes of the operating system: the `Secrets` of every real server."""
+    return os.urandom(count)
+
 
 _BODY = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]\Z")
 

@@ -102,11 +102,13 @@ class EventName(StrEnum):
     PRESENCE_PROVE = "presence.prove"
     SESSION_OPEN = "session.open"
     SESSION_LIST = "session.list"
-    SESSION_LABEL = "session.label"
     SESSION_END = "session.end"
     SESSION_END_OTHERS = "session.end_others"
     SESSION_LOGOUT = "session.logout"
     SESSION_COLLECT = "session.collect"
+    CHALLENGE_COLLECT = "challenge.collect"
+    INVITATION_COLLECT = "invitation.collect"
+    KEY_COLLECT = "key.collect"
     ACCOUNT_READ = "account.read"
 
 

@@ -10,7 +10,7 @@ from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.storage.tx import Tx
 
-__all__ = ["collect", "ensure", "load", "make", "rotate"]
+__all__ = ["collect", "ensure", "learn", "load", "make", "rotate"]
 
 _SECRET = 32
 
@@ -27,6 +27,12 @@ def make(secrets: Secrets, tenant: str, purpose: Purpose, version: int, now: int
 def load(tx: Tx, sealer: Sealer, keyring: Keyring) -> None:
     """Fill the keyring with what is stored."""
     keyring.replace(store.every(tx, sealer))
+
+
+def learn(tx: Tx, sealer: Sealer, keyring: Keyring, key_id: str) -> None:
+    """Reload the keyring if that key is stored but not held: another process has made it since."""
+    if store.exists(tx, key_id):
+        load(tx, sealer, keyring)
 
 
 def ensure(tx: Tx, sealer: Sealer, keyring: Keyring) -> None:
@@ -55,4 +61,7 @@ def rotate(tx: Tx, sealer: Sealer, keyring: Keyring, caller: Caller, purpose: Pu
 def collect(tx: Tx, retention: int) -> int:
     """Delete cookie-signing keys that retired longer than `retention` microseconds ago; receipts keep theirs."""
     before = tx.now - retention
-    return store.collect(tx, Purpose.SESSION, before) + store.collect(tx, Purpose.PRELOGIN, before)
+    count = store.collect(tx, Purpose.SESSION, before) + store.collect(tx, Purpose.PRELOGIN, before)
+    if count:
+        tx.emit(Event(EventName.KEY_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
+    return count

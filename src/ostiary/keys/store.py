@@ -20,7 +20,7 @@ from ostiary.keys.sealing import Sealer
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "collect", "every", "keys", "retire"]
+__all__ = ["add", "collect", "every", "exists", "keys", "retire"]
 
 keys = Table(
     "keys",
@@ -38,6 +38,7 @@ keys = Table(
 
 _ADD = Statement(postgresql.insert(keys).on_conflict_do_nothing())
 _EVERY = Statement(select(keys).order_by(keys.c.version))
+_EXISTS = Statement(select(keys.c.id).where(keys.c.id == bindparam("key")))
 _RETIRE = Statement(
     update(keys).where(keys.c.id == bindparam("key"), keys.c.retired_at == 0).values(retired_at=bindparam("at"))
 )
@@ -82,6 +83,11 @@ def every(tx: Tx, sealer: Sealer) -> list[Key]:
         )
         for id_, tenant, purpose, version, sealed, public, created, retired in tx.all(_EVERY)
     ]
+
+
+def exists(tx: Tx, key_id: str) -> bool:
+    """Tell whether a key is stored."""
+    return tx.one(_EXISTS, key=key_id) is not None
 
 
 def retire(tx: Tx, key_id: str) -> bool:

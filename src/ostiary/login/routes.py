@@ -19,13 +19,14 @@ from ostiary.presence.model import PRESENCE_LIFE, PRESENCE_PURPOSES, Purpose, St
 from ostiary.sessions.agents import agent_label
 from ostiary.sessions.routes import SessionView, session_cookies, view
 from ostiary.sessions.service import Opened, Rules
-from ostiary.storage.tx import Tx
+from ostiary.storage.tx import Tx, UseCase
 from ostiary.storage.vault import Vault
 from ostiary.web.operation import Audience, Exchange, Operation, Reply
 
 __all__ = ["Desk", "SignedIn", "operations", "signed_in"]
 
 T = TypeVar("T")
+Act = Callable[[Tx, Step], T | Refusal | Ask]
 
 _LOGIN = frozenset({Purpose.LOGIN})
 
@@ -102,13 +103,7 @@ async def _finish_presence(desk: Desk, method: Method, x: Exchange) -> Reply | R
     return Reply(PresenceProved(outcome, instant(desk.asker.clock() + PRESENCE_LIFE)))
 
 
-async def _take(
-    desk: Desk,
-    method: Method,
-    x: Exchange,
-    purposes: frozenset[Purpose],
-    act: Callable[[Tx, Step], T | Refusal | Ask],
-) -> T | Refusal:
+async def _take(desk: Desk, method: Method, x: Exchange, purposes: frozenset[Purpose], act: Act[T]) -> T | Refusal:
     """Recognise the attempt and take its steps; an Ask is performed between two transactions."""
     challenge = desk.asker.recognise(x.scope, x.body.attempt, purposes, x.browser)
     if isinstance(challenge, Refusal):
@@ -117,13 +112,17 @@ async def _take(
         return Refusal(Code.LOGIN_ATTEMPT_INVALID, ("challenge_of_another_method",))
     event = EventName.LOGIN_FINISH if challenge.purpose is Purpose.LOGIN else EventName.PRESENCE_PROVE
     step = Step(method, x.caller, challenge, State.OPEN, lambda tx: method.finish(tx, challenge, x.body), event)
-    outcome = await desk.vault.transact(x.scope, partial(act, step=step))
+    outcome = await desk.vault.transact(x.scope, _with(act, step))
     while isinstance(outcome, Ask):
         told = await method.perform(outcome)
         judge = partial(method.resume, challenge=challenge, ask=outcome, told=told)
         step = msgspec.structs.replace(step, enter=State.WAITING, judge=judge)
-        outcome = await desk.vault.transact(x.scope, partial(act, step=step))
+        outcome = await desk.vault.transact(x.scope, _with(act, step))
     return outcome
+
+
+def _with(act: Act[T], step: Step) -> UseCase[T | Refusal | Ask]:
+    return lambda tx: act(tx, step)
 
 
 def operations(desk: Desk) -> tuple[Operation, ...]:

@@ -6,7 +6,7 @@ from ostiary.passkeys.ceremony import Stored
 
 __all__ = ["LABEL_LONGEST", "Passkey"]
 
-LABEL_LONGEST = 60
+LABEL_LONGEST = 64
 
 
 class Passkey(msgspec.Struct, frozen=True):

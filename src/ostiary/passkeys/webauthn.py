@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import re
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from ostiary.kernel.ids import b64url, unb64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.passkeys import attestation, authdata, cose
@@ -215,5 +217,5 @@ def _authenticator_data(raw: bytes) -> authdata.AuthenticatorData | None:
 def _key(cose_key: bytes) -> cose.Key | None:
     try:
         return cose.load(cose_key)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):  # the second where OpenSSL was built without the curve
         return None

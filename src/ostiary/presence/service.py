@@ -2,12 +2,12 @@
 
 from ostiary.kernel.ids import new_id
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import Caller, Event, EventName, Proof
+from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
 from ostiary.presence import store
 from ostiary.presence.model import PRESENCE_LIFE, Challenge, Presence, Purpose, State
 from ostiary.storage.tx import Tx
 
-__all__ = ["consume", "move", "prove", "recorded", "spend"]
+__all__ = ["collect", "consume", "move", "prove", "recorded", "spend"]
 
 
 def recorded(tx: Tx, challenge: Challenge) -> tuple[State, int] | None:
@@ -44,6 +44,14 @@ def prove(tx: Tx, caller: Caller, challenge: Challenge, proof: Proof) -> str:
     )
     tx.emit(Event(EventName.PRESENCE_PROVE, caller, receipt, reasons=(challenge.purpose.value, proof.factor.value)))
     return receipt
+
+
+def collect(tx: Tx) -> int:
+    """Delete challenges and proofs whose time has come; return how many."""
+    count = store.collect(tx, tx.now)
+    if count:
+        tx.emit(Event(EventName.CHALLENGE_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
+    return count
 
 
 def consume(tx: Tx, caller: Caller, receipt: str, purpose: Purpose, subject: str = "") -> Presence | Refusal:

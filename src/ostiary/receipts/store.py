@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, bindparam, insert, select
 
 from ostiary.receipts.model import Receipt
@@ -31,6 +32,7 @@ receipts = Table(
     sqlite_autoincrement=True,
 )
 
+_REASONS = 8  # the place of `reasons` in a Receipt
 _ADD = Statement(insert(receipts).values({c.name: bindparam(c.name) for c in receipts.c if c.name != "seq"}))
 _NEWEST = Statement(
     select(receipts)
@@ -81,5 +83,6 @@ def newest_time(tx: Tx) -> int:
 
 
 def _receipt(row: Row) -> Receipt:
-    seq, *texts, reasons, at, digest, link, key, signature = row
-    return Receipt(*texts, tuple(json.loads(reasons)), at, digest, link, key, signature, seq)
+    fields = list(row[1:])
+    fields[_REASONS] = tuple(json.loads(fields[_REASONS]))
+    return msgspec.structs.replace(Receipt(*fields), seq=row[0])

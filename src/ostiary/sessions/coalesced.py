@@ -5,25 +5,30 @@ No entry outlives its request here, so an acknowledged end is never ignored, who
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from ostiary.kernel.refusals import Refusal
 from ostiary.sessions import store
 from ostiary.sessions.liveness import Entry, Judge
 from ostiary.sessions.model import Session
+from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Row
 
 __all__ = ["AskedSessions", "Fetch"]
 
-Fetch = Callable[[Sequence[str]], Awaitable[list[Row]]]
-"""Read the rows of many session ids in one statement."""
+
+class Fetch(Protocol):
+    """What is needed of a vault: one read, off the event loop."""
+
+    async def fetch(self, statement: Statement, **binds: object) -> list[Row]:
+        """Run one read."""
 
 
 class AskedSessions:
     """See `sessions.liveness.Liveness`."""
 
-    def __init__(self, judge: Judge, fetch: Fetch) -> None:
-        self._judge, self._fetch = judge, fetch
+    def __init__(self, judge: Judge, vault: Fetch) -> None:
+        self._judge, self._vault = judge, vault
         self._waiting: dict[str, asyncio.Future[Session | None]] = {}
 
     def peek(self, value: bytes) -> Entry | None:
@@ -57,7 +62,7 @@ class AskedSessions:
 
     async def _answer(self, batch: dict[str, asyncio.Future[Session | None]]) -> None:
         try:
-            rows = await self._fetch(list(batch))
+            rows = await self._vault.fetch(store.FIND_MANY, sessions=list(batch))
         except Exception as fault:  # noqa: BLE001 - whoever waits is told, whatever it was
             for future in batch.values():
                 if not future.done():

@@ -1,7 +1,7 @@
 """What a check may ask: is the session behind this cookie value alive? One protocol, one answer per database."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -31,7 +31,7 @@ class Entry:
         self.hard = hard
         self.seen = session.last_seen_at
         self.deadline = min(hard, self.seen + idle)
-        self.headers: dict[str, list[tuple[bytes, bytes]]] = {}
+        self.headers: dict[str, dict[str, Any]] = {}
 
 
 class Liveness(Protocol):

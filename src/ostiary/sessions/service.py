@@ -1,6 +1,7 @@
 """Use cases of sessions: open, end, end the others, list, collect. Each runs in one transaction."""
 
 import hmac
+from collections.abc import Iterable
 
 import msgspec
 
@@ -21,10 +22,13 @@ __all__ = [
     "end",
     "end_opened_by",
     "end_others",
+    "find",
     "keyed_hash",
     "label",
     "list_live",
+    "newest",
     "open_session",
+    "write_seen",
 ]
 
 _BATCH = 1000
@@ -95,6 +99,16 @@ def list_live(tx: Tx, rules: Rules, person: str) -> list[Session]:
     return [found for found in store.live_of(tx, person) if judge(found, tx.now, rules.settings) is None]
 
 
+def newest(tx: Tx, most: int) -> list[Session]:
+    """Return up to `most` sessions of the tenant, dead or alive, newest first."""
+    return store.newest(tx, most)
+
+
+def find(tx: Tx, session_id: str) -> Session | Refusal:
+    """Return one session of the tenant, dead or alive."""
+    return store.find(tx, session_id) or Refusal(Code.SESSION_UNKNOWN)
+
+
 def label(rules: Rules, session: Session) -> str:
     """Open a session's coarse label."""
     sealer = Sealer(rules.keyring.active(session.tenant, Purpose.DATA).secret, _no_randomness)
@@ -107,6 +121,12 @@ def collect(tx: Tx) -> int:
     if count:
         tx.emit(Event(EventName.SESSION_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
     return count
+
+
+def write_seen(tx: Tx, batch: Iterable[tuple[str, int]]) -> None:
+    """Write last-seen times behind; bookkeeping, so it leaves no receipt."""
+    for session_id, at in batch:
+        store.write_seen(tx, session_id, at)
 
 
 def keyed_hash(keyring: Keyring, tenant: str, kind: str, value: str) -> str:

@@ -1,5 +1,7 @@
 """The outbox: one row for each change that shrinks authority, committed with the change itself."""
 
+from typing import Protocol
+
 import msgspec
 from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, func, insert, select
 
@@ -10,9 +12,11 @@ __all__ = [
     "CHANGES_AFTER",
     "CHANGES_RANGE",
     "COLLECT_CHANGES",
+    "KEEP",
     "SETTLE",
     "WINDOW",
     "Change",
+    "collect",
     "outbox",
 ]
 
@@ -53,8 +57,26 @@ COLLECT_CHANGES = Statement(delete(outbox).where(outbox.c.at < bindparam("before
 """Keeps the newest row, so that a node that slept can see that it missed some."""
 
 
+KEEP = 3_600_000_000
+"""Microseconds for which an announcement is kept at least."""
+
+
+class Transaction(Protocol):
+    """The part of `storage.tx.Tx` that collecting needs (that file stands on this one)."""
+
+    now: int
+
+    def do(self, statement: Statement, **binds: object) -> int:
+        """Run a statement that changes rows."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """Something lost authority: `kind` says what (`session`), `subject` which."""
 
     kind: str
     subject: str
+
+
+def collect(tx: Transaction) -> int:
+    """Delete announcements that every node has long seen; return how many."""
+    return tx.do(COLLECT_CHANGES, before=tx.now - KEEP)

@@ -53,9 +53,8 @@ class SqliteReader:
 
     def all(self, statement: Statement, **binds: object) -> list[Row]:
         """Run one read."""
-        sql, names = statement.compiled("sqlite")
         with translated():
-            return self._connection.execute(sql, [binds[name] for name in names]).fetchall()
+            return self._connection.execute(*statement.bound("sqlite", binds)).fetchall()
 
     def close(self) -> None:
         """Close the connection."""

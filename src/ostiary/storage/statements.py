@@ -1,5 +1,6 @@
 """Statements declared once with SQLAlchemy Core, compiled once per dialect, run on the bare driver."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from sqlalchemy import ClauseElement, Dialect, Insert, MetaData, Table
@@ -22,6 +23,10 @@ def _dialect(name: str) -> Dialect:
     return made
 
 
+_Compiled = tuple[str, tuple[str, ...], dict[str, object]]
+"""SQL text, bind names in positional order, and the literals that Core turned into binds."""
+
+
 class Statement:
     """One SQL statement with named binds.
 
@@ -32,22 +37,27 @@ class Statement:
 
     def __init__(self, clause: ClauseElement) -> None:
         self._clause = clause
-        self._compiled: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._compiled: dict[str, _Compiled] = {}
         self.writes = isinstance(clause, UpdateBase)
         self.table = _changed(clause).name if isinstance(clause, UpdateBase) else ""
 
-    def compiled(self, dialect: str) -> tuple[str, tuple[str, ...]]:
-        """Return the SQL text for `sqlite` or `postgresql` and the bind names in positional order."""
-        found = self._compiled.get(dialect)
-        return found if found is not None else self._compile(dialect)
+    def bound(self, dialect: str, binds: Mapping[str, object]) -> tuple[str, list[object]]:
+        """Return the SQL text for `sqlite` or `postgresql` and the values in positional order.
 
-    def _compile(self, dialect: str) -> tuple[str, tuple[str, ...]]:
+        Raises KeyError for a bind that is not given.
+        """
+        sql, names, constants = self._compiled.get(dialect) or self._compile(dialect)
+        given = {**constants, **binds} if constants else binds
+        return sql, [given[name] for name in names]
+
+    def _compile(self, dialect: str) -> _Compiled:
         clause = self._clause
         keys = [column.name for column in _changed(clause).columns] if _bare_insert(clause) else None
         made = clause.compile(dialect=_dialect(dialect), column_keys=keys)
         if not isinstance(made, SQLCompiler):  # pragma: no cover - Core compiles statements so
             raise TypeError(f"not a statement: {clause}")
-        result = (str(made), tuple(made.positiontup or ()))
+        constants = {name: bind.value for name, bind in made.binds.items() if not bind.required}
+        result = (str(made), tuple(made.positiontup or ()), constants)
         self._compiled[dialect] = result
         return result
 

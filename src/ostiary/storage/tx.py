@@ -126,8 +126,7 @@ class Tx:
     def _execute(self, statement: Statement, binds: dict[str, object]) -> Any:  # noqa: ANN401 - a driver's cursor
         if statement.writes and self._ledger is None:
             raise ContractBroken(f"a write to {statement.table} in a read-only transaction")
-        sql, names = statement.compiled(self._dialect)
-        return self._connection.execute(sql, [binds[name] for name in names])
+        return self._connection.execute(*statement.bound(self._dialect, binds))
 
 
 UseCase = Callable[[Tx], T]

@@ -112,9 +112,11 @@ class Door(msgspec.Struct, frozen=True):
         if isinstance(admitted, Refusal):
             return admitted
         body = decode_body(value, operation.request) if operation.request is not None else None
+        if isinstance(body, Refusal):
+            return body
         query = decode_query(request.query_params, operation.query) if operation.query is not None else None
-        if isinstance(body, Refusal) or isinstance(query, Refusal):
-            return body if isinstance(body, Refusal) else query
+        if isinstance(query, Refusal):
+            return query
         answer = await operation.handler(_exchange(knock, admitted, request, body, query))
         if isinstance(answer, Refusal):
             return answer

@@ -40,7 +40,7 @@ class PasskeyMethod:
     name = "passkey"
     factor = Factor.PASSKEY
     guesses = 5
-    secrets = ("credential",)
+    secrets: tuple[str, ...] = ("credential",)
     Begin = PasskeyBegin
     Asked = PasskeyAsked
     Answer = PasskeyAnswer

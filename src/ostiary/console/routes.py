@@ -1,0 +1,178 @@
+"""The routes of the pages. A page changes nothing; what its script sends goes through the operations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from ostiary.console.model import PasskeyRow, SessionRow
+from ostiary.console.pages import Pages
+from ostiary.identities import service as identities
+from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import Scope
+from ostiary.keys.model import Purpose
+from ostiary.login.account import passkey_views
+from ostiary.passkeys import service as passkeys
+from ostiary.sessions import csrf, service
+from ostiary.sessions.guard import presented
+from ostiary.sessions.liveness import Entry, Liveness
+from ostiary.sessions.model import Session
+from ostiary.sessions.routes import SessionView, view
+from ostiary.storage.tx import Tx
+from ostiary.storage.vault import Vault
+from ostiary.web.catalogue import CATALOGUE
+from ostiary.web.cookies import CSRF, set_cookie
+from ostiary.web.problems import cause, problem
+
+__all__ = ["Console"]
+
+_FACTORS = {"passkey": "A passkey, unlocked on the device", "invitation": "A one-time link and a new passkey"}
+_FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+_FRESH = {"cache-control": "no-store"}
+_STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Code.STORE_UNAVAILABLE}
+
+
+class Console(msgspec.Struct, frozen=True):
+    """Renders the pages. `openapi` is the document, `operations` its readable rows."""
+
+    pages: Pages
+    scope: Scope
+    vault: Vault
+    liveness: Liveness
+    sessions: service.Rules
+    passkeys: passkeys.Rules
+    openapi: Mapping[str, Any]
+    operations: list[dict[str, Any]]
+
+    def routes(self) -> list[Route]:
+        """Return every page's route."""
+        return [
+            Route("/", self.start),
+            Route("/sign-in", self.sign_in),
+            Route("/enrol", self.enrol),
+            Route("/account", self.account),
+            Route("/signed-out", self.signed_out),
+            Route("/docs/refusals", self.refusals),
+            Route("/docs/api", self.api),
+            Route("/openapi.json", self.document),
+            Route("/static/{name}", self.asset),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        """Send a person to where they belong."""
+        return RedirectResponse("/account", 303)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Show the door; a reason is shown only in words that the template knows."""
+        if isinstance(await self._look(request), Entry):
+            return RedirectResponse("/account", 303)
+        return self._page("sign_in", next="/account", reason=request.query_params.get("reason"))
+
+    async def enrol(self, request: Request) -> Response:
+        """Show the page of a one-time link; the token is in the fragment, which the server never sees."""
+        return self._page("enrol")
+
+    async def account(self, request: Request) -> Response:
+        """Show sessions and passkeys of the person who is signed in."""
+        entry = await self._look(request)
+        if isinstance(entry, Refusal):
+            known = entry.code is not Code.SESSION_MISSING
+            return RedirectResponse(f"/sign-in?reason={cause(entry)}" if known else "/sign-in", 303)
+        self.liveness.slide(entry)
+        shown = await self.vault.read(self.scope, lambda tx: self._account(tx, entry.session))
+        made = self._page("account", **shown)
+        made.headers.append("set-cookie", self._csrf_cookie(entry.session))
+        return made
+
+    async def signed_out(self, request: Request) -> Response:
+        """Say that the session has ended."""
+        return self._page("signed_out")
+
+    async def refusals(self, request: Request) -> Response:
+        """Show the catalogue of refusals."""
+        rows = [
+            {"code": code.value, "status": entry.status, "meaning": entry.message, "action": entry.remedy}
+            for code, entry in sorted(CATALOGUE.items())
+        ]
+        return self._page("refusals", refusals=rows)
+
+    async def api(self, request: Request) -> Response:
+        """Show the operations in readable form."""
+        return self._page("operations", operations=self.operations, openapi_url="/openapi.json")
+
+    async def document(self, request: Request) -> Response:
+        """Serve the OpenAPI document."""
+        return JSONResponse(self.openapi)
+
+    async def asset(self, request: Request) -> Response:
+        """Serve a static file, for ever where its version is named."""
+        asset = self.pages.assets.get(request.path_params["name"])
+        if asset is None:
+            return self.failure(request, Refusal(Code.ROUTE_UNKNOWN))
+        headers = (_FOREVER if request.query_params.get("v") == asset.version else {}) | {"etag": asset.etag}
+        if request.headers.get("if-none-match") == asset.etag:
+            return Response(status_code=304, headers=headers)
+        return Response(asset.body, headers=headers, media_type=asset.content_type)
+
+    async def on_http_exception(self, request: Request, fault: Exception) -> Response:
+        """Answer for what the router refuses: an unknown address, a wrong method."""
+        status = fault.status_code if isinstance(fault, HTTPException) else 404
+        made = self.failure(request, Refusal(_STATUS_CODES.get(status, Code.REQUEST_MALFORMED)))
+        if isinstance(fault, HTTPException) and fault.headers:
+            made.headers.update(fault.headers)
+        return made
+
+    async def on_store_unavailable(self, request: Request, fault: Exception) -> Response:
+        """Answer for a store that cannot, on a page."""
+        retry_after = fault.retry_after if isinstance(fault, StoreUnavailable) else 1
+        return self.failure(request, Refusal(Code.STORE_UNAVAILABLE, retry_after=retry_after))
+
+    def failure(self, request: Request, refusal: Refusal) -> Response:
+        """Show a refusal as a page to those who read pages, else as a problem."""
+        made = problem(refusal, "-")
+        if "text/html" not in request.headers.get("accept", ""):
+            return made
+        entry = CATALOGUE[refusal.code]
+        shown = {"title": entry.message.rstrip("."), "message": entry.message, "action": entry.remedy}
+        html = self.pages.render("error", status=entry.status, code=refusal.code.value, request_id="", **shown)
+        kept = {name: value for name, value in made.headers.items() if name in {"retry-after", "cache-control"}}
+        return Response(html, entry.status, kept, media_type="text/html")
+
+    async def _look(self, request: Request) -> Entry | Refusal:
+        found = await presented(self.liveness, request.headers.get("cookie", "").encode("latin-1"))
+        if isinstance(found, Entry) and found.session.tenant != self.scope.tenant:
+            return Refusal(Code.SESSION_INVALID)
+        return found
+
+    def _account(self, tx: Tx, session: Session) -> dict[str, Any]:
+        person = identities.find_person(tx, self.sessions.keyring, session.person)
+        living = [view(self.sessions, s, session.id) for s in service.list_live(tx, self.sessions, session.person)]
+        kept = [PasskeyRow(**msgspec.structs.asdict(row)) for row in passkey_views(tx, self.passkeys, session.person)]
+        title = person.title if person else ""
+        return {"name": title, "sessions": [_session_row(row) for row in living], "passkeys": kept}
+
+    def _csrf_cookie(self, session: Session) -> str:
+        key = self.sessions.keyring.active(session.tenant, Purpose.CSRF)
+        seconds = (session.hard_end(self.sessions.settings) - session.created_at) // 1_000_000
+        token = csrf.token(key, session.id, session.csrf_epoch)
+        return set_cookie(CSRF, token, seconds, samesite=self.sessions.settings.samesite, http_only=False)
+
+    def _page(self, template: str, **context: object) -> Response:
+        return Response(self.pages.render(template, **context), headers=_FRESH, media_type="text/html")
+
+
+def _session_row(shown: SessionView) -> SessionRow:
+    return SessionRow(
+        id=shown.id,
+        label=shown.label,
+        current=shown.current,
+        factor_text=_FACTORS.get(shown.alive_because, shown.alive_because),
+        created_at=shown.created_at,
+        last_seen_at=shown.last_seen_at,
+        expires_at=shown.absolute_expires_at,
+    )

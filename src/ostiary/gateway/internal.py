@@ -1,0 +1,70 @@
+"""The internal listener: the check in front, then health, readiness and metrics."""
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ostiary.gateway.check import Check
+from ostiary.kernel.errors import StoreUnavailable
+
+__all__ = ["Internal"]
+
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Internal:
+    """ASGI application of the internal listener. `ping` asks the store for a sign of life."""
+
+    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]]) -> None:
+        self._check, self._ping = check, ping
+        self._registry = CollectorRegistry()
+        self._registry.register(_Checks(check))
+        self._rest: ASGIApp = Starlette(
+            routes=[
+                Route("/healthz", self._healthz),
+                Route("/readyz", self._readyz),
+                Route("/metrics", self._metrics),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send checks straight to the check, everything else to the router."""
+        path = scope.get("path", "")
+        if scope["type"] == "http" and (path == "/check" or path.startswith("/check/")):
+            await self._check(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    async def _healthz(self, request: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def _readyz(self, request: Request) -> Response:
+        try:
+            await self._ping()
+        except StoreUnavailable:
+            return JSONResponse({"ready": False, "store": "unavailable"}, 503, {"retry-after": "1"})
+        return JSONResponse({"ready": True, "store": "ok"})
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(generate_latest(self._registry), media_type=_METRICS)
+
+
+class _Checks(Collector):
+    """Reads the check's own counters when somebody asks; the check itself never touches a metrics library."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield one counter, by status."""
+        family = CounterMetricFamily("ostiary_checks", "Answers to the session check.", labels=["status"])
+        for status, count in self._check.counts.items():
+            family.add_metric([str(status)], count)
+        yield family

@@ -1,0 +1,41 @@
+"""The caller reference: a keyed pseudonym of a session that means something to one service only.
+
+HMAC-SHA256 (RFC 2104) over label, NUL, service-scope id (8 bytes, big-endian), length-prefixed session id and
+a counter; source: the invocation contract, section 4.2. A service-scope id is never reused, so a service
+that is replaced learns new references.
+"""
+
+import hmac
+
+__all__ = ["caller_epoch", "caller_reference"]
+
+_HALF = 8
+_REFERENCE = b"ostiary.caller.reference"
+_EPOCH = b"ostiary.caller.epoch"
+_POSITIVE = (1 << 63) - 1
+
+
+def caller_reference(key: bytes, service_scope: int, session: str) -> str:
+    """Return 32 hex digits (128 bits); neither half is zero."""
+    for counter in range(256):
+        made = _derive(key, _REFERENCE, service_scope, session, counter)[: 2 * _HALF]
+        if any(made[:_HALF]) and any(made[_HALF:]):
+            return made.hex()
+    raise ArithmeticError("HMAC-SHA256 gave 256 zero halves")  # pragma: no cover - has no known input
+
+
+def caller_epoch(key: bytes, service_scope: int, session: str) -> int:
+    """Return the freshness value beside the reference: a positive integer below 2^63, under a label of its own."""
+    return int.from_bytes(_derive(key, _EPOCH, service_scope, session, 0)[:_HALF], "big") & _POSITIVE or 1
+
+
+def _derive(key: bytes, label: bytes, service_scope: int, session: str, counter: int) -> bytes:
+    name = session.encode()
+    covered = b"%b\0%b%b%b%b" % (
+        label,
+        service_scope.to_bytes(8, "big"),
+        len(name).to_bytes(4, "big"),
+        name,
+        counter.to_bytes(1, "big"),
+    )
+    return hmac.digest(key, covered, "sha256")

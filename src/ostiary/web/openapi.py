@@ -1,0 +1,140 @@
+"""The OpenAPI 3.1 document and its readable rows, both made from the table of operations."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ostiary.kernel.refusals import Code
+from ostiary.web.catalogue import CATALOGUE, codes_of
+from ostiary.web.cookies import SESSION
+from ostiary.web.operation import Audience, Operation
+from ostiary.web.problems import Problem
+
+__all__ = ["document", "rows"]
+
+_REF = "#/components/schemas/{name}"
+_WORDS = {
+    Audience.PUBLIC: "everyone",
+    Audience.PRELOGIN: "browsers that have begun to sign in",
+    Audience.SESSION: "people who are signed in",
+    Audience.LEAVING: "people who are signed in",
+}
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def document(operations: Sequence[Operation], version: str, origin: str) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document (OpenAPI Specification 3.1.0) of these operations."""
+    structs = [struct for op in operations for struct in (op.request, op.response) if struct is not None]
+    schemas, components = msgspec.json.schema_components([*structs, Problem], ref_template=_REF)
+    found = dict(zip(structs, schemas[:-1], strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _item(operation, found, schemas[-1])
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Ostiary", "version": version, "summary": "A session authority.", "license": _LICENCE},
+        "servers": [{"url": origin}],
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": _SCHEMES},
+    }
+
+
+_LICENCE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+_SCHEMES = {
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION},
+    "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
+}
+
+
+def rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:
+    """Return what the readable page shows of each operation."""
+    return [
+        {
+            "id": operation.name,
+            "method": operation.method,
+            "path": operation.path,
+            "summary": operation.summary,
+            "audience": _WORDS[operation.audience],
+            "request": _fields(operation.request),
+            "response": _fields(operation.response),
+            "refusals": [code.value for code in codes_of(operation)],
+        }
+        for operation in operations
+    ]
+
+
+def _item(operation: Operation, schemas: dict[Any, Any], problem: dict[str, Any]) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "security": _security(operation),
+        "parameters": _parameters(operation),
+        "responses": _responses(operation, schemas, problem),
+    }
+    if operation.request is not None:
+        item["requestBody"] = {"required": True, "content": _json(schemas[operation.request])}
+    return item
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if operation.audience is not Audience.SESSION:
+        return [{}]
+    return [{"session": [], "csrf": []} if operation.unsafe else {"session": []}]
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    text = {"type": "string", "minLength": 1, "maxLength": 128}
+    made = [
+        {"name": name, "in": "path", "required": True, "schema": text} for name in _PARAMETER.findall(operation.path)
+    ]
+    made += [{"name": name, "in": "header", "required": False, "schema": text} for name in operation.headers]
+    if operation.query is not None:
+        (schema,), components = msgspec.json.schema_components([operation.query], ref_template="{name}")
+        shape = components[schema["$ref"]]
+        made += [
+            {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": inner}
+            for name, inner in shape["properties"].items()
+        ]
+    return made
+
+
+def _responses(operation: Operation, schemas: dict[Any, Any], problem: dict[str, Any]) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": "Done."}
+    if operation.response is not None:
+        success["content"] = _json(schemas[operation.response])
+    answers = {str(operation.status): success}
+    by_status: dict[int, list[Code]] = {}
+    for code in codes_of(operation):
+        by_status.setdefault(CATALOGUE[code].status, []).append(code)
+    for status, codes in sorted(by_status.items()):
+        words = "; ".join(f"`{code.value}`: {CATALOGUE[code].message}" for code in codes)
+        answers[str(status)] = {"description": words, "content": _json(problem)}
+    return answers
+
+
+def _json(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON Schema is any value
+    return {"application/json": {"schema": schema}}
+
+
+def _fields(struct: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a msgspec struct type or None
+    if struct is None:
+        return []
+    (schema,), components = msgspec.json.schema_components([struct], ref_template="{name}")
+    shape = components[schema["$ref"]]
+    required = shape.get("required", ())
+    return [
+        {"name": name, "type": _type(inner), "required": name in required, "text": inner.get("description", "")}
+        for name, inner in shape["properties"].items()
+    ]
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"])
+    if "anyOf" in schema:
+        return " or ".join(_type(inner) for inner in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema['items'])}" if isinstance(schema.get("items"), dict) else "list"
+    return str(schema.get("type") or " or ".join(map(str, schema.get("enum", ["any"]))))
