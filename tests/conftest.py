@@ -1,0 +1,26 @@
+"""What every test may use: a house on a temporary folder, a served one, people with software passkeys."""
+
+import pytest
+
+from tests.flows.server import Served, serving
+
+pytest_plugins = ["tests.plugin_counterparts"]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A real `ostiary serve` on free ports and a fresh data folder."""
+    with serving(tmp_path) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory) -> Served:
+    """The same, one for a module: for tests that leave nothing behind that others could see."""
+    with serving(tmp_path_factory.mktemp("served")) as served:
+        yield served
