@@ -8,13 +8,15 @@ import io
 import random
 import statistics
 import time
+from collections import Counter
 
 import cbor2
 import webauthn
+from webauthn.helpers.exceptions import WebAuthnException
 
 from ostiary.passkeys.cbor import decode
 from ostiary.passkeys.webauthn import Stored
-from tests.passkeys import ceremonies
+from tests.passkeys import ceremonies, hostile, hostile_authenticators, hostile_clients, hostile_keys
 
 ROUNDS, CALLS = 25, 40
 EXPECTED = {
@@ -23,6 +25,7 @@ EXPECTED = {
     "expected_origin": ceremonies.ORIGIN,
     "require_user_verification": True,
 }
+CASES = hostile_clients.CASES + hostile_authenticators.CASES + hostile_keys.CASES
 
 
 def cost(call):
@@ -56,7 +59,7 @@ def ceremony(algorithm):
     new = ceremonies.verify_created(sent)
     known = Stored(new.algorithm, new.public_key, 1, new.backup_eligible, new.backed_up)
     back = ceremonies.gotten(key)
-    theirs = EXPECTED | {"credential_public_key": new.public_key, "credential_current_sign_count": 1}
+    expected = EXPECTED | {"credential_public_key": new.public_key, "credential_current_sign_count": 1}
     compare(
         f"registration, algorithm {algorithm}",
         lambda: ceremonies.verify_created(sent),
@@ -65,7 +68,7 @@ def ceremony(algorithm):
     compare(
         f"assertion, algorithm {algorithm}",
         lambda: ceremonies.verify_gotten(back, known),
-        lambda: webauthn.verify_authentication_response(credential=back, **theirs),
+        lambda: webauthn.verify_authentication_response(credential=back, **expected),
     )
 
 
@@ -81,8 +84,33 @@ def reading():
     )
 
 
+def theirs(case):
+    """What py_webauthn makes of a lie."""
+    sent, known = hostile.told(case)
+    try:
+        if known:
+            key = {"credential_public_key": known.public_key, "credential_current_sign_count": known.sign_count}
+            webauthn.verify_authentication_response(credential=sent, **EXPECTED, **key)
+        else:
+            webauthn.verify_registration_response(credential=sent, **EXPECTED)
+    except WebAuthnException:
+        return "refused"
+    except Exception as error:  # noqa: BLE001 - the question is what escapes
+        return f"escaped: {type(error).__name__}"
+    return "admitted"
+
+
+def lies():
+    """Every lie through py_webauthn, except those that need a word of policy which it does not take."""
+    judged = [(case, theirs(case)) for case in CASES if not case.rp]
+    print(f"\n{len(judged)} lies to py_webauthn:", dict(Counter(said for _, said in judged)))
+    for word, count in Counter(case.fault.value for case, said in judged if said == "admitted").items():
+        print(f"  {count:3} admitted that we call {word}")
+
+
 if __name__ == "__main__":
     print(f"{'microseconds of CPU':34} {'ours':>7} {'theirs':>7}   ours / theirs")
     for number in (-7, -257, -8):
         ceremony(number)
     reading()
+    lies()

@@ -112,17 +112,18 @@ def key(change):
     return attested(lambda data: data[:87] + cbor2.dumps(change(cbor2.loads(data[87:])), canonical=True))
 
 
-def play(case):
-    """Play a case and return the outcome: everything is honest but the lie."""
+def told(case):
+    """Tell a case: what the browser sends and, for a sign-in, the passkey on file. Honest, but for the lie."""
     passkey = ceremonies.passkey(**case.passkey)
-    party = msgspec.structs.replace(ceremonies.EVERYTHING, **case.rp)
-    if case.ceremony == "get":
-        known = msgspec.structs.replace(ceremonies.register(passkey), **case.stored)
-        passkey.behaviour = Behaviour(**case.says)
-        sent = ceremonies.gotten(passkey)
-        case.edit(sent)
-        return ceremonies.verify_gotten(sent, known, party)
+    known = msgspec.structs.replace(ceremonies.register(passkey), **case.stored) if case.ceremony == "get" else None
     passkey.behaviour = Behaviour(**case.says)
-    sent = ceremonies.created(passkey)
+    sent = ceremonies.gotten(passkey) if known else ceremonies.created(passkey)
     case.edit(sent)
-    return ceremonies.verify_created(sent, party)
+    return sent, known
+
+
+def play(case):
+    """Play a case and return the outcome."""
+    party = msgspec.structs.replace(ceremonies.EVERYTHING, **case.rp)
+    sent, known = told(case)
+    return ceremonies.verify_gotten(sent, known, party) if known else ceremonies.verify_created(sent, party)
