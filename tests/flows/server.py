@@ -92,7 +92,7 @@ class Served:
 
     def cli(self, *words, stdin=None, check=True):
         """Run a command on the same settings; return its standard output."""
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: PLW1510 - the caller says whether the code matters
             [*OSTIARY, *words],
             env=self.environ,
             cwd=self.folder,

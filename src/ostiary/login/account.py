@@ -147,17 +147,11 @@ async def _remove(desk: AccountDesk, x: Exchange) -> Reply | Refusal:
 
 def account_operations(desk: AccountDesk) -> tuple[Operation, ...]:
     """Return the operations on one's own passkeys."""
+    return (*_adding(desk), *_keeping(desk))
+
+
+def _adding(desk: AccountDesk) -> tuple[Operation, ...]:
     return (
-        Operation(
-            name="passkey.list",
-            method="GET",
-            path="/api/v1/auth/passkeys",
-            summary="The caller's passkeys, oldest first.",
-            audience=Audience.SESSION,
-            event=EventName.ACCOUNT_READ,
-            handler=partial(_list, desk),
-            response=PasskeyList,
-        ),
         Operation(
             name="passkey.begin",
             method="POST",
@@ -190,6 +184,21 @@ def account_operations(desk: AccountDesk) -> tuple[Operation, ...]:
                 Code.PASSKEY_ALREADY_REGISTERED,
             ),
             secrets=("credential",),
+        ),
+    )
+
+
+def _keeping(desk: AccountDesk) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            name="passkey.list",
+            method="GET",
+            path="/api/v1/auth/passkeys",
+            summary="The caller's passkeys, oldest first.",
+            audience=Audience.SESSION,
+            event=EventName.ACCOUNT_READ,
+            handler=partial(_list, desk),
+            response=PasskeyList,
         ),
         Operation(
             name="passkey.rename",

@@ -127,12 +127,15 @@ def _with(act: Act[T], step: Step) -> UseCase[T | Refusal | Ask]:
 
 def operations(desk: Desk) -> tuple[Operation, ...]:
     """Return four operations per registered method."""
-    return tuple(op for method in desk.registry.values() for op in _of(desk, method))
+    made: list[Operation] = []
+    for method in desk.registry.values():
+        made += _signing_in(desk, method)
+        made += _proving_presence(desk, method)
+    return tuple(made)
 
 
-def _of(desk: Desk, method: Method) -> tuple[Operation, ...]:
-    name = method.name
-    sign_in_path, presence_path = f"/login/{name}", f"/api/v1/auth/presence/{name}"
+def _signing_in(desk: Desk, method: Method) -> tuple[Operation, ...]:
+    name, sign_in_path = method.name, f"/login/{method.name}"
     return (
         Operation(
             name=f"login.{name}.begin",
@@ -158,6 +161,12 @@ def _of(desk: Desk, method: Method) -> tuple[Operation, ...]:
             refusals=_REFUSALS,
             secrets=method.secrets,
         ),
+    )
+
+
+def _proving_presence(desk: Desk, method: Method) -> tuple[Operation, ...]:
+    name, presence_path = method.name, f"/api/v1/auth/presence/{method.name}"
+    return (
         Operation(
             name=f"presence.{name}.begin",
             method="POST",

@@ -150,6 +150,10 @@ async def _logout(desk: Desk, x: Exchange) -> Reply:
 
 def operations(desk: Desk) -> tuple[Operation, ...]:
     """Return the operations of sessions. A person needs no permission for their own (decision 10)."""
+    return (*_reading(desk), *_ending(desk))
+
+
+def _reading(desk: Desk) -> tuple[Operation, ...]:
     return (
         Operation(
             name="account.read",
@@ -171,6 +175,11 @@ def operations(desk: Desk) -> tuple[Operation, ...]:
             handler=partial(_list, desk),
             response=SessionList,
         ),
+    )
+
+
+def _ending(desk: Desk) -> tuple[Operation, ...]:
+    return (
         Operation(
             name="session.end",
             method="DELETE",

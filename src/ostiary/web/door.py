@@ -104,7 +104,7 @@ class Door(msgspec.Struct, frozen=True):
             await self.recorder.refused(self.scope, operation.event, caller, outcome)
         return problem(outcome, request_id)
 
-    async def _serve(self, knock: Knock, caller: Caller, request: Request, value: Any) -> Response | Refusal:  # noqa: ANN401 - JSON
+    async def _serve(self, knock: Knock, caller: Caller, request: Request, value: Any) -> Response | Refusal:  # noqa: ANN401 - any JSON value
         operation = knock.operation
         if operation.unsafe and not same_origin(request.headers, self.origin):
             return Refusal(Code.ORIGIN_REFUSED)
@@ -146,7 +146,7 @@ async def _body(request: Request) -> bytes | Refusal:
     return body
 
 
-def _knock(operation: Operation, scope: Scope, request_id: str, request: Request, value: Any) -> Knock:  # noqa: ANN401 - JSON
+def _knock(operation: Operation, scope: Scope, request_id: str, request: Request, value: Any) -> Knock:  # noqa: ANN401 - any JSON value
     kept = {k: v for k, v in value.items() if k not in operation.secrets} if isinstance(value, dict) else None
     query = request.scope["query_string"].decode("latin-1")
     return Knock(
@@ -162,7 +162,7 @@ def _knock(operation: Operation, scope: Scope, request_id: str, request: Request
     )
 
 
-def _exchange(knock: Knock, admitted: Admitted, request: Request, body: Any, query: Any) -> Exchange:  # noqa: ANN401 - structs
+def _exchange(knock: Knock, admitted: Admitted, request: Request, body: Any, query: Any) -> Exchange:  # noqa: ANN401 - declared structs
     return Exchange(
         scope=knock.scope,
         caller=admitted.caller,

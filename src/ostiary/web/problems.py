@@ -59,9 +59,9 @@ def problem(refusal: Refusal, request_id: str, cookies: Sequence[str] = ()) -> R
     """Answer a refusal: status, envelope, and the headers that its status demands."""
     entry = CATALOGUE[refusal.code]
     made = _answer(entry.status, f"{entry.message} {entry.remedy}", refusal.code.value, request_id)
-    if entry.status == 401:  # noqa: PLR2004 - Unauthorized
+    if entry.status == 401:  # noqa: PLR2004 - the status Unauthorized
         made.headers["www-authenticate"] = challenge(refusal)
-    if entry.status == 503 or refusal.retry_after:  # noqa: PLR2004 - Service Unavailable
+    if entry.status == 503 or refusal.retry_after:  # noqa: PLR2004 - the status Service Unavailable
         made.headers["retry-after"] = str(refusal.retry_after or 1)
     for cookie in cookies:
         made.headers.append("set-cookie", cookie)
