@@ -3,24 +3,29 @@ import re
 import jinja2
 import pytest
 
+from ostiary.console.model import SessionRow
 from ostiary.console.pages import Pages
-from tests.console.stub import OPERATIONS, REFUSALS, session
 
+
+def session(*, current=True, label="Firefox on Linux"):
+    times = {"created_at": "2026-11-21T08:05:00Z", "last_seen_at": "2026-11-21T09:05:00Z"}
+    end = {"expires_at": "2026-11-21T16:05:00.250000+00:00"}
+    return SessionRow(id="ses-1", label=label, current=current, factor_text="A passkey", **times, **end)
+
+
+FIELD = {"name": "attempt", "type": "string", "required": True, "text": ""}
+OPERATION = {"id": "a.b", "method": "POST", "path": "/a", "summary": "Do a.", "audience": "everyone"}
 CONTEXTS = {
     "sign_in": {"next": None, "reason": "idle_timeout"},
     "enrol": {},
-    "account": {"name": "Ann", "sessions": [session(1, current=True)], "passkeys": []},
+    "account": {"name": "Ann", "sessions": [session()], "passkeys": []},
     "signed_out": {},
-    "error": {
-        "status": 404,
-        "title": "Nothing here",
-        "message": "m",
-        "code": "c",
-        "request_id": None,
-        "action": None,
+    "error": {"status": 404, "title": "No", "message": "m", "code": "c", "request_id": "", "action": ""},
+    "refusals": {"refusals": [{"code": "login_refused", "status": 401, "meaning": "m", "action": "a"}]},
+    "operations": {
+        "operations": [{**OPERATION, "request": [FIELD], "response": [], "refusals": ["login_refused"]}],
+        "openapi_url": "/openapi.json",
     },
-    "refusals": {"refusals": REFUSALS},
-    "operations": {"operations": OPERATIONS, "openapi_url": "/openapi.json"},
 }
 
 
@@ -45,7 +50,7 @@ def test_a_missing_value_is_an_error(pages, name):
 
 
 def test_what_a_person_typed_is_shown_as_text(pages):
-    rows = [session(1, current=True), session(2, label='<b onclick="x">')]
+    rows = [session(), session(current=False, label='<b onclick="x">')]
     html = pages.render("account", name="<i>Ann</i>", sessions=rows, passkeys=[])
     assert "<i>Ann" not in html
     assert "<b onclick" not in html
@@ -58,16 +63,12 @@ def test_times_are_written_in_utc_and_kept_for_machines(pages):
 
 def test_an_unknown_reason_still_says_something(pages):
     assert "Your session has ended" in pages.render("sign_in", next=None, reason="invented_later")
-    assert 'class="notice"' not in re.sub(
-        r"(?s)<noscript>.*?</noscript>", "", pages.render("sign_in", next=None, reason=None)
-    )
 
 
 def test_a_module_imports_the_very_version_that_the_page_would_name(pages):
     script = pages.assets["sign-in.js"].body.decode()
     named = re.findall(r'from "\./([a-z-]+\.js)\?v=(\w+)"', script)
     assert named == [(name, pages.assets[name].version) for name in ("api.js", "passkey.js")]
-    assert "from " not in pages.assets["api.js"].body.decode()
 
 
 def test_the_scripts_stay_small(pages):

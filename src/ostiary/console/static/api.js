@@ -1,9 +1,7 @@
 // Talks to the server, and says in words what went wrong.
-const NEXT = {
-  login_refused: "Try again, or use another passkey.",
-  passkey_removed: "Use another one, or ask an administrator for a new invitation.",
-  passkey_last_way_in: "Add another passkey first.",
-  invitation_refused: "Ask the person who invited you for a new link.",
+const PLAIN = {
+  csrf_refused: "This page is out of date. Load it again.",
+  presence_refused: "It took too long to show that it is you. Try again.",
 };
 const DEVICE = {
   NotAllowedError: "Nothing was done: the request was cancelled or took too long. Try again.",
@@ -18,10 +16,10 @@ export async function call(method, path, body, headers = {}) {
   if (body) headers["Content-Type"] = "application/json";
   const request = { method, headers, credentials: "same-origin", body: body && JSON.stringify(body) };
   const response = await fetch(path, request).catch(() => {
-    throw failure({ status: 0, message: "The server could not be reached." });
+    throw failure({ status: 0, message: "The server could not be reached. Try again in a moment." });
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw failure({ message: "The server could not do this.", ...answer, status: response.status });
+  if (!response.ok) throw failure({ message: "The server could not do this. Try again in a moment.", ...answer, status: response.status });
   return answer;
 }
 
@@ -34,9 +32,7 @@ export const say = (text) => show(text, "");
 export const trouble = (text) => show("", text);
 export function report({ name, status, code, message, request_id: request }) {
   if (status === undefined) return trouble(DEVICE[name] ?? "Something went wrong. Load the page again.");
-  const soon = status === 0 || status === 429 || status >= 500 ? "Try again in a moment." : "";
-  const reference = status >= 500 && request ? `(Request ${request})` : "";
-  return trouble([message, NEXT[code] ?? soon, reference].filter(Boolean).join(" "));
+  trouble(`${PLAIN[code] ?? message} ${status >= 500 && request ? `(Request ${request})` : ""}`.trim());
 }
 
 // Only ever to a path of this site, whatever the answer said.
