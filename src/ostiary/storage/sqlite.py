@@ -199,8 +199,16 @@ class SqliteVault:
         if changes:
             for listener in self._listeners:
                 listener(changes)
-            loop.call_later(SETTLE / 1e6, deliver, [job for job in jobs if job.changes])
+            self._settle(loop, [job for job in jobs if job.changes], self._clock() + SETTLE)
         deliver([job for job in jobs if not job.changes])
+
+    def _settle(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[Job], due: int) -> None:
+        """Deliver not before `due`: a loop's timer counts from when its turn began, so it may ring early."""
+        left = due - self._clock()
+        if left > 0:
+            loop.call_later(left / 1e6, self._settle, loop, jobs, due)
+        else:
+            deliver(jobs)
 
     def _read(self, scope: Scope, use_case: Callable[[Tx], T]) -> T:
         with translated():
