@@ -10,6 +10,8 @@ __all__ = ["classify", "translated"]
 
 _SQLITE_BROKEN = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 _POSTGRES_BROKEN = ("22", "23", "42")
+_POSTGRES_CLIENT = {"ProgrammingError", "DataError", "InterfaceError", "NotSupportedError"}
+_DENIED = "42501"
 
 
 def classify(fault: BaseException) -> OstiaryError | None:
@@ -23,12 +25,18 @@ def classify(fault: BaseException) -> OstiaryError | None:
         return ContractBroken(str(fault))
     if isinstance(fault, sqlite3.Error):
         return StoreUnavailable(str(fault))
-    state = getattr(fault, "sqlstate", None)
     if not type(fault).__module__.startswith("psycopg"):
         return None
-    if isinstance(state, str) and state[:2] in _POSTGRES_BROKEN:
-        return ContractBroken(str(fault))
-    return StoreUnavailable(str(fault).strip() or type(fault).__name__)
+    words = (str(fault).strip() or type(fault).__name__).splitlines()[0]  # the lines after it quote rows
+    return ContractBroken(words) if _broken_postgres(fault) else StoreUnavailable(words)
+
+
+def _broken_postgres(fault: BaseException) -> bool:
+    """Tell whether psycopg blames us; asked by name, so that a server on SQLite need not import psycopg."""
+    state = getattr(fault, "sqlstate", None)
+    if state is None:
+        return any(kind.__name__ in _POSTGRES_CLIENT for kind in type(fault).__mro__)
+    return state[:2] in _POSTGRES_BROKEN and state != _DENIED
 
 
 @contextmanager

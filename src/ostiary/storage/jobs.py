@@ -2,17 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.values import Scope
 from ostiary.storage.outbox import Change
 from ostiary.storage.tx import UseCase
+from ostiary.storage.vault import Listener
 
-__all__ = ["Job", "deliver"]
+__all__ = ["Job", "tell"]
 
 
 class Job:
-    """One queued use case. Its outcome is set by the writer and told to the waiter after the commit."""
+    """One queued use case. Its outcome is set by the writer and told to the waiter after the commit.
+
+    It is performed even when its waiter has gone away meanwhile: what was asked for happens.
+    """
 
     __slots__ = ("changes", "error", "future", "loop", "result", "scope", "use_case")
 
@@ -29,6 +35,12 @@ class Job:
         """Let nothing of this job stand."""
         self.error, self.result, self.changes = error, None, ()
 
+    async def outcome(self) -> Any:  # noqa: ANN401 - whatever the use case answers
+        """Wait for the outcome: return it or raise the error."""
+        if self.future is None:
+            raise ContractBroken("nobody can await a job without a loop")
+        return await self.future
+
     def value(self) -> Any:  # noqa: ANN401 - whatever the use case answers
         """Return the outcome or raise the error, for a caller that blocks."""
         if self.error is not None:
@@ -36,8 +48,31 @@ class Job:
         return self.result
 
 
-def deliver(jobs: Sequence[Job]) -> None:
-    """Tell the waiters; runs on the event loop. A waiter that went away is passed over."""
+def tell(jobs: Sequence[Job], listeners: Sequence[Listener], settle: float = 0) -> None:
+    """Tell the listeners, then the waiters, on their own loops; any thread may call this after the commit.
+
+    `settle` is how many seconds the waiters of a change wait after their listeners were told.
+    """
+    for loop in {job.loop for job in jobs if job.loop is not None}:
+        mine = [job for job in jobs if job.loop is loop]
+        try:
+            loop.call_soon_threadsafe(_told, loop, mine, listeners, settle)
+        except RuntimeError:
+            continue  # the loop has ended; nobody waits there any more
+
+
+def _told(loop: asyncio.AbstractEventLoop, jobs: Sequence[Job], listeners: Sequence[Listener], settle: float) -> None:
+    changes = [change for job in jobs for change in job.changes]
+    if changes:
+        for listener in listeners:
+            listener(changes)
+    if changes and settle:
+        loop.call_later(settle, partial(_deliver, [job for job in jobs if job.changes]))
+        jobs = [job for job in jobs if not job.changes]
+    _deliver(jobs)
+
+
+def _deliver(jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job.future is None or job.future.done():
             continue

@@ -1,7 +1,6 @@
 """The vault on SQLite: one writer thread, a savepoint per use case, one durable COMMIT per group."""
 
 import asyncio
-import queue
 import sqlite3
 import threading
 import time
@@ -10,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from ostiary.kernel.clock import Clock
-from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.clock import SECOND, Clock
 from ostiary.kernel.ids import Secrets
 from ostiary.kernel.values import Scope
 from ostiary.storage.faults import classify, translated
-from ostiary.storage.jobs import Job, deliver
+from ostiary.storage.groups import Groups
+from ostiary.storage.jobs import Job, tell
 from ostiary.storage.outbox import SETTLE
 from ostiary.storage.statements import Statement
 from ostiary.storage.turnstile import Turnstile
@@ -25,9 +24,6 @@ from ostiary.storage.vault import Listener
 __all__ = ["SqliteReader", "SqliteVault", "connect"]
 
 T = TypeVar("T")
-
-_GROUP = 128
-_QUEUE = 10_000
 
 
 def connect(path: Path, synchronous: str = "FULL") -> sqlite3.Connection:
@@ -75,10 +71,9 @@ class SqliteVault:
             self._writer = connect(path, synchronous)
             self._reading = connect(path)
         self._turnstile = Turnstile(path, clock)
-        self._jobs: queue.Queue[Job | None] = queue.Queue(_QUEUE)
         self._listeners: list[Listener] = []
-        self._lock, self._write_lock = threading.Lock(), threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._write_lock = threading.Lock()
+        self._groups = Groups(self._perform, self._tell, clock)
         self._readers = ThreadPoolExecutor(1, "vault-read")
 
     def listen(self, listener: Listener) -> None:
@@ -88,22 +83,16 @@ class SqliteVault:
     async def transact(self, scope: Scope, use_case: UseCase[T]) -> T:
         """Queue a use case for the next group."""
         job = Job(scope, use_case, asyncio.get_running_loop())
-        self._start()
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            raise StoreUnavailable("too many changes are waiting") from None
-        if job.future is None:  # pragma: no cover - a job with a loop has a future
-            raise StoreUnavailable("no event loop")
-        result: T = await job.future
+        self._groups.put(job)
+        result: T = await job.outcome()
         return result
 
     def transact_now(self, scope: Scope, use_case: UseCase[T]) -> T:
         """Run a use case in the calling thread, as a group of one."""
         job = Job(scope, use_case)
-        self._perform([job])
+        self._groups.run([job])
         if job.changes:
-            time.sleep(SETTLE / 1e6)
+            time.sleep(SETTLE / SECOND)
         result: T = job.value()
         return result
 
@@ -118,47 +107,15 @@ class SqliteVault:
 
     def close(self) -> None:
         """Finish what is queued and close."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
+        self._groups.close()
         self._readers.shutdown()
         self._writer.close()
         self._reading.close()
         self._turnstile.close()
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="vault-write", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        job = self._jobs.get()
-        while job is not None:
-            group = [job]
-            while len(group) < _GROUP and (job := self._waiting()) is not None:
-                group.append(job)
-            self._perform(group)
-            self._tell(group)
-            job = self._jobs.get()
-
-    def _waiting(self) -> Job | None:
-        try:
-            job = self._jobs.get_nowait()
-        except queue.Empty:
-            return None
-        if job is None:
-            self._jobs.put(None)  # the end is for the outer loop
-        return job
-
     def _perform(self, group: Sequence[Job]) -> None:
-        """Run a group and commit it; every job ends with a result or an error. Raises nothing."""
-        try:
-            with self._write_lock, self._turnstile.held():
-                self._group(group)
-        except Exception as fault:  # noqa: BLE001 - the writer must outlive every fault; each job is told
-            for job in group:
-                job.fail(classify(fault) or fault)
+        with self._write_lock, self._turnstile.held():
+            self._group(group)
 
     def _group(self, group: Sequence[Job]) -> None:
         writer = self._writer
@@ -186,29 +143,8 @@ class SqliteVault:
             job.fail(classify(fault) or fault)
         writer.execute("RELEASE one")
 
-    def _tell(self, group: Sequence[Job]) -> None:
-        for loop in {job.loop for job in group if job.loop is not None}:
-            mine = [job for job in group if job.loop is loop]
-            try:
-                loop.call_soon_threadsafe(self._told, loop, mine)
-            except RuntimeError:
-                continue  # the loop has ended; nobody waits there any more
-
-    def _told(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[Job]) -> None:
-        changes = [change for job in jobs for change in job.changes]
-        if changes:
-            for listener in self._listeners:
-                listener(changes)
-            self._settle(loop, [job for job in jobs if job.changes], self._clock() + SETTLE)
-        deliver([job for job in jobs if not job.changes])
-
-    def _settle(self, loop: asyncio.AbstractEventLoop, jobs: Sequence[Job], due: int) -> None:
-        """Deliver not before `due`: a loop's timer counts from when its turn began, so it may ring early."""
-        left = due - self._clock()
-        if left > 0:
-            loop.call_later(left / 1e6, self._settle, loop, jobs, due)
-        else:
-            deliver(jobs)
+    def _tell(self, jobs: Sequence[Job]) -> None:
+        tell(jobs, self._listeners, SETTLE / SECOND)
 
     def _read(self, scope: Scope, use_case: Callable[[Tx], T]) -> T:
         with translated():

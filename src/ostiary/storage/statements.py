@@ -30,16 +30,19 @@ _Compiled = tuple[str, tuple[str, ...], dict[str, object]]
 class Statement:
     """One SQL statement with named binds.
 
-    `writes` tells whether it changes rows, `table` which table it changes ("" for reads).
+    `writes` tells whether it changes rows, `table` which table it changes ("" for reads), `returns`
+    whether a change answers rows, and `certain` whether it adds one row or fails: nobody need wait for its count.
     """
 
-    __slots__ = ("_clause", "_compiled", "table", "writes")
+    __slots__ = ("_clause", "_compiled", "certain", "returns", "table", "writes")
 
     def __init__(self, clause: ClauseElement) -> None:
         self._clause = clause
         self._compiled: dict[str, _Compiled] = {}
         self.writes = isinstance(clause, UpdateBase)
         self.table = _changed(clause).name if isinstance(clause, UpdateBase) else ""
+        self.returns = isinstance(clause, UpdateBase) and bool(clause.returning_column_descriptions)
+        self.certain = _certain(clause)
 
     def bound(self, dialect: str, binds: Mapping[str, object]) -> tuple[str, list[object]]:
         """Return the SQL text for `sqlite` or `postgresql` and the values in positional order.
@@ -67,6 +70,11 @@ def _changed(clause: ClauseElement) -> Table:
     if not isinstance(table, Table):
         raise TypeError(f"does not change one declared table: {clause}")
     return table
+
+
+def _certain(clause: ClauseElement) -> bool:
+    plain = isinstance(clause, Insert) and clause.select is None and not clause.returning_column_descriptions
+    return plain and getattr(clause, "_post_values_clause", None) is None  # ON CONFLICT may add nothing
 
 
 def _bare_insert(clause: ClauseElement) -> bool:

@@ -74,8 +74,9 @@ class Tx:
 
     def all(self, statement: Statement, **binds: object) -> list[Row]:
         """Run a statement that answers rows and return all of them."""
-        rows: list[Row] = self._execute(statement, binds).fetchall()
-        if rows:
+        cursor = self._execute(statement, binds)
+        rows: list[Row] = cursor.fetchall()
+        if rows or cursor.rowcount > 0:
             self._note(statement)
         return rows
 
@@ -86,7 +87,10 @@ class Tx:
 
     def do(self, statement: Statement, **binds: object) -> int:
         """Run a statement that changes rows and return how many it changed; that count decides single use."""
-        count: int = self._execute(statement, binds).rowcount
+        cursor = self._execute(statement, binds)
+        if statement.returns:
+            cursor.fetchall()  # SQLite counts only what has been fetched, and unread rows would block the commit
+        count: int = cursor.rowcount
         if count:
             self._note(statement)
         return count
@@ -126,7 +130,10 @@ class Tx:
     def _execute(self, statement: Statement, binds: dict[str, object]) -> Any:  # noqa: ANN401 - a driver's cursor
         if statement.writes and self._ledger is None:
             raise ContractBroken(f"a write to {statement.table} in a read-only transaction")
-        return self._connection.execute(*statement.bound(self._dialect, binds))
+        return self._run(statement, *statement.bound(self._dialect, binds))
+
+    def _run(self, statement: Statement, sql: str, values: list[object]) -> Any:  # noqa: ANN401 - a driver's cursor
+        return self._connection.execute(sql, values)
 
 
 UseCase = Callable[[Tx], T]

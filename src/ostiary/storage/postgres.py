@@ -1,0 +1,144 @@
+"""The vault on PostgreSQL: one or a few writers, a savepoint per use case, one durable COMMIT per group."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from ostiary.kernel.clock import Clock
+from ostiary.kernel.ids import Secrets
+from ostiary.kernel.values import Scope
+from ostiary.storage.faults import classify, translated
+from ostiary.storage.groups import Groups
+from ostiary.storage.jobs import Job, tell
+from ostiary.storage.lines import Limits, Line, Lines
+from ostiary.storage.statements import Statement
+from ostiary.storage.tx import Ledger, Row, Tx, UseCase
+from ostiary.storage.vault import Listener
+
+__all__ = ["PostgresVault"]
+
+T = TypeVar("T")
+
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class _PipelinedTx(Tx):
+    """A transaction that does not wait for an insert whose count is certain; the writer does, before the commit."""
+
+    __slots__ = ()
+
+    _connection: Line
+
+    def _run(self, statement: Statement, sql: str, values: list[object]) -> Any:  # noqa: ANN401 - see Tx
+        if statement.certain:
+            self._connection.put(sql, values)
+            return _Added()
+        return self._connection.execute(sql, values)
+
+
+class _Added:
+    """The answer to an insert that adds one row or fails later, in the same use case."""
+
+    rowcount = 1
+
+    def fetchall(self) -> list[Row]:
+        """Answer no rows."""
+        return []
+
+
+class PostgresVault:
+    """See `storage.vault.Vault`. `url` is libpq's; `clock` and `secrets` are handed to every transaction.
+
+    `threads` bounds the reads, `writers` the transactions under way; each has a connection of its own.
+    """
+
+    dialect = "postgresql"
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        secrets: Secrets,
+        ledger: Ledger,
+        *,
+        threads: int = 8,
+        writers: int = 1,
+        limits: Limits | None = None,
+    ) -> None:
+        self._clock, self._secrets, self._ledger = clock, secrets, ledger
+        self._lines = Lines(url, limits or Limits(), threads + writers)
+        self._listeners: list[Listener] = []
+        self._groups = Groups(self._perform, self._tell, clock, threads=writers)
+        self._readers = ThreadPoolExecutor(threads, "vault-read")
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener`, on the loop and before the answer, what this process commits."""
+        self._listeners.append(listener)
+
+    async def transact(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Queue a use case for the next group."""
+        job = Job(scope, use_case, asyncio.get_running_loop())
+        self._groups.put(job)
+        result: T = await job.outcome()
+        return result
+
+    def transact_now(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Run a use case in the calling thread, as a group of one."""
+        job = Job(scope, use_case)
+        self._groups.run([job])
+        result: T = job.value()
+        return result
+
+    async def read(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Run a read in a reading thread."""
+        return await self._in_thread(self.read_now, scope, use_case)
+
+    def read_now(self, scope: Scope, use_case: UseCase[T]) -> T:
+        """Run a read in the calling thread, on one snapshot."""
+        with translated(), self._lines.line() as line:
+            line.put(_SNAPSHOT)
+            result = use_case(_PipelinedTx(line, self.dialect, scope, self._clock(), self._secrets, None))
+            line.commit()
+        return result
+
+    async def fetch(self, statement: Statement, **binds: object) -> list[Row]:
+        """Run one read as a transaction of its own."""
+        return await self._in_thread(self._fetch, statement, binds)
+
+    def close(self) -> None:
+        """Finish what is queued and close."""
+        self._groups.close()
+        self._readers.shutdown()
+        self._lines.close()
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
+
+    def _fetch(self, statement: Statement, binds: dict[str, object]) -> list[Row]:
+        with translated(), self._lines.line() as line:
+            return line.execute(*statement.bound(self.dialect, binds)).fetchall()
+
+    def _perform(self, group: Sequence[Job]) -> None:
+        with self._lines.line() as line:
+            line.put("BEGIN")
+            for job in group:
+                self._one(line, job)
+            line.commit()
+
+    def _one(self, line: Line, job: Job) -> None:
+        line.put("SAVEPOINT one")
+        tx = _PipelinedTx(line, self.dialect, job.scope, self._clock(), self._secrets, self._ledger)
+        try:
+            job.result = job.use_case(tx)
+            tx.close()
+            line.flush()
+            job.changes = tx.changes
+        except Exception as fault:  # noqa: BLE001 - whatever it was, it is told to the one who asked
+            line.settle()
+            line.put("ROLLBACK TO one")
+            job.fail(classify(fault) or fault)
+        line.put("RELEASE one")
+
+    def _tell(self, jobs: Sequence[Job]) -> None:
+        tell(jobs, self._listeners)
