@@ -130,6 +130,8 @@ CASES = [
             "an unknown format": opened(lambda parts: parts | {"fmt": "None"}),
             "a certificate": statement(x5c=[b"0"]),
             "self attestation of a model": says(self_attested=True) | made(aaguid=bytes(15) + b"\x01"),
+            "self attestation under another format": says(self_attested=True)
+            | opened(lambda parts: parts | {"fmt": "tpm"}),
             "self attestation by another key": statement(sig=passkey().sign(b"")),
             "self attestation under another algorithm": statement(alg=-8),
             "self attestation of other client data": says(self_attested=True) | client_data(lambda data: data + b" "),

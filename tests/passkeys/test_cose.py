@@ -44,6 +44,12 @@ def test_the_points_of_small_order_are_these_eight():
     assert all(double(double(double(point))) == (0, 1) for point in found)
 
 
+@pytest.mark.parametrize("point", SMALL_ORDER, ids=bytes.hex)
+def test_a_point_of_small_order_is_not_even_loaded(point):
+    with pytest.raises(ValueError, match="large order"):
+        cose.load(cbor2.dumps({1: 1, 3: -8, -1: 6, -2: point}, canonical=True))
+
+
 @pytest.mark.parametrize("algorithm", [cose.ES256, cose.RS256, cose.ED25519])
 def test_a_signature_of_the_key_is_accepted_and_only_for_its_message(algorithm):
     passkey = SoftPasskey("https://example.test", algorithm=algorithm)

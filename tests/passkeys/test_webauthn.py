@@ -191,9 +191,10 @@ def test_transports_are_sorted_hints_in_known_letters():
     assert ceremonies.verify_created(sent).transports == ()
 
 
-def test_a_credential_id_of_1023_bytes_is_taken():
+@pytest.mark.parametrize("length", [1, 1023])
+def test_a_credential_id_has_1_to_1023_bytes(length):
     key = passkey()
-    key.id = bytes(1023)
+    key.id = bytes(length)
     known = register(key)
     assert isinstance(ceremonies.verify_gotten(gotten(key), known), Asserted)
 

@@ -72,8 +72,6 @@ def _take(data: bytes, at: int, length: int) -> bytes:
 
 
 def _array(data: bytes, at: int, count: int, levels: int) -> tuple[Value, int]:
-    if count > len(data) - at:
-        raise ValueError("bytes are missing")
     items: list[Value] = []
     for _ in range(count):
         item, at = decode_at(data, at, levels)
@@ -83,8 +81,6 @@ def _array(data: bytes, at: int, count: int, levels: int) -> tuple[Value, int]:
 
 def _map(data: bytes, at: int, count: int, levels: int) -> tuple[Value, int]:
     """Read pairs in rising order of their encoded keys: the order of CTAP2 is that of the bytes."""
-    if 2 * count > len(data) - at:
-        raise ValueError("bytes are missing")
     entries: dict[int | str, Value] = {}
     last = b""
     for _ in range(count):

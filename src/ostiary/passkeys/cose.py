@@ -57,11 +57,10 @@ def load(cose_key: bytes) -> Key:
     parameters = decode(cose_key)
     if not isinstance(parameters, dict) or any(isinstance(value, bool) for value in parameters.values()):
         raise ValueError("not a COSE_Key")  # NOTE: True equals 1 in Python, so a boolean could pose as a curve
-    named = _algorithm(parameters) or 0
-    loader = SUPPORTED.get(named)
-    if loader is None:
+    named = _algorithm(parameters)
+    if named is None or named not in SUPPORTED:
         raise ValueError("not a supported algorithm")
-    return Key(named, loader(parameters))
+    return Key(named, SUPPORTED[named](parameters))
 
 
 def is_point(key: Key) -> bool:

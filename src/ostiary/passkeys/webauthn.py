@@ -180,7 +180,7 @@ def _assert(rp: RelyingParty, stored: Stored, raw: bytes, signature: bytes, mess
         return Fault.PUBLIC_KEY_MALFORMED
     if not cose.verify(key, signature, message):
         return Fault.SIGNATURE_INVALID
-    if (data.sign_count or stored.sign_count) and data.sign_count <= stored.sign_count:
+    if stored.sign_count and data.sign_count <= stored.sign_count:
         return Fault.SIGN_COUNT_REGRESSED
     return Asserted(sign_count=data.sign_count, backed_up=data.backed_up)
 
