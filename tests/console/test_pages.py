@@ -61,6 +61,11 @@ def test_times_are_written_in_utc_and_kept_for_machines(pages):
     assert '<time datetime="2026-11-21T08:05:00Z">21 Nov 2026, 08:05 UTC</time>' in html
 
 
+def test_backticks_are_code_and_the_rest_is_text(pages):
+    html = pages.render("error", **{**CONTEXTS["error"], "action": "Run `a <b>` <i>now</i>."})
+    assert "Run <code>a &lt;b&gt;</code> &lt;i&gt;now" in html
+
+
 def test_an_unknown_reason_still_says_something(pages):
     assert "Your session has ended" in pages.render("sign_in", next=None, reason="invented_later")
 
