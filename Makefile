@@ -59,7 +59,7 @@ cover: dev ## every test with branch coverage, and the floors that it must reach
 	@$(BIN)/python tests/rigs/floors.py .coverage.json
 
 proof: dev ## the long shows: races, kills, large tables (ARGS are handed to pytest)
-	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m slow tests/proof $(ARGS)
+	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m slow $(ARGS)
 
 bench: dev ## the measurements that the README quotes
 	@exec $(BIN)/python -m bench $(ARGS)

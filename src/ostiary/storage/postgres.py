@@ -141,4 +141,4 @@ class PostgresVault:
         line.put("RELEASE one")
 
     def _tell(self, jobs: Sequence[Job]) -> None:
-        tell(jobs, self._listeners)
+        tell(jobs, self._listeners, self._clock)

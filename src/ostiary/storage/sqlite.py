@@ -144,7 +144,7 @@ class SqliteVault:
         writer.execute("RELEASE one")
 
     def _tell(self, jobs: Sequence[Job]) -> None:
-        tell(jobs, self._listeners, SETTLE / SECOND)
+        tell(jobs, self._listeners, self._clock, SETTLE)
 
     def _read(self, scope: Scope, use_case: Callable[[Tx], T]) -> T:
         with translated():
