@@ -75,6 +75,11 @@ class Line:
         return self._connection.closed
 
     @property
+    def failed(self) -> bool:
+        """Tell whether the transaction is one that can only be undone; asked after a flush."""
+        return self._connection.pgconn.transaction_status == TransactionStatus.INERROR
+
+    @property
     def stale(self) -> bool:
         """Tell whether a resting connection must not be used: the server has said something, most likely farewell."""
         return self.lost or bool(self._poll.poll(0))

@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ostiary.kernel.clock import Clock
+from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.ids import Secrets
 from ostiary.kernel.values import Scope
 from ostiary.storage.faults import classify, translated
 from ostiary.storage.groups import Groups
 from ostiary.storage.jobs import Job, tell
 from ostiary.storage.lines import Limits, Line, Lines
+from ostiary.storage.schema import libpq_url
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Ledger, Row, Tx, UseCase
 from ostiary.storage.vault import Listener
@@ -48,7 +50,7 @@ class _Added:
 
 
 class PostgresVault:
-    """See `storage.vault.Vault`. `url` is libpq's; `clock` and `secrets` are handed to every transaction.
+    """See `storage.vault.Vault`. `url` is libpq's or SQLAlchemy's; `clock` and `secrets` are handed to every transaction.
 
     `threads` bounds the reads, `writers` the transactions under way; each has a connection of its own.
     """
@@ -67,7 +69,7 @@ class PostgresVault:
         limits: Limits | None = None,
     ) -> None:
         self._clock, self._secrets, self._ledger = clock, secrets, ledger
-        self._lines = Lines(url, limits or Limits(), threads + writers)
+        self._lines = Lines(libpq_url(url), limits or Limits(), threads + writers)
         self._listeners: list[Listener] = []
         self._groups = Groups(self._perform, self._tell, clock, threads=writers)
         self._readers = ThreadPoolExecutor(threads, "vault-read")
@@ -133,6 +135,8 @@ class PostgresVault:
             job.result = job.use_case(tx)
             tx.close()
             line.flush()
+            if line.failed:
+                raise ContractBroken("a use case went on after the store had refused a statement")
             job.changes = tx.changes
         except Exception as fault:  # noqa: BLE001 - whatever it was, it is told to the one who asked
             line.settle()

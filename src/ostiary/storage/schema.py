@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import Connection, NullPool, create_engine, make_url
+from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from ostiary.kernel.clock import MINUTE, system_clock
@@ -56,7 +56,8 @@ def libpq_url(url: str) -> str:
 
 def sqlite_path(url: str) -> Path | None:
     """Return the file of a SQLite address, None for PostgreSQL."""
-    return Path(make_url(url).database or "") if sqlalchemy_url(url).startswith(_SQLITE) else None
+    found = sqlalchemy_url(url)
+    return Path(found.removeprefix(_SQLITE)) if found.startswith(_SQLITE) else None
 
 
 def state(url: str) -> State:

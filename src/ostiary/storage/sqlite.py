@@ -25,10 +25,13 @@ __all__ = ["SqliteReader", "SqliteVault", "connect"]
 
 T = TypeVar("T")
 
+_PATIENCE = 5 * SECOND
 
-def connect(path: Path, synchronous: str = "FULL") -> sqlite3.Connection:
-    """Open the file in WAL mode. `synchronous` is FULL but for measurements."""
-    made = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=5)
+
+def connect(path: Path, synchronous: str = "FULL", patience: int = _PATIENCE) -> sqlite3.Connection:
+    """Open the file in WAL mode. `synchronous` is FULL but for measurements, `patience` in microseconds."""
+    seconds = patience / SECOND
+    made = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=seconds)
     for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "temp_store=MEMORY"):
         made.execute(f"PRAGMA {pragma}").close()
     return made
@@ -58,19 +61,29 @@ class SqliteReader:
 
 
 class SqliteVault:
-    """See `storage.vault.Vault`. `clock` and `secrets` are handed to every transaction."""
+    """See `storage.vault.Vault`. `clock` and `secrets` are handed to every transaction.
+
+    `patience` is how many microseconds another writer is waited for.
+    """
 
     dialect = "sqlite"
 
     def __init__(
-        self, path: Path, clock: Clock, secrets: Secrets, ledger: Ledger, *, synchronous: str = "FULL"
+        self,
+        path: Path,
+        clock: Clock,
+        secrets: Secrets,
+        ledger: Ledger,
+        *,
+        synchronous: str = "FULL",
+        patience: int = _PATIENCE,
     ) -> None:
         self.path = path
         self._clock, self._secrets, self._ledger = clock, secrets, ledger
         with translated():
-            self._writer = connect(path, synchronous)
+            self._writer = connect(path, synchronous, patience)
             self._reading = connect(path)
-        self._turnstile = Turnstile(path, clock)
+        self._turnstile = Turnstile(path, clock, patience)
         self._listeners: list[Listener] = []
         self._write_lock = threading.Lock()
         self._groups = Groups(self._perform, self._tell, clock)
