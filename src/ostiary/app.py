@@ -29,6 +29,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.sealing import Sealer, read_kek
 from ostiary.login import account
 from ostiary.login import routes as login_routes
+from ostiary.login.method import Method
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.registry import registry
 from ostiary.passkeys import service as passkeys
@@ -131,8 +132,8 @@ def open_house(settings: Settings, mode: Mode = Mode.LIVE) -> House:
     return house
 
 
-def build(house: House) -> Application:
-    """Put the application together."""
+def build(house: House, *more: Method) -> Application:
+    """Put the application together; `more` are login methods besides those of this release."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, _learner(house))
@@ -140,7 +141,7 @@ def build(house: House) -> Application:
     rp = RelyingParty(id=settings.host, name="Ostiary", origins=frozenset({settings.origin}))
     session_rules, passkey_rules = sessions.Rules(keyring, settings.sessions), passkeys.Rules(keyring, rp)
     asker = Asker(keyring, clock, system_secrets)
-    methods = registry((PasskeyMethod(passkey_rules),))
+    methods = registry((PasskeyMethod(passkey_rules), *more))
     operations = (
         *enrolment_routes.operations(
             enrolment_routes.Desk(vault, enrolment.Rules(session_rules, passkey_rules), asker, system_secrets)

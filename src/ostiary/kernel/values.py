@@ -98,6 +98,7 @@ class EventName(StrEnum):
     PASSKEY_RENAME = "passkey.rename"
     PASSKEY_REMOVE = "passkey.remove"
     LOGIN_BEGIN = "login.begin"
+    LOGIN_ASK = "login.ask"
     LOGIN_FINISH = "login.finish"
     PRESENCE_PROVE = "presence.prove"
     SESSION_OPEN = "session.open"

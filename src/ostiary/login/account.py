@@ -7,9 +7,10 @@ import msgspec
 
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import instant
+from ostiary.kernel.ids import is_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName
-from ostiary.login.service import Registry, remove_passkey
+from ostiary.login.service import Registry, remove_passkey, show_presence
 from ostiary.passkeys import service, webauthn
 from ostiary.passkeys.ceremony import RegistrationResponse
 from ostiary.passkeys.model import LABEL_LONGEST, Passkey
@@ -121,7 +122,7 @@ def _add(tx: Tx, desk: AccountDesk, caller: Caller, challenge: Challenge, made: 
     spent = presence.spend(tx, challenge)
     if spent is not None:
         return tx.refuse(EventName.PASSKEY_ADD, caller, caller.actor, spent)
-    shown = presence.consume(tx, caller, made.presence, Purpose.PASSKEY_ADD)
+    shown = show_presence(tx, caller, made.presence, Purpose.PASSKEY_ADD)
     if isinstance(shown, Refusal):
         return tx.refuse(EventName.PASSKEY_ADD, caller, caller.actor, shown)
     added = service.register(tx, desk.rules, caller, caller.actor, challenge.nonce, made.credential, made.label)
@@ -132,17 +133,22 @@ def _add(tx: Tx, desk: AccountDesk, caller: Caller, challenge: Challenge, made: 
 
 async def _rename(desk: AccountDesk, x: Exchange) -> Reply | Refusal:
     refused = await desk.vault.transact(
-        x.scope, lambda tx: service.rename(tx, desk.rules.keyring, x.caller, x.path["id"], x.body.label)
+        x.scope, lambda tx: service.rename(tx, desk.rules.keyring, x.caller, _named(x), x.body.label)
     )
     return refused or Reply(x.body)
 
 
 async def _remove(desk: AccountDesk, x: Exchange) -> Reply | Refusal:
-    receipt = x.headers.get("ostiary-presence", "")[:64]
+    receipt = x.headers.get("ostiary-presence", "")
     refused = await desk.vault.transact(
-        x.scope, lambda tx: remove_passkey(tx, desk.registry, x.caller, x.path["id"], receipt)
+        x.scope, lambda tx: remove_passkey(tx, desk.registry, x.caller, _named(x), receipt)
     )
     return refused or Reply()
+
+
+def _named(x: Exchange) -> str:
+    """Return the passkey that the path names; what is no id of a passkey reaches neither store nor log."""
+    return x.path["id"] if is_id("pk", x.path["id"]) else ""
 
 
 def account_operations(desk: AccountDesk) -> tuple[Operation, ...]:

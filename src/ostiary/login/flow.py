@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import Caller, EventName, Proof
+from ostiary.kernel.values import Caller, Event, EventName, Proof
 from ostiary.login.method import Ask, Method, Verdict
 from ostiary.presence import service as presence
 from ostiary.presence.model import Challenge, State
@@ -38,14 +38,7 @@ MOVES: dict[tuple[State, Happening], State] = {
     (State.WAITING, Happening.LAST_WRONG): State.EXHAUSTED,
     (State.WAITING, Happening.ASKED): State.WAITING,
 }
-"""Every move there is; what is not here is refused."""
-
-_CLOSED = {
-    State.PROVED: Code.LOGIN_ATTEMPT_SPENT,
-    State.WAITING: Code.LOGIN_ATTEMPT_SPENT,
-    State.OPEN: Code.LOGIN_ATTEMPT_SPENT,
-    State.EXHAUSTED: Code.LOGIN_ATTEMPTS_EXHAUSTED,
-}
+"""Every move there is; what is not here is refused. An answer enters from open, what the world told from waiting."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -60,16 +53,23 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def dispatch(tx: Tx, step: Step) -> Verdict:
-    """Take one step: enter, judge, move. Only the one who moves the attempt's row keeps the verdict."""
-    recorded = presence.recorded(tx, step.challenge)
-    if recorded is None or recorded[0] is not step.enter:
-        return _refuse(tx, step, Refusal(_CLOSED[recorded[0]] if recorded else Code.LOGIN_ATTEMPT_INVALID))
+    """Take one step: enter, judge, move, and leave a receipt of a refusal or an Ask; sessions and presence of a Proof.
+
+    Only the one who moves the attempt's row keeps the verdict.
+    """
+    found = presence.recorded(tx, step.challenge)
+    if isinstance(found, Refusal):
+        return _refuse(tx, step, found)
+    state, failures = found
+    if state is not step.enter:
+        exhausted = state is State.EXHAUSTED
+        return _refuse(tx, step, Refusal(Code.LOGIN_ATTEMPTS_EXHAUSTED if exhausted else Code.LOGIN_ATTEMPT_SPENT))
     verdict = step.judge(tx)
-    failures = recorded[1] + isinstance(verdict, Refusal)
-    becomes = MOVES[step.enter, _happening(verdict, failures, step.method.guesses)]
-    if not presence.move(tx, step.challenge, recorded, (becomes, failures)):
+    failures += isinstance(verdict, Refusal)
+    becomes = MOVES[state, _happening(verdict, failures, step.method.guesses)]
+    if not presence.move(tx, step.challenge, found, (becomes, failures)):
         return _refuse(tx, step, Refusal(Code.LOGIN_ATTEMPT_SPENT))
-    return _refuse(tx, step, verdict) if isinstance(verdict, Refusal) else verdict
+    return _noted(tx, step, verdict)
 
 
 def _happening(verdict: Proof | Refusal | Ask, failures: int, guesses: int) -> Happening:
@@ -80,6 +80,17 @@ def _happening(verdict: Proof | Refusal | Ask, failures: int, guesses: int) -> H
             return Happening.ASKED
         case Refusal():
             return Happening.LAST_WRONG if failures >= guesses else Happening.WRONG
+
+
+def _noted(tx: Tx, step: Step, verdict: Verdict) -> Verdict:
+    match verdict:
+        case Refusal():
+            return _refuse(tx, step, verdict)
+        case Ask():
+            tx.emit(Event(EventName.LOGIN_ASK, step.caller, step.challenge.id, reasons=(verdict.name,)))
+            return verdict
+        case Proof():
+            return verdict
 
 
 def _refuse(tx: Tx, step: Step, refusal: Refusal) -> Refusal:

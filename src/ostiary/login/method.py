@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ostiary.kernel.refusals import Refusal
-from ostiary.kernel.values import Factor, Proof
+from ostiary.kernel.values import Caller, Factor, Proof
 from ostiary.presence.model import Challenge
 from ostiary.storage.tx import Tx
 
@@ -13,9 +13,9 @@ __all__ = ["Ask", "Method", "Verdict"]
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Something that a method needs from the world. `name` says what, `payload` with which words.
+    """Something that a method needs from the world. `name` says what and stands in the receipt, `payload` nowhere.
 
-    The asynchronous shell performs it outside every transaction and re-enters the dispatcher with the answer.
+    It is performed outside every transaction; the dispatcher is re-entered with the answer.
     """
 
     name: str
@@ -26,11 +26,12 @@ Verdict = Proof | Refusal | Ask
 
 
 class Method(Protocol):
-    """A login method. Its use cases run in the dispatcher's transaction and cannot await.
+    """A login method. Its use cases run in a transaction, cannot await, and emit an event for what they change.
 
     `Begin` and `Answer` are the structs of the two request bodies (`Answer` has `attempt: str`), `Asked` that
     of the first answer. `secrets` are the fields of `Answer` that no digest may cover. `guesses` is how many
-    wrong answers exhaust an attempt.
+    wrong answers exhaust an attempt. `caller` is nobody in particular at the sign-in; where presence is
+    proved, `caller.actor` is the person whose presence it must be. See docs/login-methods.md.
     """
 
     name: str
@@ -41,17 +42,17 @@ class Method(Protocol):
     Asked: Any
     Answer: Any
 
-    def begin(self, tx: Tx, challenge: Challenge, begin: Any) -> Any:  # noqa: ANN401 - the method's own structs
-        """Return the method's Asked for a fresh challenge, or a Refusal."""
+    def begin(self, tx: Tx, caller: Caller, challenge: Challenge, begin: Any) -> Any:  # noqa: ANN401 - its own structs
+        """Return the method's Asked for a fresh challenge, or a Refusal. `begin` is None where presence is proved."""
 
-    def finish(self, tx: Tx, challenge: Challenge, answer: Any) -> Verdict:  # noqa: ANN401 - the method's own struct
+    def finish(self, tx: Tx, caller: Caller, challenge: Challenge, answer: Any) -> Verdict:  # noqa: ANN401 - its own struct
         """Judge an answer. A wrong one and an unknown one must look alike from outside."""
 
-    def resume(self, tx: Tx, challenge: Challenge, ask: Ask, told: Any) -> Verdict:  # noqa: ANN401 - what the world said
+    def resume(self, tx: Tx, caller: Caller, challenge: Challenge, ask: Ask, told: Any) -> Verdict:  # noqa: ANN401 - what the world said
         """Judge what the world answered to an Ask."""
 
     async def perform(self, ask: Ask) -> Any:  # noqa: ANN401 - what the world said
-        """Ask the world. Raises StoreUnavailable where it cannot be reached."""
+        """Ask the world. Raises StoreUnavailable where it cannot be reached or makes no sense: the attempt is lost."""
 
     def ways_in(self, tx: Tx, person: str) -> int:
         """Return how many ways in of this method a person has."""

@@ -15,7 +15,7 @@ from ostiary.login.flow import Step
 from ostiary.login.method import Ask, Method
 from ostiary.login.service import Registry, prove_presence, sign_in
 from ostiary.presence.challenges import Asker
-from ostiary.presence.model import PRESENCE_LIFE, PRESENCE_PURPOSES, Purpose, State
+from ostiary.presence.model import PRESENCE_PURPOSES, Purpose, State
 from ostiary.sessions.agents import agent_label
 from ostiary.sessions.routes import SessionView, session_cookies, view
 from ostiary.sessions.service import Opened, Rules
@@ -80,7 +80,7 @@ def signed_in(rules: Rules, opened: Opened) -> Reply:
 async def _begin(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
     browser, cookie = browser_cookie(desk.rules.keyring, desk.secrets, x.scope, x.browser)
     challenge = desk.asker.ask(x.scope, Purpose.LOGIN, browser, method.name)
-    asked = await desk.vault.transact(x.scope, lambda tx: method.begin(tx, challenge, x.body))
+    asked = await desk.vault.transact(x.scope, lambda tx: method.begin(tx, x.caller, challenge, x.body))
     return asked if isinstance(asked, Refusal) else Reply(asked, (cookie,))
 
 
@@ -92,7 +92,7 @@ async def _finish(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
 
 async def _begin_presence(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
     challenge = desk.asker.ask(x.scope, Purpose(x.body.purpose), x.browser, method.name, x.body.subject)
-    asked = await desk.vault.transact(x.scope, lambda tx: method.begin(tx, challenge, None))
+    asked = await desk.vault.transact(x.scope, lambda tx: method.begin(tx, x.caller, challenge, None))
     return asked if isinstance(asked, Refusal) else Reply(asked)
 
 
@@ -100,7 +100,7 @@ async def _finish_presence(desk: Desk, method: Method, x: Exchange) -> Reply | R
     outcome = await _take(desk, method, x, PRESENCE_PURPOSES, prove_presence)
     if isinstance(outcome, Refusal):
         return outcome
-    return Reply(PresenceProved(outcome, instant(desk.asker.clock() + PRESENCE_LIFE)))
+    return Reply(PresenceProved(outcome.id, instant(outcome.expires_at)))
 
 
 async def _take(desk: Desk, method: Method, x: Exchange, purposes: frozenset[Purpose], act: Act[T]) -> T | Refusal:
@@ -111,11 +111,13 @@ async def _take(desk: Desk, method: Method, x: Exchange, purposes: frozenset[Pur
     if challenge.method != method.name:
         return Refusal(Code.LOGIN_ATTEMPT_INVALID, ("challenge_of_another_method",))
     event = EventName.LOGIN_FINISH if challenge.purpose is Purpose.LOGIN else EventName.PRESENCE_PROVE
-    step = Step(method, x.caller, challenge, State.OPEN, lambda tx: method.finish(tx, challenge, x.body), event)
+    step = Step(
+        method, x.caller, challenge, State.OPEN, lambda tx: method.finish(tx, x.caller, challenge, x.body), event
+    )
     outcome = await desk.vault.transact(x.scope, _with(act, step))
     while isinstance(outcome, Ask):
         told = await method.perform(outcome)
-        judge = partial(method.resume, challenge=challenge, ask=outcome, told=told)
+        judge = partial(method.resume, caller=x.caller, challenge=challenge, ask=outcome, told=told)
         step = msgspec.structs.replace(step, enter=State.WAITING, judge=judge)
         outcome = await desk.vault.transact(x.scope, _with(act, step))
     return outcome

@@ -1,20 +1,21 @@
-"""Use cases of login: a step that may open a session, a step that may prove presence, removing a way in."""
+"""Use cases of login: a step that may open a session or prove presence, showing presence, removing a way in."""
 
 from collections.abc import Mapping
 
+from ostiary.identities import service as identities
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Proof
 from ostiary.login.flow import Step, dispatch
 from ostiary.login.method import Ask, Method
 from ostiary.passkeys import service as passkeys
 from ostiary.presence import service as presence
-from ostiary.presence.model import Purpose
+from ostiary.presence.model import Presence, PresenceReceipt, Purpose
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.service import Opened, Rules
 from ostiary.storage.tx import Tx
 
-__all__ = ["Registry", "prove_presence", "remove_passkey", "sign_in"]
+__all__ = ["Registry", "prove_presence", "remove_passkey", "show_presence", "sign_in"]
 
 Registry = Mapping[str, Method]
 
@@ -25,8 +26,8 @@ def sign_in(tx: Tx, rules: Rules, step: Step, agent: str) -> Opened | Refusal | 
     return sessions.open_session(tx, rules, step.caller, verdict, agent) if isinstance(verdict, Proof) else verdict
 
 
-def prove_presence(tx: Tx, step: Step) -> str | Refusal | Ask:
-    """Take a step of a presence attempt; a proof of the caller's own person yields a presence receipt's id."""
+def prove_presence(tx: Tx, step: Step) -> PresenceReceipt | Refusal | Ask:
+    """Take a step of a presence attempt; a proof of the caller's own person yields a presence receipt."""
     verdict = dispatch(tx, step)
     if not isinstance(verdict, Proof):
         return verdict
@@ -36,16 +37,26 @@ def prove_presence(tx: Tx, step: Step) -> str | Refusal | Ask:
     return presence.prove(tx, step.caller, step.challenge, verdict)
 
 
+def show_presence(tx: Tx, caller: Caller, receipt: str, purpose: Purpose, subject: str = "") -> Presence | Refusal:
+    """Consume presence for an act on the ways in: a user-verified passkey's where the person has one (ruling 9)."""
+    shown = presence.consume(tx, caller, receipt, purpose, subject)
+    if isinstance(shown, Refusal) or shown.strong or not passkeys.list_of(tx, caller.actor):
+        return shown
+    return Refusal(Code.PRESENCE_REFUSED, ("presence_too_weak",))
+
+
 def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, receipt: str) -> Refusal | None:
     """Remove one of the caller's passkeys, with presence, unless it is the last way in.
 
-    Sessions that it opened end with it, but for the one that asks.
+    Sessions that it opened end with it, but for the one that asks. The person's row is held meanwhile: of two
+    removals at once, the second counts what the first has left.
     """
+    identities.hold(tx, caller.actor)
     if passkeys.owned(tx, caller.actor, passkey) is None:
         return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_UNKNOWN)
     if sum(method.ways_in(tx, caller.actor) for method in registry.values()) <= 1:
         return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_LAST_WAY_IN)
-    shown = presence.consume(tx, caller, receipt, Purpose.PASSKEY_REMOVE, passkey)
+    shown = show_presence(tx, caller, receipt, Purpose.PASSKEY_REMOVE, passkey)
     if isinstance(shown, Refusal):
         return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, shown)
     if not passkeys.remove(tx, caller, passkey, f"presence:{shown.id}"):

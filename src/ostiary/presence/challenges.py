@@ -41,7 +41,10 @@ class Asker(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(bare, token=token, nonce=_mac(key.secret, b"nonce", covered))
 
     def recognise(self, scope: Scope, token: str, purposes: Container[Purpose], browser: str) -> Challenge | Refusal:
-        """Return the challenge of a token; refuse a forged, foreign or expired one, and one of another purpose."""
+        """Return the challenge of a token; refuse a forged or foreign one, and one of another purpose.
+
+        Whether its time has come is asked by the transaction that answers it.
+        """
         opened = self._open(scope, token)
         if opened is None:
             return Refusal(Code.LOGIN_ATTEMPT_INVALID, ("challenge_forged",))
@@ -49,8 +52,6 @@ class Asker(msgspec.Struct, frozen=True):
             return Refusal(Code.LOGIN_ATTEMPT_INVALID, ("challenge_of_another_purpose",))
         if not browser or not hmac.compare_digest(opened.browser.encode(), browser.encode()):
             return Refusal(Code.LOGIN_ATTEMPT_INVALID, ("challenge_of_another_browser",))
-        if self.clock() >= opened.expires_at:
-            return Refusal(Code.LOGIN_ATTEMPT_EXPIRED)
         return opened
 
     def _open(self, scope: Scope, token: str) -> Challenge | None:

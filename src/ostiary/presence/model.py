@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from ostiary.kernel.clock import MINUTE
+from ostiary.kernel.values import Factor
 
 __all__ = [
     "CHALLENGE_LIFE",
@@ -12,6 +13,7 @@ __all__ = [
     "PRESENCE_PURPOSES",
     "Challenge",
     "Presence",
+    "PresenceReceipt",
     "Purpose",
     "State",
 ]
@@ -59,9 +61,21 @@ class Challenge(msgspec.Struct, frozen=True):
     nonce: bytes = b""
 
 
+class PresenceReceipt(msgspec.Struct, frozen=True):
+    """A fresh proof of presence: what its holder shows, and until when (microseconds since 1970)."""
+
+    id: str
+    expires_at: int
+
+
 class Presence(msgspec.Struct, frozen=True):
     """A proof of presence that has been consumed."""
 
     id: str
     factor: str
     user_verified: bool
+
+    @property
+    def strong(self) -> bool:
+        """Whether it came from a user-verified passkey (ruling 9)."""
+        return self.factor == Factor.PASSKEY and self.user_verified

@@ -1,19 +1,21 @@
-"""Use cases of presence: spend a challenge once, prove presence, consume it inside the act."""
+"""Use cases of presence: answer a challenge once and in time, prove presence, consume it inside the act."""
 
-from ostiary.kernel.ids import new_id
+from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
 from ostiary.presence import store
-from ostiary.presence.model import PRESENCE_LIFE, Challenge, Presence, Purpose, State
+from ostiary.presence.model import PRESENCE_LIFE, Challenge, Presence, PresenceReceipt, Purpose, State
 from ostiary.storage.tx import Tx
 
 __all__ = ["collect", "consume", "move", "prove", "recorded", "spend"]
 
 
-def recorded(tx: Tx, challenge: Challenge) -> tuple[State, int] | None:
+def recorded(tx: Tx, challenge: Challenge) -> tuple[State, int] | Refusal:
     """Return the challenge's state and number of wrong answers; the first answer puts it on record."""
-    store.touch(tx, challenge)
-    return store.load(tx, challenge)
+    if tx.now >= challenge.expires_at:
+        return Refusal(Code.LOGIN_ATTEMPT_EXPIRED)
+    store.record(tx, challenge, State.OPEN)
+    return store.load(tx, challenge) or Refusal(Code.LOGIN_ATTEMPT_INVALID, ("challenge_of_another_tenant",))
 
 
 def move(tx: Tx, challenge: Challenge, was: tuple[State, int], becomes: tuple[State, int]) -> bool:
@@ -23,27 +25,27 @@ def move(tx: Tx, challenge: Challenge, was: tuple[State, int], becomes: tuple[St
 
 def spend(tx: Tx, challenge: Challenge) -> Refusal | None:
     """Spend a challenge of one answer; the loser of two concurrent answers is refused."""
-    if store.touch(tx, challenge) and store.move(tx, challenge, (State.OPEN, 0), (State.PROVED, 0)):
-        return None
-    return Refusal(Code.LOGIN_ATTEMPT_SPENT)
+    if tx.now >= challenge.expires_at:
+        return Refusal(Code.LOGIN_ATTEMPT_EXPIRED)
+    return None if store.record(tx, challenge, State.PROVED) else Refusal(Code.LOGIN_ATTEMPT_SPENT)
 
 
-def prove(tx: Tx, caller: Caller, challenge: Challenge, proof: Proof) -> str:
-    """Store a proof of presence for the caller's own session and the challenge's purpose; return its id."""
-    receipt = new_id("hp", tx.secrets)
+def prove(tx: Tx, caller: Caller, challenge: Challenge, proof: Proof) -> PresenceReceipt:
+    """Store a proof of presence for the caller's own session and the challenge's purpose and subject."""
+    made = PresenceReceipt(new_id("hp", tx.secrets), tx.now + PRESENCE_LIFE)
     store.add_presence(
         tx,
-        id=receipt,
+        id=made.id,
         person_id=proof.person,
         session_id=caller.session,
         purpose=challenge.purpose.value,
         subject=challenge.subject,
         factor=proof.factor.value,
         user_verified=int(proof.user_verified),
-        expires_at=tx.now + PRESENCE_LIFE,
+        expires_at=made.expires_at,
     )
-    tx.emit(Event(EventName.PRESENCE_PROVE, caller, receipt, reasons=(challenge.purpose.value, proof.factor.value)))
-    return receipt
+    tx.emit(Event(EventName.PRESENCE_PROVE, caller, made.id, reasons=(challenge.purpose.value, proof.factor.value)))
+    return made
 
 
 def collect(tx: Tx) -> int:
@@ -58,5 +60,7 @@ def consume(tx: Tx, caller: Caller, receipt: str, purpose: Purpose, subject: str
     """Consume the caller's proof for one purpose and subject; refuse a stale, used, foreign or absent one."""
     if not receipt:
         return Refusal(Code.PRESENCE_REQUIRED)
+    if not is_id("hp", receipt):
+        return Refusal(Code.PRESENCE_REFUSED)
     binds = {"person": caller.actor, "session": caller.session, "wanted": purpose.value, "about": subject}
     return store.consume_presence(tx, receipt, **binds) or Refusal(Code.PRESENCE_REFUSED)

@@ -3,11 +3,11 @@
 from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql
 
-from ostiary.presence.model import Challenge, Presence, State
+from ostiary.presence.model import CHALLENGE_LIFE, Challenge, Presence, State
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
-__all__ = ["add_presence", "challenges", "collect", "consume_presence", "load", "move", "presence", "touch"]
+__all__ = ["add_presence", "challenges", "collect", "consume_presence", "load", "move", "presence", "record"]
 
 challenges = Table(
     "challenges",
@@ -33,9 +33,9 @@ presence = Table(
     Column("consumed_at", BigInteger, nullable=False),
 )
 
-_TOUCH = Statement(postgresql.insert(challenges).on_conflict_do_nothing())
+_RECORD = Statement(postgresql.insert(challenges).on_conflict_do_nothing())
 _MINE = (challenges.c.id == bindparam("challenge"), challenges.c.tenant_id == bindparam("tenant"))
-_LOAD = Statement(select(challenges.c.state, challenges.c.failures).where(*_MINE))
+_LOAD = Statement(select(challenges.c.state, challenges.c.failures).where(*_MINE).with_for_update())
 _MOVE = Statement(
     update(challenges)
     .where(*_MINE, challenges.c.state == bindparam("was"), challenges.c.failures == bindparam("seen"))
@@ -61,14 +61,14 @@ _COLLECT_CHALLENGES = Statement(delete(challenges).where(challenges.c.expires_at
 _COLLECT_PRESENCE = Statement(delete(presence).where(presence.c.expires_at < bindparam("before")))
 
 
-def touch(tx: Tx, challenge: Challenge) -> bool:
-    """Record a challenge as open on its first answer; False when it is on record."""
+def record(tx: Tx, challenge: Challenge, state: State) -> bool:
+    """Put a challenge on record; False when it is there already. For one of a single answer, this count decides."""
     binds = {"id": challenge.id, "tenant_id": tx.scope.tenant, "expires_at": challenge.expires_at}
-    return bool(tx.do(_TOUCH, **binds, state=State.OPEN.value, failures=0))
+    return bool(tx.do(_RECORD, **binds, state=state.value, failures=0))
 
 
 def load(tx: Tx, challenge: Challenge) -> tuple[State, int] | None:
-    """Return the recorded state and the number of wrong answers."""
+    """Return the recorded state and the number of wrong answers; hold the row, so that answers come one by one."""
     row = tx.one(_LOAD, challenge=challenge.id, tenant=tx.scope.tenant)
     return None if row is None else (State(row[0]), row[1])
 
@@ -91,5 +91,8 @@ def consume_presence(tx: Tx, receipt: str, **binds: str) -> Presence | None:
 
 
 def collect(tx: Tx, before: int) -> int:
-    """Delete challenges and proofs that expired before an instant; return how many."""
-    return tx.do(_COLLECT_CHALLENGES, before=before) + tx.do(_COLLECT_PRESENCE, before=before)
+    """Delete proofs that expired before an instant, and challenges one life later; return how many.
+
+    An absent proof is refused, but an absent challenge is a fresh one: a node whose clock is slow must find it.
+    """
+    return tx.do(_COLLECT_CHALLENGES, before=before - CHALLENGE_LIFE) + tx.do(_COLLECT_PRESENCE, before=before)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ostiary.kernel.refusals import Refusal
-from ostiary.kernel.values import Factor, Proof
+from ostiary.kernel.values import Caller, Factor, Proof
 from ostiary.login.method import Ask, Verdict
 from ostiary.passkeys import service, webauthn
 from ostiary.passkeys.ceremony import AuthenticationResponse
@@ -48,20 +48,19 @@ class PasskeyMethod:
     def __init__(self, rules: service.Rules) -> None:
         self._rules = rules
 
-    def begin(self, tx: Tx, challenge: Challenge, begin: PasskeyBegin) -> PasskeyAsked:
+    def begin(self, tx: Tx, caller: Caller, challenge: Challenge, begin: PasskeyBegin | None) -> PasskeyAsked:
         """Ask for an assertion over the challenge's nonce."""
-        del tx, begin
         options = webauthn.request_options(self._rules.relying_party, challenge.nonce)
         return PasskeyAsked(challenge.token, options, CHALLENGE_LIFE // 1_000_000)
 
-    def finish(self, tx: Tx, challenge: Challenge, answer: PasskeyAnswer) -> Verdict:
+    def finish(self, tx: Tx, caller: Caller, challenge: Challenge, answer: PasskeyAnswer) -> Verdict:
         """Verify the assertion and name the person."""
         found = service.assert_passkey(tx, self._rules, challenge.nonce, answer.credential)
         if isinstance(found, Refusal):
             return found
         return Proof(found.person, self.factor, tx.now, challenge.id, found.id, user_verified=True)
 
-    def resume(self, tx: Tx, challenge: Challenge, ask: Ask, told: object) -> Verdict:
+    def resume(self, tx: Tx, caller: Caller, challenge: Challenge, ask: Ask, told: object) -> Verdict:
         """Never happens: a passkey asks nothing of the world."""
         raise NotImplementedError
 
