@@ -4,6 +4,7 @@ import hmac
 
 from ostiary.identities import store
 from ostiary.identities.model import Person, Tenant, normalise_email
+from ostiary.kernel.errors import BootRefused
 from ostiary.kernel.ids import new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Scope
@@ -12,19 +13,24 @@ from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.storage.tx import Row, Tx
 
-__all__ = ["add_person", "ensure_tenant", "find_person", "list_people", "new_person_id", "sealer"]
+__all__ = ["add_person", "ensure_tenant", "find_person", "hold", "list_people", "new_person_id"]
 
 
 def ensure_tenant(tx: Tx) -> None:
-    """Make the scope's tenant once. Its keys must be in the keyring: the receipt of the act is signed."""
+    """Make the scope's tenant once. Its keys must be in the keyring: the receipt of the act is signed.
+
+    Raises BootRefused when it is there in the other mode: no fixture record ever counts as live.
+    """
     tenant = Tenant(tx.scope.tenant, tx.scope.mode)
     if store.add_tenant(tx, tenant):
         tx.emit(Event(EventName.TENANT_CREATE, SYSTEM, tenant.id, reasons=(tenant.mode.value,)))
+    elif store.find_tenant(tx, tenant.id) != tenant:
+        raise BootRefused(f"the tenant {tenant.id} of this database is not {tenant.mode}: serve it as what it is")
 
 
-def sealer(tx: Tx, keyring: Keyring) -> Sealer:
-    """Return the sealer for personal data of the scope's tenant."""
-    return Sealer(keyring.active(tx.scope.tenant, Purpose.DATA).secret, tx.secrets)
+def hold(tx: Tx, person: str) -> None:
+    """Let other transactions that hold this person wait until this one ends."""
+    store.hold(tx, person)
 
 
 def new_person_id(tx: Tx) -> str:
@@ -40,7 +46,7 @@ def add_person(
     person_id = person or new_person_id(tx)
     if address is None:
         return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_INVALID)
-    seal, tenant = sealer(tx, keyring), tx.scope.tenant
+    seal, tenant = _sealer(tx, keyring), tx.scope.tenant
     stored = store.add_person(
         tx,
         person_id,
@@ -57,13 +63,17 @@ def add_person(
 def find_person(tx: Tx, keyring: Keyring, person: str) -> Person | None:
     """Return one person of the tenant, opened."""
     row = store.find_person(tx, person)
-    return None if row is None else _person(sealer(tx, keyring), tx.scope, row)
+    return None if row is None else _person(_sealer(tx, keyring), tx.scope, row)
 
 
 def list_people(tx: Tx, keyring: Keyring) -> list[Person]:
     """Return all people of the tenant, opened, oldest first."""
-    seal = sealer(tx, keyring)
+    seal = _sealer(tx, keyring)
     return [_person(seal, tx.scope, row) for row in store.list_people(tx)]
+
+
+def _sealer(tx: Tx, keyring: Keyring) -> Sealer:
+    return Sealer(keyring.active(tx.scope.tenant, Purpose.DATA).secret, tx.secrets)
 
 
 def _person(seal: Sealer, scope: Scope, row: Row) -> Person:

@@ -8,7 +8,7 @@ from ostiary.kernel.values import Mode
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
-__all__ = ["add_person", "add_tenant", "find_person", "find_tenant", "list_people", "people", "tenants"]
+__all__ = ["add_person", "add_tenant", "find_person", "find_tenant", "hold", "list_people", "people", "tenants"]
 
 tenants = Table(
     "tenants",
@@ -35,6 +35,11 @@ _ADD_PERSON = Statement(postgresql.insert(people).on_conflict_do_nothing())
 _COLUMNS = (people.c.id, people.c.email_sealed, people.c.name_sealed, people.c.created_at)
 _FIND_PERSON = Statement(
     select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant"), people.c.id == bindparam("person"))
+)
+_HOLD = Statement(
+    select(people.c.id)
+    .where(people.c.tenant_id == bindparam("tenant"), people.c.id == bindparam("person"))
+    .with_for_update()
 )
 _LIST = Statement(select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant")).order_by(people.c.created_at))
 
@@ -68,6 +73,11 @@ def add_person(tx: Tx, person: str, email_hash: str | None, email_sealed: bytes,
 def find_person(tx: Tx, person: str) -> Row | None:
     """Return (id, sealed address, sealed name, made at) of one person of the tenant."""
     return tx.one(_FIND_PERSON, tenant=tx.scope.tenant, person=person)
+
+
+def hold(tx: Tx, person: str) -> None:
+    """Hold a person's row until the transaction ends (SQLite has one writer anyway)."""
+    tx.one(_HOLD, tenant=tx.scope.tenant, person=person)
 
 
 def list_people(tx: Tx) -> list[Row]:
