@@ -113,9 +113,7 @@ class SoftPasskey:
         public = self.key.public_key()
         if isinstance(public, ec.EllipticCurvePublicKey):
             point = public.public_numbers()
-            return cbor2.dumps(
-                {1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32, "big"), -3: point.y.to_bytes(32, "big")}
-            )
+            return cbor2.dumps({1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32, "big"), -3: point.y.to_bytes(32, "big")})
         if isinstance(public, ed25519.Ed25519PublicKey):
             return cbor2.dumps({1: 1, 3: -8, -1: 6, -2: public.public_bytes_raw()})
         numbers = public.public_numbers()
@@ -138,9 +136,7 @@ class SoftPasskey:
             "crossOrigin": says.cross_origin,
         }
         top = {} if says.top_origin is None else {"topOrigin": says.top_origin}
-        return json.dumps(
-            members | top | says.client_data, separators=(",", ":"), ensure_ascii=False
-        ).encode()
+        return json.dumps(members | top | says.client_data, separators=(",", ":"), ensure_ascii=False).encode()
 
     def _attested(self) -> bytes:
         return self.aaguid + struct.pack(">H", len(self.id)) + self.id + self.cose_key()

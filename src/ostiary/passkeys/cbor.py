@@ -56,8 +56,8 @@ def _head(data: bytes, at: int) -> tuple[int, int, int]:
     major, argument = initial >> 5, initial & 0x1F
     if argument < _SHORT:
         return major, argument, at + 1
-    if argument not in _WIDTHS or major == _SIMPLE:
-        raise ValueError("an indefinite length, a float or a reserved head")
+    if argument not in _WIDTHS:
+        raise ValueError("an indefinite length or a reserved head")
     width, least = _WIDTHS[argument]
     argument = int.from_bytes(_take(data, at + 1, width), "big")
     if argument < least:
