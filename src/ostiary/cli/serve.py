@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
 import uvloop
@@ -66,5 +67,16 @@ def _log_to_stderr() -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Patient(sys.stderr),
     )
+
+
+class _Patient(structlog.PrintLogger):
+    """Drops a line that cannot be written: a full disk under the log must not turn a 503 into a 500."""
+
+    def msg(self, message: str) -> None:
+        """Write one line, if it can be written."""
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
