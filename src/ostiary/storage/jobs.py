@@ -66,12 +66,21 @@ def _told(
 ) -> None:
     changes = [change for job in jobs for change in job.changes]
     if changes:
-        for listener in listeners:
-            listener(changes)
+        _spread(changes, jobs, listeners)
     if changes and settle:
         _settle(loop, [job for job in jobs if job.changes], clock, clock() + settle)
         jobs = [job for job in jobs if not job.changes]
     _deliver(jobs)
+
+
+def _spread(changes: Sequence[Change], jobs: Sequence[Job], listeners: Sequence[Listener]) -> None:
+    try:
+        for listener in listeners:
+            listener(changes)
+    except Exception as fault:  # noqa: BLE001 - a node that did not hear it must not promise that it did
+        for job in jobs:
+            if job.changes:
+                job.fail(fault)
 
 
 def _settle(loop: asyncio.AbstractEventLoop, jobs: Sequence[Job], clock: Clock, due: int) -> None:

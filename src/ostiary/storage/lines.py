@@ -11,7 +11,7 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper
 
-from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.errors import ContractBroken, StoreUnavailable
 
 __all__ = ["Limits", "Line", "Lines"]
 
@@ -75,11 +75,6 @@ class Line:
         return self._connection.closed
 
     @property
-    def failed(self) -> bool:
-        """Tell whether the transaction is one that can only be undone; asked after a flush."""
-        return self._connection.pgconn.transaction_status == TransactionStatus.INERROR
-
-    @property
     def stale(self) -> bool:
         """Tell whether a resting connection must not be used: the server has said something, most likely farewell."""
         return self.lost or bool(self._poll.poll(0))
@@ -119,6 +114,11 @@ class Line:
                 self.execute("ROLLBACK")
         except (psycopg.Error, StoreUnavailable):
             self.close()
+
+    def check(self) -> None:
+        """Raise ContractBroken where a statement was refused and whoever sent it went on; asked after a flush."""
+        if self._connection.pgconn.transaction_status == TransactionStatus.INERROR:
+            raise ContractBroken("a use case went on after the store had refused a statement")
 
     def commit(self) -> None:
         """Commit; a transaction that had failed is rolled back by the server without an error, so look."""

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, func, insert, or_, select
 
 from ostiary.storage.statements import METADATA, Statement
 
@@ -53,10 +53,17 @@ CHANGES_AFTER = Statement(
 )
 CHANGES_RANGE = Statement(select(func.coalesce(func.min(outbox.c.id), 0), func.coalesce(func.max(outbox.c.id), 0)))
 _NEWEST = select(func.max(outbox.c.id)).scalar_subquery()
-COLLECT_CHANGES = Statement(delete(outbox).where(outbox.c.at < bindparam("before"), outbox.c.id < _NEWEST))
-"""Keeps the newest row, so that a node that slept can see that it missed some."""
+_KEPT = (
+    select(func.min(outbox.c.id))
+    .where(or_(outbox.c.at >= bindparam("before"), outbox.c.id == _NEWEST))
+    .scalar_subquery()
+)
+_OLD = select(outbox.c.id).where(outbox.c.id < _KEPT).order_by(outbox.c.id).limit(bindparam("most"))
+COLLECT_CHANGES = Statement(delete(outbox).where(outbox.c.id.in_(_OLD)))
+"""Keeps the newest row and leaves no hole, so that a node that slept can see that it missed some."""
 
 
+_BATCH = 1000
 KEEP = 3_600_000_000
 """Microseconds for which an announcement is kept at least."""
 
@@ -78,5 +85,5 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def collect(tx: Transaction) -> int:
-    """Delete announcements that every node has long seen; return how many."""
-    return tx.do(COLLECT_CHANGES, before=tx.now - KEEP)
+    """Delete announcements that every node has long seen, a batch of them; return how many."""
+    return tx.do(COLLECT_CHANGES, before=tx.now - KEEP, most=_BATCH)

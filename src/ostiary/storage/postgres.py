@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ostiary.kernel.clock import Clock
-from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.ids import Secrets
 from ostiary.kernel.values import Scope
 from ostiary.storage.faults import classify, translated
@@ -50,7 +49,7 @@ class _Added:
 
 
 class PostgresVault:
-    """See `storage.vault.Vault`. `url` is libpq's or SQLAlchemy's; `clock` and `secrets` are handed to every transaction.
+    """See `storage.vault.Vault`. `url` is libpq's or SQLAlchemy's; every transaction gets `clock` and `secrets`.
 
     `threads` bounds the reads, `writers` the transactions under way; each has a connection of its own.
     """
@@ -135,8 +134,7 @@ class PostgresVault:
             job.result = job.use_case(tx)
             tx.close()
             line.flush()
-            if line.failed:
-                raise ContractBroken("a use case went on after the store had refused a statement")
+            line.check()
             job.changes = tx.changes
         except Exception as fault:  # noqa: BLE001 - whatever it was, it is told to the one who asked
             line.settle()

@@ -182,10 +182,10 @@ def _transaction(url: str) -> Iterator[Connection]:
 
 
 def _apply(connection: Connection) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it speaks while it is imported
     from alembic import command  # noqa: PLC0415 - an ordinary start need not pay for Alembic
     from alembic.config import Config  # noqa: PLC0415 - as above
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     command.upgrade(config, "head")

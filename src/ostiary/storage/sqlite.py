@@ -85,7 +85,7 @@ class SqliteVault:
             self._reading = connect(path)
         self._turnstile = Turnstile(path, clock, patience)
         self._listeners: list[Listener] = []
-        self._write_lock = threading.Lock()
+        self._write_lock, self._closed = threading.Lock(), False
         self._groups = Groups(self._perform, self._tell, clock)
         self._readers = ThreadPoolExecutor(1, "vault-read")
 
@@ -120,6 +120,9 @@ class SqliteVault:
 
     def close(self) -> None:
         """Finish what is queued and close."""
+        if self._closed:
+            return
+        self._closed = True
         self._groups.close()
         self._readers.shutdown()
         self._writer.close()

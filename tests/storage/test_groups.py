@@ -1,0 +1,270 @@
+"""Groups of use cases, on both databases: their order, who is told when, who wins, who goes away."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import Column, MetaData, String, Table, insert
+
+from ostiary.kernel.errors import ContractBroken, OstiaryError, StoreUnavailable
+from ostiary.storage.groups import Groups
+from ostiary.storage.jobs import Job
+from ostiary.storage.outbox import SETTLE, WINDOW, Change
+from ostiary.storage.statements import Statement
+from tests.storage.ground import (
+    ADD,
+    CLOCK,
+    SCOPE,
+    TAKE,
+    TAKE_RETURNING,
+    Gate,
+    add,
+    event,
+    queued,
+    together,
+)
+
+CHILDREN = Table("children", MetaData(), Column("id", String), Column("parent", String))
+ORPHAN = Statement(insert(CHILDREN).values(id="o", parent="nobody"))
+
+
+def ends(subject):
+    """A use case that takes authority away."""
+
+    def use_case(tx):
+        tx.do(ADD, id=subject, mode="new", created_at=1)
+        tx.emit(event(subject))
+        tx.shrink("session", subject)
+
+    return use_case
+
+
+async def test_use_cases_run_in_the_order_in_which_they_came(vault):
+    seen = []
+    await together(vault, *(lambda _, number=number: seen.append(number) for number in range(300)))
+    assert seen == list(range(300))
+
+
+async def test_a_group_sees_what_stands_before_in_it(vault):
+    outcomes = await together(vault, add("x"), lambda tx: (tx.do(TAKE), tx.emit(event()))[0], add("x"))
+    assert outcomes == [1, 1, 0]
+
+
+async def test_nobody_is_answered_before_the_group_has_committed(ground, vault):
+    holds, gate = Gate(), Gate()
+    first = asyncio.create_task(vault.transact(SCOPE, holds))
+    await holds.entered()
+    done, behind = await queued(vault, add("done"), gate)
+    holds.open()
+    await gate.entered()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not done.done()
+    assert ground.tenants() == []
+    gate.open()
+    await asyncio.gather(first, done, behind)
+    assert ground.tenants() == ["done"]
+
+
+async def test_a_commit_that_fails_answers_nobody_with_success(ground, vault):
+    ground.run("CREATE TABLE parents (id VARCHAR PRIMARY KEY)")
+    ground.run(
+        "CREATE TABLE children (id VARCHAR, parent VARCHAR REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)"
+    )
+    outcomes = await together(vault, add("first"), lambda tx: (tx.do(ORPHAN), tx.emit(event())), ends("s"))
+    assert [isinstance(outcome, OstiaryError) for outcome in outcomes] == [True] * 3
+    assert (ground.tenants(), ground.receipts()) == ([], [])
+    assert await vault.transact(SCOPE, add("later")) == 1
+
+
+async def test_listeners_are_told_on_the_loop_after_the_commit_and_before_the_answer(ground, vault):
+    loop, told, waiting = asyncio.get_running_loop(), [], {}
+
+    def listener(changes):
+        assert asyncio.get_running_loop() is loop
+        subjects = [change.subject for change in changes]
+        assert set(subjects) <= set(ground.tenants()), "told before the commit"
+        assert not any(waiting[subject].done() for subject in subjects), "answered before"
+        told.extend(subjects)
+
+    vault.listen(listener)
+    for number in range(20):
+        names = [f"a{number}", f"b{number}"]
+        waiting |= dict(zip(names, await queued(vault, *map(ends, names)), strict=True))
+        await asyncio.gather(*waiting.values(), vault.transact(SCOPE, add(f"c{number}")))
+        assert told[-2:] == names
+
+
+async def test_a_listener_that_breaks_leaves_nobody_waiting_and_no_promise(ground, vault):
+    def listener(changes):
+        raise LookupError("on purpose")
+
+    vault.listen(listener)
+    broken, stands = await together(vault, ends("s"), add("t"))
+    assert (type(broken), stands) == (LookupError, 1)
+    assert ground.tenants() == ["s", "t"]
+
+
+async def test_nobody_hears_of_a_change_that_was_undone(vault):
+    told = []
+    vault.listen(told.extend)
+
+    def breaks(tx):
+        ends("broken")(tx)
+        raise LookupError("on purpose")
+
+    await together(vault, breaks, ends("stands"), lambda tx: tx.shrink("session", "unspoken"))
+    assert Change("session", "broken") not in told
+    assert Change("session", "stands") in told
+
+
+async def test_a_repeated_end_is_told_like_the_first(ground, vault):
+    told = []
+    vault.listen(told.extend)
+    await vault.transact(SCOPE, lambda tx: tx.settle("session", "again"))
+    assert told == [Change("session", "again")]
+    assert ground.look("SELECT * FROM outbox") == []
+
+
+@pytest.mark.parametrize("end", [ends("s"), lambda tx: tx.settle("session", "s")], ids=["first", "again"])
+async def test_an_end_on_sqlite_is_answered_after_the_window_of_every_node(end, sqlite):
+    vault, told = sqlite.vault(), []
+    vault.listen(lambda _: told.append(CLOCK()))
+    waits = []
+    for _ in range(50):
+        await vault.transact(SCOPE, end)
+        waits.append(CLOCK() - told[-1])
+    assert min(waits) >= SETTLE > WINDOW
+    before = CLOCK()
+    vault.transact_now(SCOPE, end)
+    assert CLOCK() - before >= SETTLE
+
+
+async def test_only_ends_wait(sqlite):
+    vault = sqlite.vault()
+    holds = Gate()
+    first = asyncio.create_task(vault.transact(SCOPE, holds))
+    await holds.entered()
+    order = []
+    tasks = await queued(vault, ends("s"), add("t"))
+    for name, task in zip("st", tasks, strict=True):
+        task.add_done_callback(lambda _, name=name: order.append(name))
+    holds.open()
+    await asyncio.gather(first, *tasks)
+    assert order == ["t", "s"]
+
+
+@pytest.mark.parametrize("take", [TAKE, TAKE_RETURNING])
+async def test_single_use_has_one_winner_among_fifty(take, ground, vault):
+    await vault.transact(SCOPE, add("x"))
+    other = ground.vault()
+    wins = await asyncio.gather(
+        *(
+            node.transact(SCOPE, lambda tx: (tx.do(take), tx.emit(event()))[0])
+            for _ in range(25)
+            for node in (vault, other)
+        )
+    )
+    assert sorted(wins) == [0] * 49 + [1]
+
+
+async def test_one_key_is_stored_once_by_fifty(ground, vault):
+    other = ground.vault()
+    counts = await asyncio.gather(*(node.transact(SCOPE, add("same")) for _ in range(25) for node in (vault, other)))
+    assert sorted(counts) == [0] * 49 + [1]
+
+
+async def test_a_waiter_who_goes_away_harms_nobody(ground, vault):
+    gate = Gate()
+    first = asyncio.create_task(vault.transact(SCOPE, gate))
+    await gate.entered()
+    gone, stays = await queued(vault, add("gone"), add("stays"))
+    gone.cancel()
+    first.cancel()
+    await asyncio.sleep(0)
+    gate.open()
+    assert await stays == 1
+    assert gone.cancelled()
+    assert ground.tenants() == ["gone", "stays"]  # what was asked for happens, whoever still waits
+
+
+async def test_closing_finishes_what_is_queued(ground, vault):
+    gate = Gate()
+    tasks = await queued(vault, gate, *(add(f"t{number:03}") for number in range(300)))
+    await gate.entered()
+    closing = asyncio.create_task(asyncio.to_thread(vault.close))
+    gate.open()
+    await closing
+    assert [await task for task in tasks[1:]] == [1] * 300
+    assert len(ground.tenants()) == 300
+
+
+async def test_a_closed_vault_takes_no_more(vault):
+    vault.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await vault.transact(SCOPE, add("late"))
+
+
+async def test_a_full_queue_refuses_and_keeps_what_it_took():
+    gate, done = Gate(), []
+
+    def perform(group):
+        gate(None)
+        done.extend(group)
+
+    groups = Groups(perform, lambda _: None, CLOCK, most=3)
+    jobs = [Job(SCOPE, add(str(number))) for number in range(5)]
+    groups.put(jobs[0])
+    await gate.entered()
+    for job in jobs[1:4]:
+        groups.put(job)
+    with pytest.raises(StoreUnavailable, match="too many"):
+        groups.put(jobs[4])
+    gate.open()
+    groups.close()
+    assert done == jobs[:4]
+
+
+async def test_who_queued_up_behind_a_store_that_hung_need_not_hang_in_turn():
+    told, now, gate = [], [0], Gate()
+
+    def perform(group):
+        gate(None)
+        raise StoreUnavailable("hung")
+
+    jobs = [Job(SCOPE, add(str(number))) for number in range(4)]
+    groups = Groups(perform, told.extend, lambda: now[0])
+    groups.put(jobs[0])
+    await gate.entered()
+    for job in jobs[1:]:
+        groups.put(job)
+    now[0] = 1_000_001
+    gate.open()
+    groups.close()
+    assert sorted(map(id, told)) == sorted(map(id, jobs))
+    assert {str(job.error) for job in jobs} == {"hung"}
+
+
+async def test_who_queued_up_behind_a_quick_failure_is_tried():
+    told, performed, gate = [], [], Gate()
+
+    def perform(group):
+        performed.extend(group)
+        if len(performed) == 1:
+            gate(None)
+            raise StoreUnavailable("quick")
+
+    jobs = [Job(SCOPE, add(str(number))) for number in range(4)]
+    groups = Groups(perform, told.extend, lambda: 0)
+    groups.put(jobs[0])
+    await gate.entered()
+    for job in jobs[1:]:
+        groups.put(job)
+    gate.open()
+    groups.close()
+    assert performed == told == jobs
+    assert [job.error is None for job in jobs] == [False, True, True, True]
+
+
+async def test_jobs_without_a_loop_cannot_be_awaited():
+    with pytest.raises(ContractBroken):
+        await Job(SCOPE, add("x")).outcome()
