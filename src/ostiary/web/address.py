@@ -20,6 +20,7 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
 
     `forwarded_for` are the X-Forwarded-For headers in order. They are believed only from right to left and
     only as long as the hop that wrote them is trusted; an unreadable hop ends the walk at the one before.
+    A hop may carry a port (`192.0.2.1:443`, `[2001:db8::1]:443`) and a zone (`fe80::1%eth0`); both are dropped.
     """
     current = _parse(peer)
     hops = [hop for header in forwarded_for for hop in header.split(",")][-_MOST_HOPS:]
@@ -40,8 +41,10 @@ def counted_as(address: str) -> str:
 
 
 def _parse(text: str) -> _Address | None:
+    bare = text.strip()
+    bare = bare.removeprefix("[").partition("]")[0] if bare.count(":") != 1 else bare.partition(":")[0]
     try:
-        parsed = ip_address(text.strip().removeprefix("[").partition("]")[0].partition("%")[0])
+        parsed = ip_address(bare.partition("%")[0])
     except ValueError:
         return None
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None

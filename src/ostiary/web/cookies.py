@@ -7,6 +7,7 @@ CSRF = "__Host-ostiary_csrf"
 PRELOGIN = "__Host-ostiary_prelogin"
 
 _STOP = b";"
+_BLANK = b" \t"
 
 
 class Twice(Exception):
@@ -17,18 +18,25 @@ def find_cookie(header: bytes, name: bytes) -> bytes | None:
     """Return a cookie's value from a Cookie header, None where it is absent. Raises Twice.
 
     `name` includes the equals sign. Only a name at the start of a pair counts, never one inside a value.
+    The header is not copied, and is read once, whatever stands in it: this runs on every check.
     """
     found = None
     start = header.find(name)
     while start >= 0:
-        begins = not header[:start].rstrip(b" \t") or header[:start].rstrip(b" \t").endswith(_STOP)
-        if begins:
+        if _begins(header, start):
             if found is not None:
                 raise Twice
             end = header.find(_STOP, start)
-            found = header[start + len(name) : end if end >= 0 else len(header)].strip(b" \t")
+            found = header[start + len(name) : end if end >= 0 else len(header)].strip(_BLANK)
         start = header.find(name, start + len(name))
     return found
+
+
+def _begins(header: bytes, start: int) -> bool:
+    before = start - 1
+    while before >= 0 and header[before] in _BLANK:
+        before -= 1
+    return before < 0 or header[before] in _STOP
 
 
 def set_cookie(name: str, value: str, max_age: int, *, samesite: str = "Lax", http_only: bool = True) -> str:

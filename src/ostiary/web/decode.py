@@ -1,16 +1,20 @@
 """Decoding, strictly: one JSON value, no name twice, no NUL, no lone surrogate, nothing unknown (ruling 50)."""
 
 import json
+import math
+import re
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.datastructures import QueryParams
 
 from ostiary.kernel.refusals import Code, Refusal
 
-__all__ = ["decode_body", "decode_query", "malformed", "parse_json"]
+__all__ = ["clean", "decode_body", "decode_query", "malformed", "parse_json"]
 
 _DEEPEST = 32
+_INTEGER_BITS = 63
+_FOUL = re.compile("[\0\ud800-\udfff]")
 
 
 def malformed(word: str) -> Refusal:
@@ -18,12 +22,26 @@ def malformed(word: str) -> Refusal:
     return Refusal(Code.REQUEST_MALFORMED, (word,))
 
 
+def clean(text: str) -> bool:
+    """Tell whether a text can be stored and written anywhere: no NUL, no lone surrogate."""
+    return _FOUL.search(text) is None
+
+
 def parse_json(raw: bytes, content_type: str) -> Any:  # noqa: ANN401 - JSON is any value
-    """Parse a body that claims to be JSON, or return a Refusal."""
+    """Parse a body that claims to be JSON (RFC 8259, UTF-8 without a mark), or return a Refusal.
+
+    A number is a signed 64-bit integer or a finite double; a value is at most 32 levels deep.
+    """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         return malformed("not_json")
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_finite,
+            parse_int=_integer,
+        )
         _inspect(value, _DEEPEST)
     except (ValueError, RecursionError):
         return malformed("bad_json")
@@ -36,18 +54,18 @@ def decode_body(value: Any, wanted: Any) -> Any:  # noqa: ANN401 - the struct th
         return value
     try:
         return msgspec.convert(value, wanted, strict=True)
-    except (msgspec.ValidationError, RecursionError):
+    except msgspec.ValidationError:
         return malformed("bad_fields")
 
 
-def decode_query(query: QueryParams, wanted: Any) -> Any:  # noqa: ANN401 - the struct that the operation declares
-    """Convert query parameters, each at most once, or return a Refusal."""
-    pairs = query.multi_items()
-    if len({name for name, _ in pairs}) != len(pairs):
-        return malformed("query_twice")
+def decode_query(raw: bytes, wanted: Any) -> Any:  # noqa: ANN401 - the struct that the operation declares
+    """Convert a raw query to the declared struct, each parameter at most once, or return a Refusal."""
     try:
-        return msgspec.convert(dict(pairs), wanted, strict=False)
-    except msgspec.ValidationError:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+        query = _object(pairs)
+        _inspect(query, 1)
+        return msgspec.convert(query, wanted, strict=False)
+    except (ValueError, msgspec.ValidationError):
         return malformed("bad_query")
 
 
@@ -62,14 +80,26 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("too large for a double")
+    return number
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    if number.bit_length() > _INTEGER_BITS:
+        raise ValueError("too large for 64 bits")
+    return number
+
+
 def _inspect(value: Any, depth: int) -> None:  # noqa: ANN401 - JSON is any value
-    if depth < 0:
+    if isinstance(value, dict | list) and not depth:
         raise ValueError("too deep")
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("NUL")
-        value.encode("utf-8")
-    elif isinstance(value, dict):
+    if isinstance(value, str) and not clean(value):
+        raise ValueError("NUL or a lone surrogate")
+    if isinstance(value, dict):
         for name, inner in value.items():
             _inspect(name, depth)
             _inspect(inner, depth - 1)

@@ -114,7 +114,7 @@ class Door(msgspec.Struct, frozen=True):
         body = decode_body(value, operation.request) if operation.request is not None else None
         if isinstance(body, Refusal):
             return body
-        query = decode_query(request.query_params, operation.query) if operation.query is not None else None
+        query = decode_query(request.scope["query_string"], operation.query) if operation.query is not None else None
         if isinstance(query, Refusal):
             return query
         answer = await operation.handler(_exchange(knock, admitted, request, body, query))
