@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.internal import Internal
 from ostiary.identities import service as identities
-from ostiary.kernel.clock import Clock, system_clock
+from ostiary.kernel.clock import SECOND, Clock, system_clock
 from ostiary.kernel.errors import BootRefused, OstiaryError, SealBroken, StoreUnavailable
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.values import Mode, Scope
@@ -50,6 +51,7 @@ from ostiary.settings import Settings
 from ostiary.storage import outbox, schema
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteReader, SqliteVault
+from ostiary.storage.tx import Tx, UseCase
 from ostiary.storage.vault import Vault
 from ostiary.web.door import Door
 from ostiary.web.headers import SecurityHeaders
@@ -108,27 +110,34 @@ def migrate(settings: Settings) -> list[str]:
     return schema.upgrade(_database_url(settings))
 
 
-def open_house(settings: Settings, mode: Mode = Mode.LIVE) -> House:
+def open_house(settings: Settings, mode: Mode = Mode.LIVE, clock: Callable[[int], Clock] = system_clock) -> House:
     """Open the store, make the default tenant and its keys where they are missing, and load the keys.
 
-    Raises BootRefused when the key-encryption key is missing or is not the one that sealed the stored keys.
+    `clock` makes the clock from the earliest time that it may tell: no time that this database has seen
+    comes again (ruling 7). Raises BootRefused when the key-encryption key is missing or is not the one that
+    sealed the stored keys.
     """
     sealer = Sealer(read_kek(settings.kek), system_secrets)
     keyring, scope = Keyring(), Scope("default", mode)
-    probe = _vault(settings, keyring, system_clock())
-    floor = probe.read_now(scope, receipts.newest_time)
-    probe.close()
-    clock = system_clock(floor)
-    house = House(settings, scope, clock, keyring, sealer, _vault(settings, keyring, clock))
+    probe = _vault(settings, keyring, clock(0))
+    try:
+        floor = probe.read_now(scope, _newest_time)
+    finally:
+        probe.close()
+    now = clock(floor)
+    house = House(settings, scope, now, keyring, sealer, _vault(settings, keyring, now))
     try:
         house.vault.transact_now(scope, lambda tx: keys.ensure(tx, sealer, keyring))
+        house.vault.transact_now(scope, identities.ensure_tenant)
     except SealBroken as fault:
         house.close()
         raise BootRefused(
             f"the key-encryption key {settings.kek} is not the one that sealed the keys in this database: "
             "put the right one back; nothing was changed"
         ) from fault
-    house.vault.transact_now(scope, identities.ensure_tenant)
+    except BaseException:
+        house.close()
+        raise
     return house
 
 
@@ -136,10 +145,11 @@ def build(house: House, *more: Method) -> Application:
     """Put the application together; `more` are login methods besides those of this release."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
+    session_rules = sessions.Rules(keyring, settings.sessions, seen)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, _learner(house))
     liveness = _liveness(house, judge)
     rp = RelyingParty(id=settings.host, name="Ostiary", origins=frozenset({settings.origin}))
-    session_rules, passkey_rules = sessions.Rules(keyring, settings.sessions), passkeys.Rules(keyring, rp)
+    passkey_rules = passkeys.Rules(keyring, rp)
     asker = Asker(keyring, clock, system_secrets)
     methods = registry((PasskeyMethod(passkey_rules), *more))
     operations = (
@@ -153,7 +163,7 @@ def build(house: House, *more: Method) -> Application:
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals, system_secrets)
     openapi = document(operations, __version__, settings.origin)
-    console = Console(Pages(), scope, vault, liveness, session_rules, passkey_rules, openapi, rows(operations))
+    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations))
     public = Starlette(
         routes=[*console.routes(), *map(door.route, operations)],
         exception_handlers={
@@ -198,54 +208,63 @@ def _learner(house: House) -> Callable[[str], Awaitable[None]]:
     return learn
 
 
+def _newest_time(tx: Tx) -> int:
+    return max(receipts.newest_time(tx), sessions.newest_seen(tx))
+
+
 async def _chores(house: House, seen: Seen, refusals: RefusalLog, stop: asyncio.Event) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
     settings = house.settings.sessions
     flush = partial(_write_seen, house, seen)
     await asyncio.gather(
-        _every(stop, settings.flush, flush),
-        _every(stop, 1_000_000, refusals.flush),
-        _every(stop, 1_000_000, partial(_refresh_keys, house)),
-        _every(stop, settings.collect_every, partial(_collect, house)),
+        _every(stop, settings.flush, "last_seen", flush),
+        _every(stop, SECOND, "refusals", refusals.flush),
+        _every(stop, SECOND, "keys", partial(_refresh_keys, house)),
+        _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
     )
-    await flush()
-    await refusals.flush()
+    await _try("last_seen", flush)
+    await _try("refusals", refusals.flush)
 
 
-async def _every(stop: asyncio.Event, period: int, chore: Callable[[], Awaitable[Any]]) -> None:
+async def _every(stop: asyncio.Event, period: int, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+    """Run a chore at once and then once a period; a server that restarts often collects too."""
     while not stop.is_set():
-        try:
-            await asyncio.wait_for(stop.wait(), period / 1e6)
-        except TimeoutError:
-            try:
-                await chore()
-            except OstiaryError as fault:
-                _LOG.warning("chore_failed", chore=str(chore), fault=str(fault))
+        await _try(name, chore)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), period / SECOND)
+
+
+async def _try(name: str, chore: Callable[[], Awaitable[Any]]) -> None:
+    try:
+        await chore()
+    except OstiaryError as fault:
+        _LOG.warning("chore_failed", chore=name, fault=str(fault))
+    except Exception:  # noqa: BLE001 - one broken chore must not end the others, nor itself for good
+        _LOG.exception("chore_broke", chore=name)
 
 
 async def _write_seen(house: House, seen: Seen) -> None:
-    batch = seen.drain()
-    items = list(batch.items())
-    try:
-        for start in range(0, len(items), _BATCH):
-            part = items[start : start + _BATCH]
-            await house.vault.transact(house.scope, partial(sessions.write_seen, batch=part))
-    except StoreUnavailable:
-        seen.restore(batch)
-        raise
+    items = list(seen.drain().items())
+    for start in range(0, len(items), _BATCH):
+        part = items[start : start + _BATCH]
+        await house.vault.transact(house.scope, partial(sessions.write_seen, batch=part))
+    seen.written()
 
 
 async def _refresh_keys(house: House) -> None:
     await house.vault.read(house.scope, lambda tx: keys.load(tx, house.sealer, house.keyring))
 
 
-async def _collect(house: House) -> None:
+async def _collect(house: House, stop: asyncio.Event) -> None:
     """Delete what has expired, a batch at a time, each batch with its own event."""
-    retention = house.settings.signing_key_retention
-    collected = 1
-    while collected:
-        collected = await house.vault.transact(house.scope, sessions.collect)
-    await house.vault.transact(house.scope, presence.collect)
-    await house.vault.transact(house.scope, enrolment.collect)
-    await house.vault.transact(house.scope, lambda tx: keys.collect(tx, retention))
-    await house.vault.transact(house.scope, outbox.collect)
+    unused_keys = partial(keys.collect, retention=house.settings.signing_key_retention)
+    collectors: tuple[UseCase[int], ...] = (
+        sessions.collect,
+        presence.collect,
+        enrolment.collect,
+        unused_keys,
+        outbox.collect,
+    )
+    for collect in collectors:
+        while not stop.is_set() and await house.vault.transact(house.scope, collect) > 0:
+            pass

@@ -15,18 +15,16 @@ from ostiary.identities import service as identities
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Scope
-from ostiary.keys.model import Purpose
 from ostiary.login.account import passkey_views
 from ostiary.passkeys import service as passkeys
-from ostiary.sessions import csrf, service
-from ostiary.sessions.guard import presented
-from ostiary.sessions.liveness import Entry, Liveness
+from ostiary.sessions import service
+from ostiary.sessions.guard import SessionGuard
+from ostiary.sessions.liveness import Entry
 from ostiary.sessions.model import Session
-from ostiary.sessions.routes import SessionView, view
+from ostiary.sessions.routes import SessionView, csrf_cookie, view
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 from ostiary.web.catalogue import CATALOGUE
-from ostiary.web.cookies import CSRF, set_cookie
 from ostiary.web.problems import cause, problem
 
 __all__ = ["Console"]
@@ -43,7 +41,7 @@ class Console(msgspec.Struct, frozen=True):
     pages: Pages
     scope: Scope
     vault: Vault
-    liveness: Liveness
+    guard: SessionGuard
     sessions: service.Rules
     passkeys: passkeys.Rules
     openapi: Mapping[str, Any]
@@ -83,10 +81,10 @@ class Console(msgspec.Struct, frozen=True):
         if isinstance(entry, Refusal):
             known = entry.code is not Code.SESSION_MISSING
             return RedirectResponse(f"/sign-in?reason={cause(entry)}" if known else "/sign-in", 303)
-        self.liveness.slide(entry)
-        shown = await self.vault.read(self.scope, lambda tx: self._account(tx, entry.session))
+        self.guard.liveness.slide(entry)
+        shown, now = await self.vault.read(self.scope, lambda tx: (self._account(tx, entry.session), tx.now))
         made = self._page("account", **shown)
-        made.headers.append("set-cookie", self._csrf_cookie(entry.session))
+        made.headers.append("set-cookie", csrf_cookie(self.sessions, entry.session, now)[1])
         return made
 
     async def signed_out(self, request: Request) -> Response:
@@ -144,10 +142,8 @@ class Console(msgspec.Struct, frozen=True):
         return Response(html, entry.status, kept, media_type="text/html")
 
     async def _look(self, request: Request) -> Entry | Refusal:
-        found = await presented(self.liveness, request.headers.get("cookie", "").encode("latin-1"))
-        if isinstance(found, Entry) and found.session.tenant != self.scope.tenant:
-            return Refusal(Code.SESSION_INVALID)
-        return found
+        peer = request.client.host if request.client else ""
+        return await self.guard.look(self.scope, peer, request.headers)
 
     def _account(self, tx: Tx, session: Session) -> dict[str, Any]:
         person = identities.find_person(tx, self.sessions.keyring, session.person)
@@ -155,12 +151,6 @@ class Console(msgspec.Struct, frozen=True):
         kept = [PasskeyRow(**msgspec.structs.asdict(row)) for row in passkey_views(tx, self.passkeys, session.person)]
         title = person.title if person else ""
         return {"name": title, "sessions": [_session_row(row) for row in living], "passkeys": kept}
-
-    def _csrf_cookie(self, session: Session) -> str:
-        key = self.sessions.keyring.active(session.tenant, Purpose.CSRF)
-        seconds = (session.hard_end(self.sessions.settings) - session.created_at) // 1_000_000
-        token = csrf.token(key, session.id, session.csrf_epoch)
-        return set_cookie(CSRF, token, seconds, samesite=self.sessions.settings.samesite, http_only=False)
 
     def _page(self, template: str, **context: object) -> Response:
         return Response(self.pages.render(template, **context), headers=_FRESH, media_type="text/html")

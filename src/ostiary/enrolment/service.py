@@ -20,6 +20,7 @@ from ostiary.storage.tx import Tx
 __all__ = ["Acceptance", "Rules", "accept", "collect", "invite", "invite_first", "look"]
 
 _TOKEN = 32
+_BATCH = 1000
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -87,8 +88,8 @@ def accept(tx: Tx, rules: Rules, caller: Caller, given: Acceptance) -> Opened | 
 
 
 def collect(tx: Tx) -> int:
-    """Delete invitations whose time has come; return how many."""
-    count = store.collect(tx, tx.now)
+    """Delete invitations whose time has come, one batch with one event; return how many."""
+    count = store.collect(tx, tx.now, _BATCH)
     if count:
         tx.emit(Event(EventName.INVITATION_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
     return count

@@ -34,7 +34,8 @@ _RELEASE = Statement(update(invitations).where(_i.id == bindparam("invitation"))
 _WITHDRAW = Statement(
     delete(invitations).where(_i.tenant_id == bindparam("tenant"), _i.role == bindparam("wanted"), _i.accepted_at == 0)
 )
-_COLLECT = Statement(delete(invitations).where(_i.expires_at < bindparam("before")))
+_OLD = select(_i.id).where(_i.expires_at <= bindparam("before")).limit(bindparam("most"))
+_COLLECT = Statement(delete(invitations).where(_i.id.in_(_OLD)))
 
 
 def add(tx: Tx, invitation: Invitation, token: str) -> None:
@@ -72,6 +73,6 @@ def withdraw(tx: Tx, role: str) -> int:
     return tx.do(_WITHDRAW, tenant=tx.scope.tenant, wanted=role)
 
 
-def collect(tx: Tx, before: int) -> int:
-    """Delete invitations that expired before an instant; return how many."""
-    return tx.do(_COLLECT, before=before)
+def collect(tx: Tx, before: int, most: int) -> int:
+    """Delete up to `most` invitations that expired by an instant; return how many."""
+    return tx.do(_COLLECT, before=before, most=most)

@@ -7,21 +7,22 @@ what a service may learn comes from its registration, never from the request.
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+import structlog
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from ostiary.gateway.model import HEADERS, SERVICES, GatewaySettings, no_caller
 from ostiary.invocation.references import caller_epoch, caller_reference
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import Caller
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
-from ostiary.sessions.guard import binding_broken, presented
+from ostiary.sessions.guard import binding_broken, hashed, presented
 from ostiary.sessions.liveness import Entry, Liveness
 from ostiary.sessions.model import SessionSettings
-from ostiary.sessions.service import keyed_hash
-from ostiary.web.address import Network, client_address, counted_as
-from ostiary.web.problems import problem
+from ostiary.web.address import Network
+from ostiary.web.problems import internal_fault, problem
 
 __all__ = ["Check", "CheckRules"]
 
@@ -29,6 +30,8 @@ _EMPTY: dict[str, Any] = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
 _PATH = "/check"
 _MOST_HOSTS = 1000
+_UNKNOWN = Refusal(Code.SERVICE_UNKNOWN)
+_LOG = structlog.get_logger("ostiary.check")
 
 
 class CheckRules(msgspec.Struct, frozen=True):
@@ -47,26 +50,25 @@ class Check:
         self._liveness, self._rules = liveness, rules
         self._bound = rules.sessions.bind_address or rules.sessions.bind_agent
         self._hosts: dict[bytes, bool] = {}
-        self.counts = {200: 0, 401: 0, 403: 0, 503: 0}
+        self.counts = {200: 0, 401: 0, 403: 0, 500: 0, 503: 0}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one check."""
+        """Answer one check. Whatever breaks, the answer names nobody."""
         del receive
         try:
-            service, cookie, refused = self._read(scope)
-            found = refused or await self._look(scope, cookie)
-            if isinstance(found, Refusal):
-                await self._refuse(send, found)
-                return
-            self._liveness.slide(found)
-            self.counts[200] += 1
-            await send(found.headers.get(service) or self._prepare(found, service))
-            await send(_EMPTY)
+            service, (cookie, refused) = self._service(scope), self.read(scope)
+            refused = refused or (None if service in SERVICES else _UNKNOWN)
+            start, body = self._answer(refused or await self._look(scope, cookie), service)
         except StoreUnavailable as fault:
-            await self._refuse(send, Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after))
+            start, body = self._refuse(problem(Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after), "-"))
+        except Exception:  # noqa: BLE001 - a proxy needs an answer with every header, whatever broke
+            _LOG.exception("check_broke")
+            start, body = self._refuse(internal_fault("-"))
+        await send(start)
+        await send(body)
 
-    def _read(self, scope: Scope) -> tuple[str, bytes, Refusal | None]:
-        """Read service and cookies off a request, or refuse it before anything is looked up."""
+    def read(self, scope: Scope) -> tuple[bytes, Refusal | None]:
+        """Read the cookies off a request of the internal listener, and whether it is refused at the threshold."""
         cookie, host = b"", b""
         for name, value in scope["headers"]:
             if name == b"cookie":
@@ -74,11 +76,11 @@ class Check:
             elif name == b"host":
                 host = value
             elif name in _REFUSED_HEADERS:
-                return "", b"", Refusal(Code.ORIGIN_REFUSED)
-        if not self._answers_for(host):
-            return "", b"", Refusal(Code.HOST_REFUSED)
-        service = scope["path"][len(_PATH) + 1 :].partition("/")[0] or "default"
-        return service, cookie, None if service in SERVICES else Refusal(Code.SERVICE_UNKNOWN)
+                return b"", Refusal(Code.ORIGIN_REFUSED)
+        return cookie, None if self._answers_for(host) else Refusal(Code.HOST_REFUSED)
+
+    def _service(self, scope: Scope) -> str:
+        return scope["path"][len(_PATH) + 1 :].partition("/")[0] or "default"
 
     def _answers_for(self, host: bytes) -> bool:
         known = self._hosts.get(host)
@@ -92,23 +94,19 @@ class Check:
 
     async def _look(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
         entry = await presented(self._liveness, cookie)
-        if self._bound and isinstance(entry, Entry):
-            session = entry.session
-            caller = self._caller(scope, session.tenant)
-            broken = binding_broken(self._rules.sessions, session.address_hash, session.agent_hash, caller)
-            return entry if broken is None else Refusal(broken)
-        return entry
+        if not self._bound or isinstance(entry, Refusal):
+            return entry
+        rules, peer = self._rules, scope["client"][0] if scope.get("client") else ""
+        caller = hashed(rules.keyring, rules.trusted, entry.session.tenant, peer, Headers(scope=scope))
+        return binding_broken(rules.sessions, entry.session, caller) or entry
 
-    def _caller(self, scope: Scope, tenant: str) -> Caller:
-        headers = scope["headers"]
-        forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
-        agents = [value.decode("latin-1") for name, value in headers if name == b"user-agent"]
-        peer = scope["client"][0] if scope.get("client") else ""
-        address = counted_as(client_address(peer, forwarded, self._rules.trusted))
-        return Caller(
-            address=keyed_hash(self._rules.keyring, tenant, "address", address),
-            agent=keyed_hash(self._rules.keyring, tenant, "agent", agents[-1] if agents else ""),
-        )
+    def _answer(self, found: Entry | Refusal, service: str) -> tuple[Message, Message]:
+        if isinstance(found, Refusal):
+            return self._refuse(problem(found, "-"))
+        start = found.headers.get(service) or self._prepare(found, service)
+        self._liveness.slide(found)
+        self.counts[200] += 1
+        return start, _EMPTY
 
     def _prepare(self, entry: Entry, service: str) -> dict[str, Any]:
         session, service_scope = entry.session, SERVICES[service]
@@ -126,9 +124,8 @@ class Check:
         entry.headers[service] = made
         return made
 
-    async def _refuse(self, send: Send, refusal: Refusal) -> None:
-        made = problem(refusal, "-")
+    def _refuse(self, made: Response) -> tuple[Message, Message]:
         self.counts[made.status_code] += 1
         headers = [*made.raw_headers, *no_caller()]
-        await send({"type": "http.response.start", "status": made.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": made.body})
+        start = {"type": "http.response.start", "status": made.status_code, "headers": headers}
+        return start, {"type": "http.response.body", "body": made.body}

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.gateway.check import Check
 from ostiary.kernel.errors import StoreUnavailable
+from ostiary.web.problems import problem
 
 __all__ = ["Internal"]
 
@@ -35,12 +36,15 @@ class Internal:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send checks straight to the check, everything else to the router."""
+        """Send checks straight to the check, everything else to the router; foreign hosts and pages nowhere."""
         path = scope.get("path", "")
-        if scope["type"] == "http" and (path == "/check" or path.startswith("/check/")):
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+        elif path == "/check" or path.startswith("/check/"):
             await self._check(scope, receive, send)
         else:
-            await self._rest(scope, receive, send)
+            _, refused = self._check.read(scope)
+            await (problem(refused, "-") if refused else self._rest)(scope, receive, send)
 
     async def _healthz(self, request: Request) -> Response:
         return PlainTextResponse("alive\n")

@@ -13,16 +13,23 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 
 
-def system_clock(floor: int = 0) -> Clock:
+def _since_boot() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def system_clock(
+    floor: int = 0, wall: Callable[[], int] = time.time_ns, since_boot: Callable[[], int] = _since_boot
+) -> Clock:
     """Return a clock that starts at wall time (never below `floor`) and then follows CLOCK_BOOTTIME.
 
-    Stepping the wall clock while the process runs changes nothing; suspend counts as time passed.
+    Stepping the wall clock while the process runs changes nothing; suspend counts as time passed. The two
+    sources give nanoseconds.
     """
-    boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    start = max(time.time_ns() // 1000, floor)
+    boot = since_boot()
+    start = max(wall() // 1000, floor)
 
     def now() -> int:
-        return start + (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - boot) // 1000
+        return start + (since_boot() - boot) // 1000
 
     return now
 

@@ -56,10 +56,12 @@ class Refusal(msgspec.Struct, frozen=True):
 
     `reasons` are machine words for the receipt and may say more than the public answer does.
     `retry_after` is in whole seconds, 0 where waiting does not help. `receipt` is the id of the receipt
-    that records it, "" as long as nobody has recorded it.
+    that records it, "" as long as nobody has recorded it. `subject` is what it was about (the session that
+    was recognised and is dead), for the receipt; "" where that is not known.
     """
 
     code: Code
     reasons: tuple[str, ...] = ()
     retry_after: int = 0
     receipt: str = ""
+    subject: str = ""

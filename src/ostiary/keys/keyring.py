@@ -9,7 +9,7 @@ __all__ = ["Keyring"]
 
 
 class Keyring:
-    """Look-ups that never touch the store. `replace` and `add` are atomic for readers in other threads."""
+    """Look-ups that never touch the store; `replace` may run in any thread."""
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
         self._all: dict[str, Key] = {}
@@ -25,10 +25,6 @@ class Keyring:
             if not key.retired_at and (place not in newest or newest[place].version < key.version):
                 newest[place] = key
         self._all, self._active = held, newest
-
-    def add(self, keys: Iterable[Key]) -> None:
-        """Hold these keys too (or instead of the same ids)."""
-        self.replace([*(self._all | {key.id: key for key in keys}).values()])
 
     def active(self, tenant: str, purpose: Purpose) -> Key:
         """Return the newest key that is not retired. Raises KeyUnknown."""

@@ -51,7 +51,17 @@ def make_kek(path: Path, secrets: Secrets) -> bool:
         out.write(b64url(secrets(_KEY)) + "\n")
         out.flush()
         os.fsync(out.fileno())
+    _sync_folder(path.parent)
     return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name durable too: a lost key-encryption key takes every sealed value with it."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def read_kek(path: Path) -> bytes:
@@ -65,5 +75,7 @@ def read_kek(path: Path) -> bytes:
     except (OSError, ValueError) as fault:
         raise BootRefused(f"cannot read the key-encryption key {path}: {fault}") from fault
     if len(key) != _KEY:
-        raise BootRefused(f"the key-encryption key {path} must hold {_KEY} bytes in base64url, not {len(key)}")
+        raise BootRefused(
+            f"the key-encryption key {path} must hold {_KEY} bytes in base64url, not {len(key)}: put the right one back"
+        )
     return key

@@ -2,6 +2,7 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import Secrets, new_id
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName
 from ostiary.keys import store
@@ -48,12 +49,15 @@ def ensure(tx: Tx, sealer: Sealer, keyring: Keyring) -> None:
 
 
 def rotate(tx: Tx, sealer: Sealer, keyring: Keyring, caller: Caller, purpose: Purpose) -> Key:
-    """Put a new key in service and retire the active one, in one transaction; return the new one."""
+    """Put a new key in service and retire the active one, in one transaction; return the new one.
+
+    Raises StoreUnavailable when somebody else is rotating the same key at this moment.
+    """
     load(tx, sealer, keyring)
     old = keyring.active(tx.scope.tenant, purpose)
     new = make(tx.secrets, tx.scope.tenant, purpose, old.version + 1, tx.now)
-    store.add(tx, sealer, new)
-    store.retire(tx, old.id)
+    if not (store.add(tx, sealer, new) and store.retire(tx, old.id)):
+        raise StoreUnavailable(f"another process is rotating the {purpose} key")
     tx.emit(Event(EventName.KEY_ROTATE, caller, new.id, reasons=(purpose.value, f"retired:{old.id}")))
     return new
 

@@ -9,6 +9,8 @@ from ostiary.storage.tx import Tx
 
 __all__ = ["collect", "consume", "move", "prove", "recorded", "spend"]
 
+_BATCH = 1000
+
 
 def recorded(tx: Tx, challenge: Challenge) -> tuple[State, int] | Refusal:
     """Return the challenge's state and number of wrong answers; the first answer puts it on record."""
@@ -49,8 +51,8 @@ def prove(tx: Tx, caller: Caller, challenge: Challenge, proof: Proof) -> Presenc
 
 
 def collect(tx: Tx) -> int:
-    """Delete challenges and proofs whose time has come; return how many."""
-    count = store.collect(tx, tx.now)
+    """Delete challenges and proofs whose time has come, one batch with one event; return how many."""
+    count = store.collect(tx, tx.now, _BATCH)
     if count:
         tx.emit(Event(EventName.CHALLENGE_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
     return count

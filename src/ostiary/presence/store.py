@@ -57,8 +57,10 @@ _CONSUME = Statement(
     .values(consumed_at=bindparam("now"))
     .returning(presence.c.factor, presence.c.user_verified)
 )
-_COLLECT_CHALLENGES = Statement(delete(challenges).where(challenges.c.expires_at < bindparam("before")))
-_COLLECT_PRESENCE = Statement(delete(presence).where(presence.c.expires_at < bindparam("before")))
+_OLD_CHALLENGES = select(challenges.c.id).where(challenges.c.expires_at <= bindparam("before")).limit(bindparam("most"))
+_COLLECT_CHALLENGES = Statement(delete(challenges).where(challenges.c.id.in_(_OLD_CHALLENGES)))
+_OLD_PRESENCE = select(presence.c.id).where(presence.c.expires_at <= bindparam("before")).limit(bindparam("most"))
+_COLLECT_PRESENCE = Statement(delete(presence).where(presence.c.id.in_(_OLD_PRESENCE)))
 
 
 def record(tx: Tx, challenge: Challenge, state: State) -> bool:
@@ -90,9 +92,10 @@ def consume_presence(tx: Tx, receipt: str, **binds: str) -> Presence | None:
     return None if row is None else Presence(receipt, row[0], bool(row[1]))
 
 
-def collect(tx: Tx, before: int) -> int:
-    """Delete proofs that expired before an instant, and challenges one life later; return how many.
+def collect(tx: Tx, before: int, most: int) -> int:
+    """Delete proofs that expired by an instant, and challenges one life later, up to `most` of each; return how many.
 
     An absent proof is refused, but an absent challenge is a fresh one: a node whose clock is slow must find it.
     """
-    return tx.do(_COLLECT_CHALLENGES, before=before - CHALLENGE_LIFE) + tx.do(_COLLECT_PRESENCE, before=before)
+    challenges_gone = tx.do(_COLLECT_CHALLENGES, before=before - CHALLENGE_LIFE, most=most)
+    return challenges_gone + tx.do(_COLLECT_PRESENCE, before=before, most=most)

@@ -35,15 +35,17 @@ class RefusalLog:
         if self._singly > _SINGLY_PER_SECOND:
             self._counted[scope, event, refusal.code.value] += 1
             return
-        await self._vault.transact(scope, lambda tx: tx.refuse(event, caller, "-", refusal))
+        subject = refusal.subject or "-"
+        await self._vault.transact(scope, lambda tx: tx.refuse(event, caller, subject, refusal))
 
     async def flush(self) -> None:
         """Write one receipt for each kind of refusal that was counted; what cannot be written is kept."""
-        counted, self._counted = self._counted, Counter()
-        for (scope, name, code), count in counted.items():
+        for kind in list(self._counted):
+            count = self._counted.pop(kind)
+            scope, name, code = kind
             event = Event(name, ANONYMOUS, "-", Outcome.REFUSED, (code, f"count:{count}"))
             try:
                 await self._vault.transact(scope, partial(Tx.emit, event=event))
             except BaseException:
-                self._counted[scope, name, code] += count
+                self._counted[kind] += count
                 raise

@@ -66,12 +66,19 @@ class SessionCache:
         self._read_at = now
 
     def _catch_up(self) -> None:
+        """Drop what the outbox names; drop everything where rows are gone that this node has not read.
+
+        The rows are read before the range, so that rows collected in between count as gone.
+        """
+        was = self._position
+        changes = self._reader.all(CHANGES_AFTER, position=was)
         oldest, newest = self._reader.all(CHANGES_RANGE)[0]
-        if oldest > self._position + 1:
+        if oldest > was + 1:
             self._entries.clear()
             self._values.clear()
             self._position = newest
-        for position, _, subject in self._reader.all(CHANGES_AFTER, position=self._position):
+            return
+        for position, _, subject in changes:
             self._drop(subject)
             self._position = position
 

@@ -30,6 +30,7 @@ class AskedSessions:
     def __init__(self, judge: Judge, vault: Fetch) -> None:
         self._judge, self._vault = judge, vault
         self._waiting: dict[str, asyncio.Future[Session | None]] = {}
+        self._asking: set[asyncio.Task[None]] = set()
 
     def peek(self, value: bytes) -> Entry | None:
         """Answer nothing: memory is not trusted here."""
@@ -58,7 +59,9 @@ class AskedSessions:
 
     def _start(self) -> None:
         batch, self._waiting = self._waiting, {}
-        self._task = asyncio.ensure_future(self._answer(batch))
+        task = asyncio.ensure_future(self._answer(batch))
+        self._asking.add(task)  # the loop itself holds tasks only weakly
+        task.add_done_callback(self._asking.discard)
 
     async def _answer(self, batch: dict[str, asyncio.Future[Session | None]]) -> None:
         try:

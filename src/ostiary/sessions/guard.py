@@ -1,23 +1,25 @@
 """The guard of the public listener: cookie to living session, CSRF, optional binding, pre-login browser."""
 
 import hmac
+from collections.abc import Sequence
 
 import msgspec
+from starlette.datastructures import Headers
 
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import Caller
+from ostiary.kernel.values import Caller, Scope
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
 from ostiary.sessions import csrf, wire
 from ostiary.sessions.liveness import Entry, Liveness
-from ostiary.sessions.model import SessionSettings
+from ostiary.sessions.model import Session, SessionSettings
 from ostiary.sessions.service import keyed_hash
 from ostiary.web.address import Network, client_address, counted_as
 from ostiary.web.cookies import PRELOGIN, SESSION, Twice, find_cookie
 from ostiary.web.door import Admitted, Knock
 from ostiary.web.operation import Audience
 
-__all__ = ["SessionGuard", "binding_broken", "presented"]
+__all__ = ["SessionGuard", "binding_broken", "hashed", "presented"]
 
 _PRELOGIN = f"{PRELOGIN}=".encode()
 _SESSION = f"{SESSION}=".encode()
@@ -34,14 +36,9 @@ class SessionGuard(msgspec.Struct, frozen=True):
     def identify(self, knock: Knock) -> Caller:
         """Hash the client's address and agent, and digest the request; nothing raw is kept."""
         tenant = knock.scope.tenant
-        address = counted_as(client_address(knock.peer, knock.forwarded_for, self.trusted))
         digest = hmac.digest(self.keyring.active(tenant, Purpose.DIGEST).secret, knock.covered, "sha256")
-        return Caller(
-            digest=digest.hex(),
-            request_id=knock.request_id,
-            address=keyed_hash(self.keyring, tenant, "address", address),
-            agent=keyed_hash(self.keyring, tenant, "agent", knock.headers.get("user-agent", "")),
-        )
+        known = hashed(self.keyring, self.trusted, tenant, knock.peer, knock.headers)
+        return msgspec.structs.replace(known, digest=digest.hex(), request_id=knock.request_id)
 
     async def admit(self, knock: Knock, caller: Caller) -> Admitted | Refusal:
         """Let anybody in to public operations; ask for a browser or a living session elsewhere."""
@@ -60,24 +57,36 @@ class SessionGuard(msgspec.Struct, frozen=True):
         if isinstance(admitted.session, Entry):
             self.liveness.slide(admitted.session)
 
+    async def look(self, scope: Scope, peer: str, headers: Headers) -> Entry | Refusal:
+        """Return the living session of a request, for a page."""
+        caller = hashed(self.keyring, self.trusted, scope.tenant, peer, headers)
+        return await self._living(scope, headers, caller)
+
     async def _session(self, knock: Knock, caller: Caller) -> Admitted | Refusal:
-        entry = await presented(self.liveness, knock.headers.get("cookie", "").encode("latin-1"))
+        leaving = knock.operation.audience is Audience.LEAVING
+        entry = await self._living(knock.scope, knock.headers, caller, bound=not leaving)
         if isinstance(entry, Refusal):
             return entry
-        session = entry.session
-        if session.tenant != knock.scope.tenant:
-            return Refusal(Code.SESSION_INVALID, ("session_of_another_tenant",))
-        broken = binding_broken(self.settings, session.address_hash, session.agent_hash, caller)
-        if broken is not None:
-            return Refusal(broken)
-        if knock.operation.unsafe and not csrf.matches(knock.headers.get("x-csrf-token", ""), session.csrf_hash):
-            return Refusal(Code.CSRF_REFUSED)
+        session, token = entry.session, knock.headers.get("x-csrf-token", "")
+        if knock.operation.unsafe and not csrf.matches(token, session.csrf_hash):
+            return Refusal(Code.CSRF_REFUSED, ("mismatch" if token else "missing",), subject=session.id)
         known = msgspec.structs.replace(caller, actor=session.person, session=session.id)
         return Admitted(known, session=entry, browser=session.id)
 
+    async def _living(self, scope: Scope, headers: Headers, caller: Caller, *, bound: bool = True) -> Entry | Refusal:
+        """Judge the session cookie; a binding does not keep a person from signing out (`bound`)."""
+        entry = await presented(self.liveness, cookies_of(headers))
+        if isinstance(entry, Refusal):
+            return entry
+        session = entry.session
+        if session.tenant != scope.tenant:
+            return Refusal(Code.SESSION_INVALID, ("session_of_another_tenant",), subject=session.id)
+        broken = binding_broken(self.settings, session, caller) if bound else None
+        return broken or entry
+
     def _browser(self, knock: Knock) -> str:
         try:
-            value = find_cookie(knock.headers.get("cookie", "").encode("latin-1"), _PRELOGIN)
+            value = find_cookie(cookies_of(knock.headers), _PRELOGIN)
         except Twice:
             return ""
         parsed = wire.parse((value or b"").decode("latin-1"), "pl")
@@ -85,6 +94,23 @@ class SessionGuard(msgspec.Struct, frozen=True):
         if parsed is None or key is None or key.tenant != knock.scope.tenant:
             return ""
         return parsed[0] if wire.verify(parsed, key, Purpose.PRELOGIN) else ""
+
+
+def hashed(keyring: Keyring, trusted: Sequence[Network], tenant: str, peer: str, headers: Headers) -> Caller:
+    """Return what can be said of anybody: the keyed hashes of address and agent.
+
+    The one place that reads them off a request, whichever listener it came by (decision 8).
+    """
+    address = counted_as(client_address(peer, headers.getlist("x-forwarded-for"), trusted))
+    agent = ", ".join(headers.getlist("user-agent"))
+    return Caller(
+        address=keyed_hash(keyring, tenant, "address", address), agent=keyed_hash(keyring, tenant, "agent", agent)
+    )
+
+
+def cookies_of(headers: Headers) -> bytes:
+    """Return all Cookie headers of a request as one (RFC 9113 section 8.2.3 lets a client split them)."""
+    return "; ".join(headers.getlist("cookie")).encode("latin-1")
 
 
 async def presented(liveness: Liveness, cookie_header: bytes) -> Entry | Refusal:
@@ -99,10 +125,10 @@ async def presented(liveness: Liveness, cookie_header: bytes) -> Entry | Refusal
     return entry if entry is not None else await liveness.ask(value)
 
 
-def binding_broken(settings: SessionSettings, address_hash: str, agent_hash: str, caller: Caller) -> Code | None:
+def binding_broken(settings: SessionSettings, session: Session, caller: Caller) -> Refusal | None:
     """Return the mismatch where a binding is switched on; an absent header never matches a present one."""
-    if settings.bind_address and not hmac.compare_digest(address_hash, caller.address):
-        return Code.SESSION_ADDRESS_MISMATCH
-    if settings.bind_agent and not hmac.compare_digest(agent_hash, caller.agent):
-        return Code.SESSION_AGENT_MISMATCH
+    if settings.bind_address and not hmac.compare_digest(session.address_hash, caller.address):
+        return Refusal(Code.SESSION_ADDRESS_MISMATCH, subject=session.id)
+    if settings.bind_agent and not hmac.compare_digest(session.agent_hash, caller.agent):
+        return Refusal(Code.SESSION_AGENT_MISMATCH, subject=session.id)
     return None

@@ -22,15 +22,18 @@ INVALID = Refusal(Code.SESSION_INVALID)
 
 
 class Entry:
-    """A living session in memory. Times are microseconds since 1970; `headers` are prepared by the gateway."""
+    """A living session in memory, as it was last used. Times are microseconds since 1970.
 
-    __slots__ = ("deadline", "hard", "headers", "seen", "session")
+    `hard` is when it dies whatever is done, `deadline` when it dies unless it is used; `headers` are
+    prepared by the gateway.
+    """
+
+    __slots__ = ("deadline", "hard", "headers", "session")
 
     def __init__(self, session: Session, hard: int, idle: int) -> None:
         self.session = session
         self.hard = hard
-        self.seen = session.last_seen_at
-        self.deadline = min(hard, self.seen + idle)
+        self.deadline = min(hard, session.last_seen_at + idle)
         self.headers: dict[str, dict[str, Any]] = {}
 
 
@@ -58,7 +61,7 @@ class Judge(msgspec.Struct, frozen=True):
     learn: Learn
 
     async def recognise(self, value: bytes) -> tuple[str, Key] | Refusal:
-        """Verify form and signature; return (session id, signing key). No store is asked for a forged one."""
+        """Verify form and signature; return (session id, signing key). The store is asked only for unknown keys."""
         parsed = wire.parse(value.decode("latin-1"), "ses")
         if parsed is None:
             return INVALID
@@ -73,20 +76,21 @@ class Judge(msgspec.Struct, frozen=True):
         """Judge what the truth says about a recognised cookie."""
         if session is None or session.key != key.id or session.tenant != key.tenant:
             return INVALID
-        now = self.clock()
-        key_end = key.retired_at + self.retention if key.retired_at else session.hard_end(self.settings)
-        if now >= key_end:
-            return Refusal(Code.SESSION_INVALID, ("signing_key_retired",))
-        current = msgspec.structs.replace(session, last_seen_at=self.seen.latest(session.id, session.last_seen_at))
+        now, current = self.clock(), self.seen.refreshed(session)
         dead = judge(current, now, self.settings)
         if dead is not None:
-            return Refusal(dead, (session.end_reason,) if session.end_reason else ())
-        return Entry(current, min(current.hard_end(self.settings), key_end), self.settings.idle)
+            return Refusal(dead, (session.end_reason,) if session.end_reason else (), subject=session.id)
+        hard = current.hard_end(self.settings)
+        if key.retired_at:
+            hard = min(hard, key.retired_at + self.retention)
+        if now >= hard:
+            return Refusal(Code.SESSION_INVALID, ("signing_key_retired",), subject=session.id)
+        return Entry(current, hard, self.settings.idle)
 
     def slide(self, entry: Entry) -> None:
         """Move an entry's idle deadline to start now, at most once in a hundredth of the idle time."""
         now = self.clock()
-        if now - entry.seen >= self.settings.idle // 100:
-            entry.seen = now
+        if now - entry.session.last_seen_at >= self.settings.idle // 100:
+            entry.session = msgspec.structs.replace(entry.session, last_seen_at=now)
             entry.deadline = min(entry.hard, now + self.settings.idle)
             self.seen.note(entry.session.id, now)

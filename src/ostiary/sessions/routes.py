@@ -7,7 +7,7 @@ import msgspec
 
 from ostiary.access import service as access
 from ostiary.identities import service as identities
-from ostiary.kernel.clock import Clock, instant
+from ostiary.kernel.clock import SECOND, Clock, instant
 from ostiary.kernel.ids import is_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName
@@ -20,7 +20,7 @@ from ostiary.storage.vault import Vault
 from ostiary.web.cookies import CSRF, SESSION, clear_cookie, set_cookie
 from ostiary.web.operation import Audience, Exchange, Operation, Reply
 
-__all__ = ["Desk", "SessionView", "operations", "session_cookies", "view"]
+__all__ = ["Desk", "SessionView", "csrf_cookie", "operations", "session_cookies", "view"]
 
 Instant = Annotated[str, msgspec.Meta(description="RFC 3339, UTC, microseconds")]
 
@@ -83,11 +83,24 @@ class EndOthersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def session_cookies(rules: Rules, opened: service.Opened) -> tuple[str, ...]:
     """Return the Set-Cookie values of a session that was just opened; both last as long as it can."""
-    seconds = (opened.session.hard_end(rules.settings) - opened.session.created_at) // 1_000_000
+    session = opened.session
+    left = _left(rules, session, session.created_at)
     return (
-        set_cookie(SESSION, opened.cookie, seconds, samesite=rules.settings.samesite),
-        set_cookie(CSRF, opened.csrf, seconds, samesite=rules.settings.samesite, http_only=False),
+        set_cookie(SESSION, opened.cookie, left, samesite=rules.settings.samesite),
+        csrf_cookie(rules, session, session.created_at)[1],
     )
+
+
+def csrf_cookie(rules: Rules, session: Session, now: int) -> tuple[str, str]:
+    """Return the CSRF token of a session, and the Set-Cookie value that hands it to the session's pages."""
+    token = csrf.token(rules.keyring.active(session.tenant, Purpose.CSRF), session.id, session.csrf_epoch)
+    left = _left(rules, session, now)
+    return token, set_cookie(CSRF, token, left, samesite=rules.settings.samesite, http_only=False)
+
+
+def _left(rules: Rules, session: Session, now: int) -> int:
+    """Return the whole seconds that a session has at most."""
+    return (session.hard_end(rules.settings) - now) // SECOND
 
 
 def view(rules: Rules, session: Session, current: str) -> SessionView:
@@ -110,7 +123,7 @@ def view(rules: Rules, session: Session, current: str) -> SessionView:
 
 async def _me(desk: Desk, x: Exchange) -> Reply:
     session: Session = x.session.session
-    token = csrf.token(desk.rules.keyring.active(session.tenant, Purpose.CSRF), session.id, session.csrf_epoch)
+    token, cookie = csrf_cookie(desk.rules, session, desk.clock())
 
     def use_case(tx: Tx) -> Me:
         person = identities.find_person(tx, desk.rules.keyring, session.person)
@@ -118,8 +131,6 @@ async def _me(desk: Desk, x: Exchange) -> Reply:
         roles, shown = access.roles(tx, session.person), view(desk.rules, session, session.id)
         return Me(session.person, "User", session.tenant, title, roles, shown, token)
 
-    left = (session.hard_end(desk.rules.settings) - desk.clock()) // 1_000_000
-    cookie = set_cookie(CSRF, token, left, samesite=desk.rules.settings.samesite, http_only=False)
     return Reply(await desk.vault.read(x.scope, use_case), (cookie,))
 
 
@@ -137,7 +148,9 @@ async def _end(desk: Desk, x: Exchange) -> Reply | Refusal:
 
 
 async def _end_others(desk: Desk, x: Exchange) -> Reply:
-    count = await desk.vault.transact(x.scope, lambda tx: service.end_others(tx, x.caller, x.caller.session))
+    count = await desk.vault.transact(
+        x.scope, lambda tx: service.end_others(tx, desk.rules, x.caller, x.caller.session)
+    )
     return Reply(RevokedCount(count))
 
 

@@ -1,27 +1,34 @@
 """Last-seen times, coalesced in memory and written behind; losing a batch may only shorten a session."""
 
+import msgspec
+
+from ostiary.sessions.model import Session
+
 __all__ = ["Seen"]
 
 
 class Seen:
-    """The newest use of each session since the last flush."""
+    """The newest use of each session that the store may not know yet."""
 
     def __init__(self) -> None:
-        self._pending: dict[str, int] = {}
+        self._noted: dict[str, int] = {}
+        self._leaving: dict[str, int] = {}
 
     def note(self, session: str, at: int) -> None:
         """Remember a use."""
-        self._pending[session] = at
+        self._noted[session] = at
 
-    def latest(self, session: str, stored: int) -> int:
-        """Return the newer of the stored time and what is pending."""
-        return max(stored, self._pending.get(session, 0))
+    def refreshed(self, session: Session) -> Session:
+        """Return the session as it was last seen, where that is later than what is stored."""
+        seen = self._noted.get(session.id) or self._leaving.get(session.id, 0)
+        return msgspec.structs.replace(session, last_seen_at=seen) if seen > session.last_seen_at else session
 
     def drain(self) -> dict[str, int]:
-        """Hand over what is pending and start anew."""
-        pending, self._pending = self._pending, {}
-        return pending
+        """Hand over what is to be written; it counts until `written` says that the store has it."""
+        self._leaving = self._leaving | self._noted
+        self._noted = {}
+        return self._leaving
 
-    def restore(self, batch: dict[str, int]) -> None:
-        """Take back a batch that could not be written; newer uses win."""
-        self._pending = batch | self._pending
+    def written(self) -> None:
+        """Forget what was handed over: the store has it. Without this, the next `drain` hands it over again."""
+        self._leaving = {}

@@ -5,14 +5,15 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ostiary.kernel.ids import new_id
+from ostiary.kernel.ids import Secrets, new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
 from ostiary.keys.keyring import Keyring
-from ostiary.keys.model import Purpose
+from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.sessions import csrf, store, wire
 from ostiary.sessions.model import EndReason, Session, SessionSettings, judge
+from ostiary.sessions.seen import Seen
 from ostiary.storage.tx import Tx
 
 __all__ = [
@@ -27,26 +28,31 @@ __all__ = [
     "label",
     "list_live",
     "newest",
+    "newest_seen",
     "open_session",
     "write_seen",
 ]
 
 _BATCH = 1000
+_FIRST_EPOCH = 1
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What every use case of sessions needs besides its transaction."""
+    """What every use case of sessions needs besides its transaction.
+
+    `seen` knows the uses that are not written yet; a process that serves nobody has none.
+    """
 
     keyring: Keyring
     settings: SessionSettings
+    seen: Seen = msgspec.field(default_factory=Seen)
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A session that was just opened: its cookie value and its CSRF token are shown this once."""
+    """A session that was just opened; its cookie value is shown this once."""
 
     session: Session
     cookie: str
-    csrf: str
 
 
 def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str) -> Opened | Refusal:
@@ -55,13 +61,12 @@ def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str)
     `agent` is a coarse label of the client ("Firefox on Linux"); it is kept sealed.
     """
     key = rules.keyring.active(tx.scope.tenant, Purpose.SESSION)
-    made = _fresh(tx, rules, caller, proof, agent)
+    made = _fresh(tx, rules, key, caller, proof, agent)
     if not store.add(tx, made, proof.attempt):
         return tx.refuse(EventName.SESSION_OPEN, caller, proof.person, Code.LOGIN_ATTEMPT_SPENT)
     opener = msgspec.structs.replace(caller, actor=proof.person, session=made.id)
     tx.emit(Event(EventName.SESSION_OPEN, opener, made.id, reasons=(proof.factor.value, f"attempt:{proof.attempt}")))
-    token = csrf.token(rules.keyring.active(tx.scope.tenant, Purpose.CSRF), made.id, made.csrf_epoch)
-    return Opened(made, wire.seal(made.id, key), token)
+    return Opened(made, wire.seal(made.id, key))
 
 
 def end(tx: Tx, caller: Caller, session_id: str, reason: EndReason, *, person: str = "") -> Session | Refusal:
@@ -82,10 +87,15 @@ def end(tx: Tx, caller: Caller, session_id: str, reason: EndReason, *, person: s
     return found
 
 
-def end_others(tx: Tx, caller: Caller, keep: str) -> int:
-    """End all sessions of the caller but one; return how many were alive. One receipt each."""
+def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
+    """End all sessions of the caller but one; return how many were alive. One receipt each.
+
+    Those that are past their idle time end too: a longer idle time, set later, must not bring them back.
+    """
+    alive = {found.id for found in list_live(tx, rules, caller.actor)}
     others = [found for found in store.live_of(tx, caller.actor) if found.id != keep]
-    return sum(_end(tx, caller, found, EndReason.ENDED_BY_PERSON, EventName.SESSION_END) for found in others)
+    ended = [s.id for s in others if _end(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]
+    return len(alive.intersection(ended))
 
 
 def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> int:
@@ -95,8 +105,9 @@ def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> in
 
 
 def list_live(tx: Tx, rules: Rules, person: str) -> list[Session]:
-    """Return a person's living sessions, newest first."""
-    return [found for found in store.live_of(tx, person) if judge(found, tx.now, rules.settings) is None]
+    """Return a person's living sessions, newest first, as they were last seen."""
+    current = [rules.seen.refreshed(found) for found in store.live_of(tx, person)]
+    return [found for found in current if judge(found, tx.now, rules.settings) is None]
 
 
 def newest(tx: Tx, most: int) -> list[Session]:
@@ -111,13 +122,18 @@ def find(tx: Tx, session_id: str) -> Session | Refusal:
 
 def label(rules: Rules, session: Session) -> str:
     """Open a session's coarse label."""
-    sealer = Sealer(rules.keyring.active(session.tenant, Purpose.DATA).secret, _no_randomness)
+    sealer = _sealer(rules, session.tenant, _no_randomness)
     return sealer.open(_label_place(session.id, session.tenant), session.label_sealed).decode()
+
+
+def newest_seen(tx: Tx) -> int:
+    """Return the newest last-seen time, 0 where there is none: no clock of ours may read earlier."""
+    return store.newest_seen(tx)
 
 
 def collect(tx: Tx) -> int:
     """Delete sessions past their absolute time, in one batch with one event; return how many."""
-    count = store.collect(tx, tx.now, _BATCH)
+    count = store.collect(tx, _BATCH)
     if count:
         tx.emit(Event(EventName.SESSION_COLLECT, SYSTEM, tx.scope.tenant, reasons=(f"count:{count}",)))
     return count
@@ -137,26 +153,26 @@ def keyed_hash(keyring: Keyring, tenant: str, kind: str, value: str) -> str:
     return hmac.digest(key, f"{kind}\0{value}".encode(), "sha256").hex()
 
 
-def _fresh(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str) -> Session:
+def _fresh(tx: Tx, rules: Rules, key: Key, caller: Caller, proof: Proof, agent: str) -> Session:
+    """Return a session that `key` signs; whoever calls has looked it up once, for it may change meanwhile."""
     session_id, tenant = new_id("ses", tx.secrets), tx.scope.tenant
-    sealer = Sealer(rules.keyring.active(tenant, Purpose.DATA).secret, tx.secrets)
-    token = csrf.token(rules.keyring.active(tenant, Purpose.CSRF), session_id, 1)
+    token = csrf.token(rules.keyring.active(tenant, Purpose.CSRF), session_id, _FIRST_EPOCH)
     return Session(
         id=session_id,
         tenant=tenant,
         kind="browser",
         person=proof.person,
-        key=rules.keyring.active(tenant, Purpose.SESSION).id,
+        key=key.id,
         factor=proof.factor.value,
         binding=proof.binding,
         created_at=tx.now,
         absolute_expires_at=tx.now + rules.settings.absolute,
         last_seen_at=tx.now,
         csrf_hash=csrf.digest(token),
-        csrf_epoch=1,
+        csrf_epoch=_FIRST_EPOCH,
         address_hash=caller.address,
         agent_hash=caller.agent,
-        label_sealed=sealer.seal(_label_place(session_id, tenant), agent.encode()),
+        label_sealed=_sealer(rules, tenant, tx.secrets).seal(_label_place(session_id, tenant), agent.encode()),
         ended_at=0,
         end_reason="",
     )
@@ -169,6 +185,10 @@ def _end(tx: Tx, caller: Caller, found: Session, reason: EndReason, name: EventN
         return True
     tx.settle("session", found.id)
     return False
+
+
+def _sealer(rules: Rules, tenant: str, secrets: Secrets) -> Sealer:
+    return Sealer(rules.keyring.active(tenant, Purpose.DATA).secret, secrets)
 
 
 def _label_place(session_id: str, tenant: str) -> tuple[str, str, str]:

@@ -29,6 +29,7 @@ __all__ = [
     "find",
     "live_of",
     "newest",
+    "newest_seen",
     "session",
     "session_seen",
     "sessions",
@@ -105,7 +106,8 @@ _END = Statement(
     .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
     .values(ended_at=bindparam("now"), end_reason=bindparam("reason"), ended_by=bindparam("by"))
 )
-_SEEN = postgresql.insert(session_seen)
+_USED = select(_s.id, bindparam("at", type_=BigInteger)).where(_s.id == bindparam("session"))
+_SEEN = postgresql.insert(session_seen).from_select(["session_id", "last_seen_at"], _USED)
 _WRITE_SEEN = Statement(
     _SEEN.on_conflict_do_update(
         index_elements=["session_id"],
@@ -113,9 +115,15 @@ _WRITE_SEEN = Statement(
         where=_SEEN.excluded.last_seen_at > _seen.last_seen_at,
     )
 )
-_EXPIRED = select(_s.id).where(_s.absolute_expires_at < bindparam("before")).limit(bindparam("most"))
+_NEWEST_SEEN = Statement(select(func.coalesce(func.max(_seen.last_seen_at), 0)))
+_EXPIRED = (
+    select(_s.id)
+    .where(_s.absolute_expires_at <= bindparam("now"))
+    .order_by(_s.absolute_expires_at, _s.id)
+    .limit(bindparam("most"))
+)
+_COLLECT_SEEN = Statement(delete(session_seen).where(_seen.session_id.in_(_EXPIRED)))
 _COLLECT = Statement(delete(sessions).where(_s.id.in_(_EXPIRED)))
-_COLLECT_SEEN = Statement(delete(session_seen).where(_seen.last_seen_at < bindparam("before")))
 
 
 def session(row: Row) -> Session:
@@ -172,11 +180,17 @@ def end(tx: Tx, session_id: str, reason: EndReason, by: str) -> bool:
 
 
 def write_seen(tx: Tx, session_id: str, at: int) -> None:
-    """Move a session's last-seen time forward, never back."""
-    tx.do(_WRITE_SEEN, session_id=session_id, last_seen_at=at)
+    """Move a session's last-seen time forward, never back; nothing is written for one that is collected."""
+    tx.do(_WRITE_SEEN, session=session_id, at=at)
 
 
-def collect(tx: Tx, before: int, most: int) -> int:
-    """Delete up to `most` sessions whose absolute time came before an instant; return how many."""
-    tx.do(_COLLECT_SEEN, before=before)
-    return tx.do(_COLLECT, before=before, most=most)
+def newest_seen(tx: Tx) -> int:
+    """Return the newest last-seen time of all sessions of all tenants, 0 where there is none."""
+    row = tx.one(_NEWEST_SEEN)
+    return 0 if row is None else int(row[0])
+
+
+def collect(tx: Tx, most: int) -> int:
+    """Delete up to `most` sessions whose absolute time has come, and when they were seen; return how many."""
+    tx.do(_COLLECT_SEEN, now=tx.now, most=most)
+    return tx.do(_COLLECT, now=tx.now, most=most)

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 import structlog
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -30,8 +31,7 @@ class Knock(msgspec.Struct, frozen=True):
     scope: Scope
     request_id: str
     peer: str
-    headers: Mapping[str, str]
-    forwarded_for: tuple[str, ...]
+    headers: Headers
     covered: bytes
 
 
@@ -97,20 +97,22 @@ class Door(msgspec.Struct, frozen=True):
             value = parse_json(raw, request.headers.get("content-type", ""))
         knock = _knock(operation, self.scope, request_id, request, value)
         caller = self.guard.identify(knock)
-        outcome = raw if isinstance(raw, Refusal) else await self._serve(knock, caller, request, value)
+        admitted = raw if isinstance(raw, Refusal) else await self._admit(knock, caller)
+        outcome = admitted if isinstance(admitted, Refusal) else await self._serve(knock, admitted, request, value)
         if not isinstance(outcome, Refusal):
             return outcome
         if not outcome.receipt and operation.record is not Record.NEVER:
-            await self.recorder.refused(self.scope, operation.event, caller, outcome)
+            known = caller if isinstance(admitted, Refusal) else admitted.caller
+            await self.recorder.refused(self.scope, operation.event, known, outcome)
         return problem(outcome, request_id)
 
-    async def _serve(self, knock: Knock, caller: Caller, request: Request, value: Any) -> Response | Refusal:  # noqa: ANN401 - any JSON value
-        operation = knock.operation
-        if operation.unsafe and not same_origin(request.headers, self.origin):
+    async def _admit(self, knock: Knock, caller: Caller) -> Admitted | Refusal:
+        if knock.operation.unsafe and not same_origin(knock.headers, self.origin):
             return Refusal(Code.ORIGIN_REFUSED)
-        admitted = await self.guard.admit(knock, caller)
-        if isinstance(admitted, Refusal):
-            return admitted
+        return await self.guard.admit(knock, caller)
+
+    async def _serve(self, knock: Knock, admitted: Admitted, request: Request, value: Any) -> Response | Refusal:  # noqa: ANN401 - any JSON value
+        operation = knock.operation
         body = decode_body(value, operation.request) if operation.request is not None else None
         if isinstance(body, Refusal):
             return body
@@ -155,7 +157,6 @@ def _knock(operation: Operation, scope: Scope, request_id: str, request: Request
         request_id=request_id,
         peer=request.client.host if request.client else "",
         headers=request.headers,
-        forwarded_for=tuple(request.headers.getlist("x-forwarded-for")),
         covered=msgspec.json.encode(
             (operation.name, operation.method, request.scope["path"], query, kept), order="sorted"
         ),
