@@ -1,14 +1,16 @@
 """Settings: the only reader of the environment. Composes what the features declare into one frozen value.
 
-Every key exists as `OSTIARY_<KEY>` in the environment and as `<key>` (lower case) in `ostiary.toml`; the
-environment wins. An unknown key stops the boot and names its nearest neighbour.
+Every key exists as `OSTIARY_<KEY>` in the environment and as `<key>` (lower case, the prefix may stay) in
+`ostiary.toml`; the environment wins. An unknown key stops the boot and names its nearest neighbour.
+`docs/settings.md` is made from KEYS.
 """
 
 import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,12 +23,17 @@ from ostiary.kernel.errors import SettingsError
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network, network
 
-__all__ = ["KEYS", "Settings", "read_settings"]
+__all__ = ["KEYS", "Key", "Settings", "read_settings"]
 
 _PREFIX = "OSTIARY_"
-_OURS_ELSEWHERE = ("OSTIARY_TEST_", "OSTIARY_CONFIG", "OSTIARY_VECTORS")
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d|)\Z")
+_CONFIG = "CONFIG"
+_TESTS = "OSTIARY_TEST_"
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d|)\Z")
 _UNITS = {"ms": SECOND // 1000, "s": SECOND, "": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
+_LONGEST = 3650 * _UNITS["d"]
+_PORTS = range(1, 65536)
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z")
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -54,36 +61,60 @@ class Settings(msgspec.Struct, frozen=True):
         return urlsplit(self.origin).hostname or ""
 
 
-def _text(value: str) -> str:
-    return value
-
-
 def _path(value: str) -> Path:
+    if not value or "\0" in value:
+        raise ValueError("a path is expected")
     return Path(value).expanduser()
+
+
+def _folder(value: str) -> Path:
+    folder = _path(value)
+    folder = folder if folder.name else folder.absolute()
+    if not folder.name or folder.name == "..":
+        raise ValueError("a folder of its own is expected, such as /var/lib/ostiary")
+    return folder
+
+
+def _database(value: str) -> str:
+    if value and not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("postgresql://user@host/name is expected, or nothing for SQLite in OSTIARY_DATA_DIR")
+    return value
 
 
 def _duration(value: str) -> int:
     match = _DURATION.match(value)
-    if match is None or int(match[1]) == 0:
-        raise ValueError("a duration such as 90s, 15m, 8h or 1d is expected")
-    return int(match[1]) * _UNITS[match[2]]
+    length = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < length <= _LONGEST:
+        raise ValueError("a duration such as 90s, 15m, 8h or 1d is expected, and at most 3650d")
+    return length
 
 
 def _address(value: str) -> tuple[str, int]:
     host, _, port = value.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the highest port
+    if not (port.isascii() and port.isdecimal() and int(port[:6]) in _PORTS):
         raise ValueError("an address such as 127.0.0.1:8081 or :8080 is expected")
     return host.strip("[]"), int(port)
 
 
 def _origin(value: str) -> str:
     parts = urlsplit(value)
-    local = parts.hostname == "localhost" or (parts.hostname or "").endswith(".localhost")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
-        raise ValueError("an origin such as https://id.example.test is expected, without a path")
-    if parts.scheme == "http" and not local:
+    scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+    if scheme not in _USUAL_PORTS or not _HOST.match(host) or _is_address(host):
+        raise ValueError("an origin such as https://id.example.test is expected, with a name and not an address")
+    if scheme == "http" and not (host == "localhost" or host.endswith(".localhost")):
         raise ValueError("browsers give passkeys to https origins only, and to http://localhost")
+    written = f"{scheme}://{host}" + (f":{port}" if port not in {None, _USUAL_PORTS[scheme]} else "")
+    if value != written:
+        raise ValueError(f"write it as browsers send it: {written}")
     return value
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _networks(value: str) -> tuple[Network, ...]:
@@ -91,7 +122,10 @@ def _networks(value: str) -> tuple[Network, ...]:
 
 
 def _hosts(value: str) -> frozenset[str]:
-    return GatewaySettings().hosts | {part.strip().lower() for part in value.split(",") if part.strip()}
+    named = {part.strip().lower() for part in value.split(",") if part.strip()}
+    if any(":" in name and not name.startswith("[") for name in named):
+        raise ValueError("hosts are named without a port, and an IPv6 address in brackets")
+    return GatewaySettings().hosts | named
 
 
 def _switch(value: str) -> bool:
@@ -107,52 +141,164 @@ def _samesite(value: str) -> str:
     return value.capitalize()
 
 
-_Parser = Callable[[str], Any]
-KEYS: dict[str, tuple[str, _Parser]] = {
-    "DATA_DIR": ("data_dir", _path),
-    "DATABASE_URL": ("database_url", _text),
-    "PUBLIC_HTTP_ADDR": ("public_http_addr", _address),
-    "INTERNAL_HTTP_ADDR": ("internal_http_addr", _address),
-    "INTERNAL_HOSTS": ("gateway.hosts", _hosts),
-    "ORIGIN": ("origin", _origin),
-    "KEK_FILE": ("kek_file", _path),
-    "TRUSTED_PROXIES": ("trusted_proxies", _networks),
-    "SESSION_IDLE_TIMEOUT": ("sessions.idle", _duration),
-    "SESSION_ABSOLUTE_TIMEOUT": ("sessions.absolute", _duration),
-    "SESSION_SAMESITE": ("sessions.samesite", _samesite),
-    "SESSION_BIND_IP": ("sessions.bind_address", _switch),
-    "SESSION_BIND_USER_AGENT": ("sessions.bind_agent", _switch),
-    "SIGNING_KEY_RETENTION": ("signing_key_retention", _duration),
-    "GC_INTERVAL": ("sessions.collect_every", _duration),
+class Key(msgspec.Struct, frozen=True):
+    """One key: the field it sets, how its text is read; its default as one writes it, its meaning and effect."""
+
+    field: str
+    parse: Callable[[str], Any]
+    default: str
+    meaning: str
+    effect: str
+
+
+KEYS: dict[str, Key] = {
+    "DATA_DIR": Key(
+        "data_dir",
+        _folder,
+        "ostiary-data",
+        "The data folder.",
+        "The SQLite file and the locks lie there; made with mode 0700. One server at a time.",
+    ),
+    "DATABASE_URL": Key(
+        "database_url",
+        _database,
+        "",
+        "A PostgreSQL database, as `postgresql://user@host/name`; nothing for SQLite.",
+        "Everything is stored there instead of the SQLite file. `ostiary migrate` makes the tables.",
+    ),
+    "PUBLIC_HTTP_ADDR": Key(
+        "public_http_addr",
+        _address,
+        ":8080",
+        "Where the public listener binds; without a host on all IPv4 addresses.",
+        "Pages and operations answer there.",
+    ),
+    "INTERNAL_HTTP_ADDR": Key(
+        "internal_http_addr",
+        _address,
+        "127.0.0.1:8081",
+        "Where the internal listener binds: a loopback address, another port than the public one.",
+        "The check, health, readiness and metrics answer there.",
+    ),
+    "INTERNAL_HOSTS": Key(
+        "gateway.hosts",
+        _hosts,
+        "",
+        "More values of `Host`, without port, that the internal listener answers for.",
+        "Besides `127.0.0.1`, `localhost`, `[::1]` and the host of the origin; all others are refused with 403.",
+    ),
+    "ORIGIN": Key(
+        "origin",
+        _origin,
+        "http://localhost:8080",
+        "The one origin of the pages, as browsers show it; https, or http on localhost.",
+        "Its host is the passkeys' relying party; unsafe requests from other origins are refused; https adds HSTS.",
+    ),
+    "KEK_FILE": Key(
+        "kek_file",
+        _path,
+        "",
+        "The key-encryption key, outside the data folder; unset: beside it, as `<data folder>.kek`.",
+        "Opens the stored keys. The server does not start without it, nor with another one.",
+    ),
+    "TRUSTED_PROXIES": Key(
+        "trusted_proxies",
+        _networks,
+        "",
+        "Addresses and CIDR blocks of proxies, separated by commas.",
+        "`X-Forwarded-For` is believed from these only; the client is the rightmost hop that is none of them.",
+    ),
+    "SESSION_IDLE_TIMEOUT": Key(
+        "sessions.idle",
+        _duration,
+        "1h",
+        "How long a session may go unused.",
+        "Then it is refused with the cause `idle_timeout`. Each successful use starts the time anew.",
+    ),
+    "SESSION_ABSOLUTE_TIMEOUT": Key(
+        "sessions.absolute",
+        _duration,
+        "8h",
+        "How long a session may live at most.",
+        "Then it is refused with the cause `absolute_timeout`; the cookies' Max-Age says the same.",
+    ),
+    "SESSION_SAMESITE": Key(
+        "sessions.samesite",
+        _samesite,
+        "Lax",
+        "`Lax` or `Strict`.",
+        "The SameSite attribute of the session and CSRF cookies.",
+    ),
+    "SESSION_BIND_IP": Key(
+        "sessions.bind_address",
+        _switch,
+        "false",
+        "Whether a session works only from the address that opened it (IPv6: from its /64).",
+        "From elsewhere it is refused with the cause `address_mismatch`; it lives on where it belongs.",
+    ),
+    "SESSION_BIND_USER_AGENT": Key(
+        "sessions.bind_agent",
+        _switch,
+        "false",
+        "Whether a session works only with the User-Agent that opened it.",
+        "With another one, or with none, it is refused with the cause `agent_mismatch`.",
+    ),
+    "SIGNING_KEY_RETENTION": Key(
+        "signing_key_retention",
+        _duration,
+        "24h",
+        "How long what a retired key has signed stays good; at least the absolute timeout.",
+        "After a rotation old sessions live on for that long; then they are refused and the key is deleted.",
+    ),
+    "GC_INTERVAL": Key(
+        "sessions.collect_every",
+        _duration,
+        "1h",
+        "How often expired rows are deleted.",
+        "Sessions, challenges, links and keys that nothing can use any more leave the database.",
+    ),
 }
-"""Every key, without its prefix: the field that it sets and how its text is read."""
+"""Every key, without its prefix."""
 
 
 def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
     """Read `ostiary.toml` (in `folder`, or where OSTIARY_CONFIG says) and the environment. Raises SettingsError."""
     env = os.environ if environ is None else environ
-    given = _from_file(Path(env["OSTIARY_CONFIG"]) if "OSTIARY_CONFIG" in env else None, folder or Path.cwd())
-    mine = {k: v for k, v in env.items() if k.startswith(_PREFIX) and not k.startswith(_OURS_ELSEWHERE)}
-    given.update({_known(name.removeprefix(_PREFIX), name): text for name, text in mine.items()})
-    values: dict[str, Any] = {}
-    for key, text in given.items():
-        field, parse = KEYS[key]
-        try:
-            values[field] = parse(text)
-        except ValueError as fault:
-            raise SettingsError(f"{_PREFIX}{key}={text!r}: {fault}") from fault
-    return _check(_compose(values))
+    mine = {k.removeprefix(_PREFIX): k for k in env if k.startswith(_PREFIX) and not k.startswith(_TESTS)}
+    config = mine.pop(_CONFIG, None)
+    given = _from_file(env[config] if config else None, folder or Path.cwd())
+    for key, name in mine.items():
+        if key not in KEYS:
+            raise SettingsError(f"unknown setting {name}: did you mean {_PREFIX}{_nearest(key, [*KEYS, _CONFIG])}?")
+        given[key] = env[name]
+    return _check(_compose({KEYS[key].field: _parsed(key, text) for key, text in given.items()}))
 
 
-def _from_file(named: Path | None, folder: Path) -> dict[str, str]:
-    path = named or folder / "ostiary.toml"
+def _parsed(key: str, text: str) -> Any:  # noqa: ANN401 - each key has its type
+    try:
+        return KEYS[key].parse(text)
+    except ValueError as fault:
+        shown = "" if "@" in text else f"={text!r}"  # what holds an @ may hold a password
+        raise SettingsError(f"{_PREFIX}{key}{shown}: {fault}") from fault
+
+
+def _from_file(named: str | None, folder: Path) -> dict[str, str]:
+    path = folder / "ostiary.toml" if named is None else Path(named)
     if named is None and not path.exists():
         return {}
     try:
         found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as fault:
         raise SettingsError(f"cannot read {path}: {fault}") from fault
-    return {_known(name.upper().removeprefix(_PREFIX), name): _plain(name, value) for name, value in found.items()}
+    given: dict[str, str] = {}
+    for name, value in found.items():
+        key = name.upper().removeprefix(_PREFIX)
+        if key not in KEYS:
+            raise SettingsError(f"unknown setting {name} in {path}: did you mean {_nearest(key, KEYS).lower()}?")
+        if key in given:
+            raise SettingsError(f"{path} sets {key.lower()} twice")
+        given[key] = _plain(name, value)
+    return given
 
 
 def _plain(name: str, value: object) -> str:
@@ -163,11 +309,8 @@ def _plain(name: str, value: object) -> str:
     raise SettingsError(f"{name}: a text, a number, true, false or a list of these is expected")
 
 
-def _known(key: str, shown: str) -> str:
-    if key in KEYS:
-        return key
-    near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0)
-    raise SettingsError(f"unknown setting {shown}: did you mean {_PREFIX}{near[0]}?")
+def _nearest(key: str, known: Iterable[str]) -> str:
+    return difflib.get_close_matches(key, known, n=1, cutoff=0)[0]
 
 
 def _compose(values: dict[str, Any]) -> Settings:
@@ -183,18 +326,20 @@ def _compose(values: dict[str, Any]) -> Settings:
 
 
 def _check(settings: Settings) -> Settings:
-    sessions = settings.sessions
-    if settings.signing_key_retention < sessions.absolute:
+    if settings.signing_key_retention < settings.sessions.absolute:
         raise SettingsError(
             "OSTIARY_SIGNING_KEY_RETENTION is shorter than OSTIARY_SESSION_ABSOLUTE_TIMEOUT: "
             "a rotation would end living sessions. Make the retention at least as long."
         )
-    if sessions.flush > sessions.idle // 10:
-        raise SettingsError("last-seen times would be written too rarely for OSTIARY_SESSION_IDLE_TIMEOUT")
     if settings.internal_http_addr[0] not in {"127.0.0.1", "::1", "localhost"}:
         raise SettingsError(
             "OSTIARY_INTERNAL_HTTP_ADDR must be a loopback address: services have no keys of their own yet, "
             "so whoever reaches the internal listener is trusted."
+        )
+    if settings.internal_http_addr[1] == settings.public_http_addr[1]:
+        raise SettingsError(
+            "OSTIARY_INTERNAL_HTTP_ADDR and OSTIARY_PUBLIC_HTTP_ADDR name one port: "
+            "what is meant for services would answer the public. Give each its own."
         )
     if settings.data_dir.resolve() in settings.kek.resolve().parents:
         raise SettingsError("OSTIARY_KEK_FILE lies inside OSTIARY_DATA_DIR: a backup of one would hold the other")

@@ -1,6 +1,6 @@
 """The client's address: what a stranger writes into a header never decides it (decision 8)."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -88,7 +88,7 @@ def test_a_long_chain_is_walked_from_the_right_only_so_far():
     assert client_address("10.0.0.1", [", ".join(chain[:30])], PROXIES) == "192.0.2.1"
 
 
-@given(st.ip_addresses(v=6).filter(lambda one: one.ipv4_mapped is None))
+@given(st.integers(0, 2**128 - 1).map(IPv6Address).filter(lambda one: not one.ipv4_mapped))
 def test_an_ipv6_client_is_counted_by_its_64(address):
     first = ip_network(f"{address}/64", strict=False)
     assert counted_as(str(address)) == counted_as(str(first[0])) == counted_as(str(first[-1])) == str(first)
