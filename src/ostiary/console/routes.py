@@ -81,10 +81,10 @@ class Console(msgspec.Struct, frozen=True):
         if isinstance(entry, Refusal):
             known = entry.code is not Code.SESSION_MISSING
             return RedirectResponse(f"/sign-in?reason={cause(entry)}" if known else "/sign-in", 303)
-        self.guard.liveness.slide(entry)
         shown, now = await self.vault.read(self.scope, lambda tx: (self._account(tx, entry.session), tx.now))
         made = self._page("account", **shown)
         made.headers.append("set-cookie", csrf_cookie(self.sessions, entry.session, now)[1])
+        self.guard.liveness.slide(entry)
         return made
 
     async def signed_out(self, request: Request) -> Response:
