@@ -1,4 +1,4 @@
-"""The composition root: settings in, application out; the only file that names concrete adapters."""
+"""The composition root: an opened house in, the application out; names every concrete thing once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,14 +20,11 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.internal import Internal
-from ostiary.identities import service as identities
-from ostiary.kernel.clock import SECOND, Clock, system_clock
-from ostiary.kernel.errors import BootRefused, OstiaryError, SealBroken, StoreUnavailable
+from ostiary.house import House, database_path
+from ostiary.kernel.clock import SECOND
+from ostiary.kernel.errors import OstiaryError, StoreUnavailable
 from ostiary.kernel.ids import system_secrets
-from ostiary.kernel.values import Mode, Scope
 from ostiary.keys import service as keys
-from ostiary.keys.keyring import Keyring
-from ostiary.keys.sealing import Sealer, read_kek
 from ostiary.login import account
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
@@ -38,7 +35,6 @@ from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
 from ostiary.receipts import service as receipts
-from ostiary.receipts.ledger import SigningLedger
 from ostiary.receipts.refusals import RefusalLog
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
@@ -47,36 +43,19 @@ from ostiary.sessions.coalesced import AskedSessions
 from ostiary.sessions.guard import SessionGuard
 from ostiary.sessions.liveness import Judge, Liveness
 from ostiary.sessions.seen import Seen
-from ostiary.settings import Settings
-from ostiary.storage import outbox, schema
+from ostiary.storage import outbox
 from ostiary.storage.postgres import PostgresVault
-from ostiary.storage.sqlite import SqliteReader, SqliteVault
-from ostiary.storage.tx import Tx, UseCase
-from ostiary.storage.vault import Vault
+from ostiary.storage.sqlite import SqliteReader
+from ostiary.storage.tx import UseCase
 from ostiary.web.door import Door
 from ostiary.web.headers import SecurityHeaders
 from ostiary.web.openapi import document, rows
 from ostiary.web.operation import Operation
 
-__all__ = ["Application", "House", "build", "database_path", "migrate", "open_house", "prepare"]
+__all__ = ["Application", "build"]
 
 _LOG = structlog.get_logger("ostiary.app")
 _BATCH = 500
-
-
-class House(msgspec.Struct, frozen=True):
-    """An opened store with its keys: what every command and the server stand on."""
-
-    settings: Settings
-    scope: Scope
-    clock: Clock
-    keyring: Keyring
-    sealer: Sealer
-    vault: Vault
-
-    def close(self) -> None:
-        """Finish what is queued and let go of the store."""
-        self.vault.close()
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -86,59 +65,6 @@ class Application(msgspec.Struct, frozen=True):
     internal: ASGIApp
     operations: tuple[Operation, ...]
     chores: Callable[[asyncio.Event], Awaitable[None]]
-
-
-def database_path(settings: Settings) -> Path:
-    """Return where the SQLite file lies."""
-    return settings.data_dir / "ostiary.sqlite"
-
-
-def prepare(settings: Settings) -> None:
-    """Bring the store's schema up to date on SQLite; on PostgreSQL refuse one that is not. Raises BootRefused."""
-    url = _database_url(settings)
-    if not settings.database_url:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        schema.upgrade(url)
-    elif schema.state(url) is not schema.State.CURRENT:
-        raise BootRefused("the database schema is not this version's: run `ostiary migrate`")
-
-
-def migrate(settings: Settings) -> list[str]:
-    """Run the migrations that are missing; return their names."""
-    if not settings.database_url:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return schema.upgrade(_database_url(settings))
-
-
-def open_house(settings: Settings, mode: Mode = Mode.LIVE, clock: Callable[[int], Clock] = system_clock) -> House:
-    """Open the store, make the default tenant and its keys where they are missing, and load the keys.
-
-    `clock` makes the clock from the earliest time that it may tell: no time that this database has seen
-    comes again (ruling 7). Raises BootRefused when the key-encryption key is missing or is not the one that
-    sealed the stored keys.
-    """
-    sealer = Sealer(read_kek(settings.kek), system_secrets)
-    keyring, scope = Keyring(), Scope("default", mode)
-    probe = _vault(settings, keyring, clock(0))
-    try:
-        floor = probe.read_now(scope, _newest_time)
-    finally:
-        probe.close()
-    now = clock(floor)
-    house = House(settings, scope, now, keyring, sealer, _vault(settings, keyring, now))
-    try:
-        house.vault.transact_now(scope, lambda tx: keys.ensure(tx, sealer, keyring))
-        house.vault.transact_now(scope, identities.ensure_tenant)
-    except SealBroken as fault:
-        house.close()
-        raise BootRefused(
-            f"the key-encryption key {settings.kek} is not the one that sealed the keys in this database: "
-            "put the right one back; nothing was changed"
-        ) from fault
-    except BaseException:
-        house.close()
-        raise
-    return house
 
 
 def build(house: House, *more: Method) -> Application:
@@ -180,23 +106,10 @@ def build(house: House, *more: Method) -> Application:
     )
 
 
-def _database_url(settings: Settings) -> str:
-    if settings.database_url:
-        return schema.sqlalchemy_url(settings.database_url)
-    return f"sqlite:///{database_path(settings).resolve()}"
-
-
-def _vault(settings: Settings, keyring: Keyring, clock: Clock) -> Vault:
-    ledger = SigningLedger(keyring)
-    if settings.database_url:
-        return PostgresVault(settings.database_url, clock, system_secrets, ledger)
-    return SqliteVault(database_path(settings), clock, system_secrets, ledger)
-
-
 def _liveness(house: House, judge: Judge) -> Liveness:
     if isinstance(house.vault, PostgresVault):
         return AskedSessions(judge, house.vault)
-    cache = SessionCache(judge, SqliteReader(database_path(house.settings)))
+    cache = SessionCache(judge, SqliteReader(database_path(house.settings) or Path()))
     house.vault.listen(cache.forget)
     return cache
 
@@ -206,10 +119,6 @@ def _learner(house: House) -> Callable[[str], Awaitable[None]]:
         await house.vault.read(house.scope, lambda tx: keys.learn(tx, house.sealer, house.keyring, key_id))
 
     return learn
-
-
-def _newest_time(tx: Tx) -> int:
-    return max(receipts.newest_time(tx), sessions.newest_seen(tx))
 
 
 async def _chores(house: House, seen: Seen, refusals: RefusalLog, stop: asyncio.Event) -> None:

@@ -23,7 +23,7 @@ from ostiary.kernel.errors import SettingsError
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network, network
 
-__all__ = ["KEYS", "Key", "Settings", "read_settings"]
+__all__ = ["KEYS", "Key", "Settings", "bare_environment", "read_settings", "wants_colour"]
 
 _PREFIX = "OSTIARY_"
 _CONFIG = "CONFIG"
@@ -272,6 +272,18 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
             raise SettingsError(f"unknown setting {name}: did you mean {_PREFIX}{_nearest(key, [*KEYS, _CONFIG])}?")
         given[key] = env[name]
     return _check(_compose({KEYS[key].field: _parsed(key, text) for key, text in given.items()}))
+
+
+def bare_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment without our settings: for a server of its own that must not hear them."""
+    env = os.environ if environ is None else environ
+    return {name: text for name, text in env.items() if not name.startswith(_PREFIX)}
+
+
+def wants_colour(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether whoever looks at a terminal wants colours: NO_COLOR (no-color.org) or TERM=dumb say no."""
+    env = os.environ if environ is None else environ
+    return not env.get("NO_COLOR") and env.get("TERM", "dumb") != "dumb"
 
 
 def _parsed(key: str, text: str) -> Any:  # noqa: ANN401 - each key has its type

@@ -14,9 +14,7 @@ from tests.architecture.sources import plant
 
 ROOT = Path(__file__).parents[2]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-FEATURES = [
-    feature for one in CONTRACTS for layer in one.get("layers", []) for feature in re.findall(r"\w+", layer)
-]
+FEATURES = [feature for one in CONTRACTS for layer in one.get("layers", []) for feature in re.findall(r"\w+", layer)]
 
 FAULTS = {
     "an import upwards": ("shelves", {"kernel/clock.py": "import ostiary.sessions"}),
@@ -36,6 +34,17 @@ FAULTS = {
     ),
     "the client uses the server": ("client-apart", {"../ostiary_client/a.py": "import ostiary.kernel"}),
     "the server uses the client": ("server-apart", {"kernel/a.py": "import ostiary_client"}),
+    "a command uses the client": (
+        "server-apart",
+        {"cli/sessions.py": "import ostiary_client.authenticator"},
+    ),
+    "the demo uses more of the client than a passkey": (
+        "server-apart",
+        {
+            "../ostiary_client/middleware.py": "",
+            "cli/demo/browser.py": "import ostiary_client.authenticator\nimport ostiary_client.middleware",
+        },
+    ),
     "a method knows another": (
         "methods-apart",
         {"login/methods/passkey/flow.py": "import ostiary.login.methods.oidc"},
@@ -59,6 +68,11 @@ def house(folder):
     plain |= {
         "src/ostiary/sessions/model.py": "import ostiary.kernel",
         "src/ostiary/login/registry.py": "import ostiary.login.methods.oidc",
+    }
+    plain |= {
+        "src/ostiary_client/authenticator.py": "",
+        "src/ostiary/cli/demo/__init__.py": "",
+        "src/ostiary/cli/demo/browser.py": "import ostiary_client.authenticator",
     }
     shutil.copy(ROOT / "pyproject.toml", folder)
     return plant(folder, empty | plain)

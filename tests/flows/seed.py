@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from ostiary.app import open_house, prepare
+from ostiary.house import open_house, prepare
 from ostiary.kernel.values import ANONYMOUS, Factor, Proof
 from ostiary.sessions.service import Rules, open_session
 from ostiary.settings import read_settings

@@ -1,14 +1,19 @@
 """The entry point: the tree of commands, and how errors leave the program.
 
-Exit codes: 0 done, 1 refused, 2 wrong usage, settings or preconditions, 75 the store cannot answer now
-(EX_TEMPFAIL of sysexits.h), 130 interrupted.
+Exit codes: 0 done, 1 refused or something found wrong, 2 wrong usage, settings or preconditions, 75 the store
+cannot answer now (EX_TEMPFAIL of sysexits.h), 130 interrupted.
 """
 
+import io
+import os
 import sys
+from collections.abc import Callable
+from functools import partial
 
-from cyclopts import App
+from cyclopts import App, CycloptsError, Parameter
 
 from ostiary import __version__
+from ostiary.cli.manual import Manual
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
 
 __all__ = ["app", "main"]
@@ -17,49 +22,108 @@ _USAGE = 2
 _TEMPORARY = 75
 _INTERRUPTED = 130
 
+_ALONE = {
+    "init": ("init:init", "Make what a server needs before it can start: data folder and key-encryption key."),
+    "serve": ("serve:serve", "Serve until SIGINT or SIGTERM."),
+    "demo": ("demo.command:demo", "Show the whole life of a session against a server of its own, then clean up."),
+    "doctor": ("doctor.command:doctor", "Say what is right and what is wrong, and what to do; change nothing."),
+    "migrate": ("migrate:migrate", "Bring the database to this release's schema."),
+}
+_GROUPS = {
+    "people": (
+        "People: add one, list them.",
+        {
+            "add": ("people:add", "Add a person and print the one-time link for their first passkey."),
+            "list": ("people:list_people", "List all people, oldest first."),
+        },
+    ),
+    "sessions": (
+        "Sessions: list, show, end.",
+        {
+            "list": ("sessions:list_sessions", "List sessions, newest first, those that ended too."),
+            "show": ("sessions:show", "Show one session: why it lives, or why it ended."),
+            "revoke": ("sessions:revoke", "End sessions."),
+        },
+    ),
+    "receipts": (
+        "Receipts: the signed log of every change and refusal.",
+        {
+            "list": ("receipts:list_receipts", "List receipts, newest first."),
+            "show": ("receipts:show", "Show one receipt and whether its signature holds."),
+        },
+    ),
+    "keys": (
+        "Keys: list them, put a new one in service.",
+        {
+            "list": ("keys:list_keys", "List the keys of the default tenant; no secret is shown."),
+            "rotate": ("keys:rotate", "Put a new key in service."),
+        },
+    ),
+}
+_ENDING = """Settings come from OSTIARY_* in the environment or from ostiary.toml; see docs/settings.md.
+Exit codes: 0 done, 1 refused or something wrong, 2 usage or settings, 75 try again later, 130 interrupted."""
+
 
 def app() -> App:
     """Return the command tree; a command's file is imported when it is called."""
-    top = App(name="ostiary", help="A session authority: it keeps the door.", version=__version__)
-    top.command("ostiary.cli.init:init", name="init")
-    top.command("ostiary.cli.serve:serve", name="serve")
-    top.command("ostiary.cli.migrate:migrate", name="migrate")
-    top.command("ostiary.cli.doctor:doctor", name="doctor")
-    top.command("ostiary.cli.demo:demo", name="demo")
-    people = App(name="people", help="People: list, add.")
-    people.command("ostiary.cli.people:add", name="add")
-    people.command("ostiary.cli.people:list_people", name="list")
-    sessions = App(name="sessions", help="Sessions: list, show, revoke.")
-    sessions.command("ostiary.cli.sessions:list_sessions", name="list")
-    sessions.command("ostiary.cli.sessions:show", name="show")
-    sessions.command("ostiary.cli.sessions:revoke", name="revoke")
-    receipts = App(name="receipts", help="Receipts: list, show.")
-    receipts.command("ostiary.cli.receipts:list_receipts", name="list")
-    receipts.command("ostiary.cli.receipts:show", name="show")
-    keys = App(name="keys", help="Keys: list, rotate.")
-    keys.command("ostiary.cli.keys:list_keys", name="list")
-    keys.command("ostiary.cli.keys:rotate", name="rotate")
-    for group in (people, sessions, receipts, keys):
-        top.command(group)
+    top = _group("ostiary", "A session authority: it keeps the door.", _ALONE, ending=_ENDING)
+    top.version = __version__
+    for place, (name, (title, commands)) in enumerate(_GROUPS.items(), len(_ALONE)):
+        top.command(_group(name, title, commands, place))
     return top
 
 
 def main() -> None:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter shows its number
+    if any(not argument.isprintable() for argument in sys.argv[1:]):
+        sys.exit(_failed("an argument holds bytes that are no readable UTF-8 text", _USAGE))
+    sys.exit(run(partial(app(), print_error=False, exit_on_error=False)))
+
+
+def run(command: Callable[[], object]) -> int:
+    """Run a command and return its exit code; what it raises becomes one sentence."""
     try:
-        code = app()()
+        code = command()
+        sys.stdout.flush()
+    except CycloptsError as fault:
+        return _failed(f"{fault} Try --help.", _USAGE)
     except StoreUnavailable as fault:
-        _say(f"the store cannot answer: {fault}. Try again in a moment.")
-        code = _TEMPORARY
+        return _failed(f"the store cannot answer: {fault}. Try again; `ostiary doctor` looks closer.", _TEMPORARY)
     except OstiaryError as fault:
-        _say(str(fault))
-        code = _USAGE
+        return _failed(str(fault), _USAGE)
     except BrokenPipeError:
-        code = 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at exit
+        return 0
+    except OSError as fault:
+        return _failed(f"{fault.strerror or fault}: {fault.filename or 'no file'}", _USAGE)
     except KeyboardInterrupt:
-        code = _INTERRUPTED
-    sys.exit(code if isinstance(code, int) else 0)
+        return _INTERRUPTED
+    return code if isinstance(code, int) else 0
 
 
-def _say(text: str) -> None:
+def _group(name: str, title: str, commands: dict[str, tuple[str, str]], place: int = 0, ending: str = "") -> App:
+    summaries = {command: summary for command, (_, summary) in commands.items()}
+    made = App(
+        name=name,
+        help=title,
+        help_format="plaintext",
+        help_formatter=Manual(summaries, ending),
+        default_parameter=Parameter(negative="", show_default=_worth_showing),
+        suppress_keyboard_interrupt=False,
+        sort_key=place,
+    )
+    for number, (command, (path, _)) in enumerate(commands.items()):
+        made.command(f"ostiary.cli.{path}", name=command, sort_key=number)
+    return made
+
+
+def _worth_showing(default: object) -> str:
+    return str(default or "")
+
+
+def _failed(text: str, code: int) -> int:
     sys.stderr.write(f"ostiary: {text}\n")
+    return code

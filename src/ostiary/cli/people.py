@@ -1,12 +1,11 @@
 """`ostiary people`: list, add."""
 
-import json
-
-from ostiary.cli.terminal import answer, house, operator, say, table
+from ostiary.cli.terminal import answer, house, one, operator, say, table, to_the_second
 from ostiary.enrolment import service as enrolment
+from ostiary.enrolment.model import INVITATION_LIFE
 from ostiary.identities import service as identities
 from ostiary.identities.model import Person
-from ostiary.kernel.clock import instant
+from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.refusals import Refusal
 from ostiary.storage.tx import Tx
 
@@ -14,18 +13,18 @@ __all__ = ["add", "list_people"]
 
 
 def add(*, email: str, name: str = "", json_: bool = False) -> int:
-    """Add a person and print the one-time link with which they make their first passkey.
+    """Add a person and print the one-time link for their first passkey.
 
     Parameters
     ----------
     email
-        The person's e-mail address; kept encrypted.
+        The person's e-mail address; it is kept sealed.
     name
-        What the person is called on pages.
+        What pages call the person.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(fresh=True) as opened:
 
         def use_case(tx: Tx) -> tuple[Person, str] | Refusal:
             made = identities.add_person(tx, opened.keyring, operator(), email=email, name=name)
@@ -37,7 +36,8 @@ def add(*, email: str, name: str = "", json_: bool = False) -> int:
         person, token = outcome
         link = f"{opened.settings.origin}/enrol#{token}"
     if json_:
-        say(json.dumps({"person": person.id, "email": person.email, "link": link, "expires_in": 86400}))
+        life = INVITATION_LIFE // SECOND
+        one({"person": person.id, "email": person.email, "link": link, "expires_in": life}, as_json=True)
     else:
         say(f"added {person.id}")
         say("Send this link to the person. It works once, within 24 hours:")
@@ -55,6 +55,19 @@ def list_people(*, json_: bool = False) -> int:
     """
     with house() as opened:
         found = opened.vault.read_now(opened.scope, lambda tx: identities.list_people(tx, opened.keyring))
-    rows = [{"id": p.id, "email": p.email, "name": p.name, "made": instant(p.created_at)} for p in found]
+    rows = [_fields(person) if json_ else _short(person) for person in found]
     table(rows, as_json=json_, empty="Nobody yet. `ostiary people add --email …` invites somebody.")
     return 0
+
+
+def _short(person: Person) -> dict[str, object]:
+    return {
+        "id": person.id,
+        "email": person.email or "-",
+        "name": person.name or "-",
+        "added": to_the_second(instant(person.created_at)),
+    }
+
+
+def _fields(person: Person) -> dict[str, object]:
+    return {"id": person.id, "email": person.email, "name": person.name, "created_at": instant(person.created_at)}

@@ -1,10 +1,9 @@
 """`ostiary receipts`: list, show."""
 
-import json
-
-from ostiary.cli.terminal import answer, house, say, table
+from ostiary.cli.terminal import Count, answer, house, one, table, to_the_second
 from ostiary.kernel.clock import instant
 from ostiary.kernel.refusals import Refusal
+from ostiary.keys.keyring import Keyring
 from ostiary.receipts import service
 from ostiary.receipts.ledger import signature_holds
 from ostiary.receipts.model import Receipt, canonical
@@ -12,21 +11,27 @@ from ostiary.receipts.model import Receipt, canonical
 __all__ = ["list_receipts", "show"]
 
 
-def list_receipts(*, most: int = 50, json_: bool = False) -> int:
+def list_receipts(*, most: Count = 50, before: int = 0, json_: bool = False) -> int:
     """List receipts, newest first.
+
+    Each signature is verified; exit code 1 when one does not hold.
 
     Parameters
     ----------
     most
         How many at most.
+    before
+        Only those whose sequence number is smaller: the way to the next page.
     json_
         Print one JSON object a line, with every field.
     """
     with house() as opened:
-        found = opened.vault.read_now(opened.scope, lambda tx: service.newest(tx, most))
-    rows = [_fields(receipt) if json_ else _short(receipt) for receipt in found]
+        found = opened.vault.read_now(opened.scope, lambda tx: service.newest(tx, most, before or service.END))
+        holds = [_holds(opened.keyring, receipt) for receipt in found]
+    pairs = zip(found, holds, strict=True)
+    rows = [_fields(receipt, good) if json_ else _short(receipt, good) for receipt, good in pairs]
     table(rows, as_json=json_, empty="No receipt yet.")
-    return 0
+    return 0 if all(holds) else 1
 
 
 def show(receipt: str, /, *, json_: bool = False) -> int:
@@ -42,31 +47,38 @@ def show(receipt: str, /, *, json_: bool = False) -> int:
     with house() as opened:
         found = opened.vault.read_now(opened.scope, lambda tx: service.find(tx, receipt))
         if isinstance(found, Refusal):
-            return answer(found)
-        key = opened.keyring.find(found.key)
-    holds = key is not None and signature_holds(found, key.public)
-    fields = _fields(found) | {"signature_holds": holds, "canonical": canonical(found).decode("utf-8", "replace")}
-    if json_:
-        say(json.dumps(fields))
-    else:
-        for name, value in fields.items():
-            say(f"{name:18}{value}")
+            return answer(found, receipt)
+        holds = _holds(opened.keyring, found)
+    row = _fields(found, holds) | {"canonical": canonical(found).decode("utf-8", "replace")}
+    one(row if json_ else _readable(row), as_json=json_)
     return 0 if holds else 1
 
 
-def _short(receipt: Receipt) -> dict[str, object]:
+def _holds(keyring: Keyring, receipt: Receipt) -> bool:
+    key = keyring.find(receipt.key)
+    return key is not None and signature_holds(receipt, key.public)
+
+
+def _readable(row: dict[str, object]) -> dict[str, object]:
+    reasons = row["reasons"]
+    said = " ".join(reasons) if isinstance(reasons, list) else ""
+    signed = "yes" if row["signature_holds"] else "NO: this receipt was altered, or its key is not known"
+    return {name: value or "-" for name, value in (row | {"reasons": said, "signature_holds": signed}).items()}
+
+
+def _short(receipt: Receipt, holds: bool) -> dict[str, object]:  # noqa: FBT001 - a verdict beside its receipt
     return {
         "receipt": receipt.id,
-        "at": instant(receipt.at),
+        "at": to_the_second(instant(receipt.at)),
         "operation": receipt.operation,
-        "outcome": receipt.outcome,
+        "outcome": receipt.outcome if holds else "SIGNATURE DOES NOT HOLD",
         "actor": receipt.actor,
         "subject": receipt.subject,
         "reasons": " ".join(receipt.reasons) or "-",
     }
 
 
-def _fields(receipt: Receipt) -> dict[str, object]:
+def _fields(receipt: Receipt, holds: bool) -> dict[str, object]:  # noqa: FBT001 - as above
     return {
         "seq": receipt.seq,
         "id": receipt.id,
@@ -83,4 +95,5 @@ def _fields(receipt: Receipt) -> dict[str, object]:
         "link": receipt.link,
         "key": receipt.key,
         "signature": receipt.signature.hex(),
+        "signature_holds": holds,
     }

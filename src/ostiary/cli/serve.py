@@ -8,26 +8,43 @@ from contextlib import suppress
 import structlog
 import uvloop
 
-from ostiary.app import Application, House, build
+from ostiary.app import Application, build
 from ostiary.cli.listeners import free_port, locked, serve_until_told
-from ostiary.cli.terminal import house, say
+from ostiary.cli.terminal import say
 from ostiary.enrolment import service as enrolment
-from ostiary.settings import Settings, read_settings
+from ostiary.house import House, open_house, prepare
+from ostiary.kernel.values import Mode
+from ostiary.keys.sealing import read_kek
+from ostiary.settings import read_settings
 
 __all__ = ["serve"]
 
 
-def serve() -> int:
-    """Serve until SIGINT or SIGTERM. Prints `ready` once both listeners are bound."""
+def serve(*, fixture: bool = False) -> int:
+    """Serve until SIGINT or SIGTERM.
+
+    Prints `ready` on standard output once both listeners are bound; writes its log as JSON lines to standard error.
+    While there is no administrator it prints a one-time link to become one, a fresh one at each start.
+
+    Parameters
+    ----------
+    fixture
+        Make the tenant of a fresh data folder a fixture: everything runs for real, and no live gate accepts it.
+    """
     settings = read_settings()
     _log_to_stderr()
+    read_kek(settings.kek)
     for address in (settings.public_http_addr, settings.internal_http_addr):
         free_port(address)
-    with locked(settings.data_dir), house(settings) as opened:
-        application = build(opened)
-        token = opened.vault.transact_now(opened.scope, enrolment.invite_first)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(opened, application, token))
+    with locked(settings.data_dir):
+        prepare(settings)
+        opened = open_house(settings, Mode.FIXTURE if fixture else None)
+        try:
+            token = opened.vault.transact_now(opened.scope, enrolment.invite_first)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(opened, build(opened), token))
+        finally:
+            opened.close()
     return 0
 
 
@@ -39,18 +56,24 @@ async def _run(opened: House, application: Application, token: str | None) -> No
         (settings.public_http_addr, application.public),
         (settings.internal_http_addr, application.internal),
     ]
-    await serve_until_told(listeners, lambda: _announce(settings, token), stop)
+    await serve_until_told(listeners, lambda: _announce(opened, token), stop)
     await chores
 
 
-def _announce(settings: Settings, token: str | None) -> None:
+def _announce(opened: House, token: str | None) -> None:
+    settings = opened.settings
     internal_host, internal_port = settings.internal_http_addr
     say(f"sign in    {settings.origin}")
     say(f"check      http://{internal_host}:{internal_port}/check")
+    say(f"data       {settings.data_dir.resolve()}")
+    if opened.scope.mode is Mode.FIXTURE:
+        say("mode       fixture: for tries and tests; no live gate accepts these sessions")
     if token:
         say("")
         say("No administrator yet. Open this link within 15 minutes, in the browser you want to use:")
+        say("")
         say(f"  {settings.origin}/enrol#{token}")
+        say("")
         say("It works once. A restart prints a fresh one.")
         say("")
     say("ready")

@@ -1,40 +1,47 @@
 """`ostiary sessions`: list, show, revoke."""
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
-from ostiary.app import House
-from ostiary.cli.terminal import answer, house, operator, say, table
-from ostiary.kernel.clock import instant
+from ostiary.cli.terminal import Count, answer, house, one, operator, say, table, to_the_second
+from ostiary.house import House
+from ostiary.kernel.clock import SECOND, instant
+from ostiary.kernel.errors import SettingsError
+from ostiary.kernel.ids import is_id
 from ostiary.kernel.refusals import Refusal
 from ostiary.sessions import service
 from ostiary.sessions.model import EndReason, Session, ends_because, judge
-from ostiary.web.problems import cause
+from ostiary.storage.tx import Tx
+from ostiary.web.catalogue import cause
 
-__all__ = ["list_sessions", "revoke", "show"]
+__all__ = ["batches", "list_sessions", "revoke", "show"]
+
+_CHUNK = 65_536
+_GROUP = 100
 
 
-def list_sessions(*, person: str = "", most: int = 100, json_: bool = False) -> int:
-    """List sessions, newest first; those that ended are listed too, with the reason.
+def list_sessions(*, person: str = "", most: Count = 100, json_: bool = False) -> int:
+    """List sessions, newest first, those that ended too.
 
     Parameters
     ----------
     person
-        Only the living sessions of this person.
+        Only the living sessions of the person with this id.
     most
         How many at most.
     json_
-        Print one JSON object a line.
+        Print one JSON object a line, with every field.
     """
     with house() as opened:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         found = opened.vault.read_now(
             opened.scope,
-            lambda tx: service.list_live(tx, rules, person) if person else service.newest(tx, most),
+            lambda tx: service.list_live(tx, rules, person)[:most] if person else service.newest(tx, most),
         )
-        rows = [_row(opened, rules, session) for session in found]
-    table(rows, as_json=json_, empty="No session yet.")
+        rows = [_fields(opened, rules, session) for session in found]
+    table(rows if json_ else list(map(_short, rows)), as_json=json_, empty="No session.")
     return 0
 
 
@@ -52,63 +59,96 @@ def show(session: str, /, *, json_: bool = False) -> int:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         found = opened.vault.read_now(opened.scope, lambda tx: service.find(tx, session))
         if isinstance(found, Refusal):
-            return answer(found)
-        row = _row(opened, rules, found) | {
-            "opened by": found.factor,
-            "made": instant(found.created_at),
-            "ends idle": instant(found.idle_expires_at(rules.settings)),
-            "ends at the latest": instant(found.hard_end(rules.settings)),
-        }
-    if json_:
-        say(json.dumps(row))
-    else:
-        for name, value in row.items():
-            say(f"{name:20}{value}")
+            return answer(found, session)
+        row = _fields(opened, rules, found)
+    one(row if json_ else {name: value or "-" for name, value in row.items()}, as_json=json_)
     return 0
 
 
-def revoke(*sessions: str, stdin: bool = False) -> int:
-    """End sessions. When the line is printed, every check sent from then on is refused.
+def revoke(*sessions: str, stdin: bool = False, json_: bool = False) -> int:
+    """End sessions.
+
+    One line is printed for each, with the time, once its end is durable and every check that is sent from then on is
+    refused. Ending one that has ended is no error; an unknown id is, and the others are ended all the same.
 
     Parameters
     ----------
     sessions
         Ids of the sessions to end.
     stdin
-        Read ids from standard input, one a line, and print a timestamp for each acknowledgement.
+        Read ids from standard input as they come, one a line.
+    json_
+        Print one JSON object a line.
     """
+    if bool(sessions) is stdin:
+        raise SettingsError("name the sessions to end, or give them by --stdin: one of the two")
     code = 0
     with house() as opened:
-        for session in _lines() if stdin else iter(sessions):
-            code = max(code, _revoke(opened, session))
+        for batch in batches(sys.stdin.fileno()) if stdin else [sessions]:
+            for start in range(0, len(batch), _GROUP):
+                code = max(code, _revoke(opened, batch[start : start + _GROUP], as_json=json_))
     return code
 
 
-def _revoke(opened: House, session: str) -> int:
-    outcome = opened.vault.transact_now(
-        opened.scope, lambda tx: service.end(tx, operator(), session, EndReason.ENDED_BY_OPERATOR)
-    )
-    if isinstance(outcome, Refusal):
-        return answer(outcome)
-    say(f"{opened.clock() / 1e6:.6f} ended {session}")
+def batches(source: int) -> Iterator[Sequence[str]]:
+    """Yield what has arrived on a file descriptor, as lines, without waiting for more than one."""
+    rest = b""
+    while chunk := os.read(source, _CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield _ids(lines)
+    yield _ids([rest])
+
+
+def _ids(lines: Sequence[bytes]) -> Sequence[str]:
+    return [line.decode("ascii", "backslashreplace").strip() for line in lines if line.strip()]
+
+
+def _revoke(opened: House, sessions: Sequence[str], *, as_json: bool) -> int:
+    """End a group in one transaction and acknowledge each; what was acknowledged is durable and settled."""
+    if not sessions:
+        return 0
+
+    def use_case(tx: Tx) -> list[Session | Refusal]:
+        wanted = [session if is_id("ses", session) else "" for session in sessions]
+        return [service.end(tx, caller, session, EndReason.ENDED_BY_OPERATOR) for session in wanted]
+
+    caller = operator()
+    outcomes = opened.vault.transact_now(opened.scope, use_case)
+    now = opened.clock()
+    for session, outcome in zip(sessions, outcomes, strict=True):
+        if not isinstance(outcome, Refusal):
+            row = {"id": session, "acknowledged_at": instant(now)}
+            say(json.dumps(row) if as_json else f"{now / SECOND:.6f} ended {session}")
     sys.stdout.flush()
-    return 0
+    return max(answer(outcome, session) for session, outcome in zip(sessions, outcomes, strict=True))
 
 
-def _lines() -> Iterator[str]:
-    lines: Iterable[str] = sys.stdin
-    return (line.strip() for line in lines if line.strip())
+def _short(row: dict[str, object]) -> dict[str, object]:
+    return {
+        "id": row["id"],
+        "state": row["state"],
+        "because": row["because"],
+        "device": row["label"],
+        "last_seen": to_the_second(str(row["last_seen_at"])),
+        "person": row["person"],
+    }
 
 
-def _row(opened: House, rules: service.Rules, session: Session) -> dict[str, object]:
+def _fields(opened: House, rules: service.Rules, session: Session) -> dict[str, object]:
     dead = judge(session, opened.clock(), rules.settings)
     reasons = (session.end_reason,) if session.end_reason else ()
     return {
         "id": session.id,
+        "kind": session.kind,
         "person": session.person,
         "state": "alive" if dead is None else "ended",
         "because": session.factor if dead is None else cause(Refusal(dead, reasons)),
-        "will_end_by": ends_because(session, rules.settings) if dead is None else "-",
-        "device": service.label(rules, session),
-        "last_seen": instant(session.last_seen_at),
+        "will_end_by": ends_because(session, rules.settings) if dead is None else None,
+        "label": service.label(rules, session),
+        "opened_by": session.factor,
+        "created_at": instant(session.created_at),
+        "last_seen_at": instant(session.last_seen_at),
+        "idle_expires_at": instant(session.idle_expires_at(rules.settings)),
+        "absolute_expires_at": instant(session.hard_end(rules.settings)),
+        "ended_at": instant(session.ended_at) if session.ended_at else None,
     }

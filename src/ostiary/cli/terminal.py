@@ -1,27 +1,37 @@
 """What every command shares: opening the house, printing a table or JSON lines, answering a refusal."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from getpass import getuser
+from typing import Annotated
 
-from ostiary.app import House, open_house, prepare
+from cyclopts import Parameter
+
+from ostiary.cli.columns import columns, details
+from ostiary.house import House, migrate, open_house, require
 from ostiary.kernel.refusals import Refusal
 from ostiary.kernel.values import Caller
+from ostiary.keys.sealing import read_kek
 from ostiary.settings import Settings, read_settings
 from ostiary.web.catalogue import CATALOGUE
 
-__all__ = ["answer", "house", "operator", "say", "table"]
+__all__ = ["Count", "answer", "house", "one", "operator", "say", "table", "to_the_second"]
 
 REFUSED = 1
+_MOST = 1_000_000
 
 
 @contextmanager
-def house(settings: Settings | None = None) -> Iterator[House]:
-    """Open the house of the current settings for the block."""
+def house(settings: Settings | None = None, *, fresh: bool = False) -> Iterator[House]:
+    """Open the house of the current settings for the block. Only with `fresh` a database that is missing is made."""
     chosen = settings or read_settings()
-    prepare(chosen)
+    if fresh and not chosen.database_url:
+        read_kek(chosen.kek)
+        migrate(chosen)
+    require(chosen)
     opened = open_house(chosen)
     try:
         yield opened
@@ -43,12 +53,12 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def answer(outcome: object) -> int:
+def answer(outcome: object, about: str = "") -> int:
     """Return the exit code of an outcome; a refusal is printed with what to do next."""
     if not isinstance(outcome, Refusal):
         return 0
     entry = CATALOGUE[outcome.code]
-    sys.stderr.write(f"ostiary: {entry.message} {entry.remedy} ({outcome.code})\n")
+    sys.stderr.write(f"ostiary: {about and about + ': '}{entry.message} {entry.remedy} ({outcome.code})\n")
     return REFUSED
 
 
@@ -57,12 +67,28 @@ def table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) ->
     if as_json:
         for row in rows:
             say(json.dumps(row))
-        return
-    if not rows:
+    elif rows:
+        for line in columns(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else 0):
+            say(line)
+    else:
         say(empty)
-        return
-    names = list(rows[0])
-    texts = [[name.replace("_", " ").upper() for name in names], *([str(row[n]) for n in names] for row in rows)]
-    widths = [max(len(line[i]) for line in texts) for i in range(len(names))]
-    for line in texts:
-        say("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def one(row: Mapping[str, object], *, as_json: bool) -> None:
+    """Print one thing: a line a field, or one JSON object."""
+    for line in [json.dumps(row)] if as_json else details(row):
+        say(line)
+
+
+def to_the_second(moment: str) -> str:
+    """Shorten a moment (RFC 3339, UTC) for a table; JSON and `show` tell it to the microsecond."""
+    return moment[:19].replace("T", " ")
+
+
+def _sensible(kind: object, count: int) -> None:
+    if not 0 < count <= _MOST:
+        raise ValueError("a number between 1 and a million is expected")
+
+
+Count = Annotated[int, Parameter(validator=_sensible)]
+"""How many at most."""

@@ -24,8 +24,8 @@ from ostiary.sessions.model import Session
 from ostiary.sessions.routes import SessionView, csrf_cookie, view
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
-from ostiary.web.catalogue import CATALOGUE
-from ostiary.web.problems import cause, problem
+from ostiary.web.catalogue import CATALOGUE, cause
+from ostiary.web.problems import problem
 
 __all__ = ["Console"]
 

@@ -13,7 +13,7 @@ from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.storage.tx import Row, Tx
 
-__all__ = ["add_person", "ensure_tenant", "find_person", "hold", "list_people", "new_person_id"]
+__all__ = ["add_person", "ensure_tenant", "find_person", "find_tenant", "hold", "list_people", "new_person_id"]
 
 
 def ensure_tenant(tx: Tx) -> None:
@@ -26,6 +26,11 @@ def ensure_tenant(tx: Tx) -> None:
         tx.emit(Event(EventName.TENANT_CREATE, SYSTEM, tenant.id, reasons=(tenant.mode.value,)))
     elif store.find_tenant(tx, tenant.id) != tenant:
         raise BootRefused(f"the tenant {tenant.id} of this database is not {tenant.mode}: serve it as what it is")
+
+
+def find_tenant(tx: Tx) -> Tenant | None:
+    """Return the scope's tenant, None before it was made."""
+    return store.find_tenant(tx, tx.scope.tenant)
 
 
 def hold(tx: Tx, person: str) -> None:

@@ -11,7 +11,7 @@ from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.storage.tx import Tx
 
-__all__ = ["collect", "ensure", "learn", "load", "make", "rotate"]
+__all__ = ["collect", "ensure", "learn", "load", "make", "missing", "rotate"]
 
 _SECRET = 32
 
@@ -36,13 +36,18 @@ def learn(tx: Tx, sealer: Sealer, keyring: Keyring, key_id: str) -> None:
         load(tx, sealer, keyring)
 
 
+def missing(keyring: Keyring, tenant: str) -> list[Purpose]:
+    """Return the purposes for which the tenant has no key at all."""
+    held = {key.purpose for key in keyring.all() if key.tenant == tenant}
+    return [purpose for purpose in Purpose if purpose not in held]
+
+
 def ensure(tx: Tx, sealer: Sealer, keyring: Keyring) -> None:
     """Give the scope's tenant one key per purpose, once; two nodes booting at once end with the same keys."""
     load(tx, sealer, keyring)
     tenant = tx.scope.tenant
-    held = {key.purpose for key in keyring.all() if key.tenant == tenant}
-    missing = [make(tx.secrets, tenant, purpose, 1, tx.now) for purpose in Purpose if purpose not in held]
-    stored = [key for key in missing if store.add(tx, sealer, key)]
+    made = [make(tx.secrets, tenant, purpose, 1, tx.now) for purpose in missing(keyring, tenant)]
+    stored = [key for key in made if store.add(tx, sealer, key)]
     load(tx, sealer, keyring)
     for key in stored:
         tx.emit(Event(EventName.KEY_CREATE, SYSTEM, key.id, reasons=(key.purpose.value,)))

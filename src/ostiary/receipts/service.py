@@ -5,12 +5,13 @@ from ostiary.receipts import store
 from ostiary.receipts.model import Receipt
 from ostiary.storage.tx import Tx
 
-__all__ = ["find", "newest", "newest_time"]
+__all__ = ["END", "find", "newest", "newest_time"]
 
-_END = (1 << 63) - 1
+END = (1 << 63) - 1
+"""Above every sequence number."""
 
 
-def newest(tx: Tx, most: int, before: int = _END) -> list[Receipt]:
+def newest(tx: Tx, most: int, before: int = END) -> list[Receipt]:
     """Return up to `most` receipts of the tenant whose sequence number is below `before`, newest first."""
     return store.newest(tx, most, before)
 

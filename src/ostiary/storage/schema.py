@@ -1,6 +1,6 @@
 """The schema: where a database stands, and how it is brought to where this release wants it.
 
-Alembic is imported only when there is something to do, so an ordinary start does not pay for it.
+Alembic and psycopg are imported only when there is something for them to do: an ordinary start need not pay.
 """
 
 import logging
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psycopg
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
@@ -20,7 +20,10 @@ from ostiary.storage.faults import classify, translated
 from ostiary.storage.sqlite import connect
 from ostiary.storage.turnstile import Turnstile
 
-__all__ = ["State", "libpq_url", "sqlalchemy_url", "sqlite_path", "state", "upgrade"]
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["State", "libpq_url", "postgres", "require", "sqlalchemy_url", "sqlite_path", "state", "upgrade"]
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _POSTGRES = "postgresql+psycopg://"
@@ -63,6 +66,19 @@ def sqlite_path(url: str) -> Path | None:
 def state(url: str) -> State:
     """Tell where the database stands; creates nothing. Raises StoreUnavailable."""
     return _state(_revision(url))
+
+
+def require(url: str) -> None:
+    """Raise BootRefused, saying what to do, unless the schema is this release's; change nothing."""
+    found = _revision(url)
+    match _state(found):
+        case State.NEWER:
+            raise BootRefused(_newer(found))
+        case State.BEHIND:
+            what = f"the database has schema {found}, older than this release" if found else "the database is empty"
+            raise BootRefused(f"{what}: run `ostiary migrate`")
+        case State.CURRENT:
+            return
 
 
 def upgrade(url: str) -> list[str]:
@@ -125,16 +141,17 @@ def _sqlite_revision(path: Path) -> str:
     return str(row[0]) if row else ""
 
 
-def _postgres(url: str) -> psycopg.Connection:
-    return psycopg.connect(libpq_url(url), connect_timeout=_CONNECT_TIMEOUT_S)
+def postgres(url: str) -> "psycopg.Connection":
+    """Connect to PostgreSQL by the bare driver, within a few seconds. Raises what psycopg raises."""
+    from psycopg import connect as dial  # noqa: PLC0415 - a server on SQLite need not pay for psycopg
+
+    return dial(libpq_url(url), connect_timeout=_CONNECT_TIMEOUT_S)
 
 
 def _postgres_revision(url: str) -> str:
-    with _postgres(url) as connection:
-        try:
-            row = connection.execute(_VERSION).fetchone()
-        except psycopg.errors.UndefinedTable:
-            return ""
+    with postgres(url) as connection:
+        there = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+        row = connection.execute(_VERSION).fetchone() if there and there[0] else None
     return str(row[0]) if row else ""
 
 
@@ -170,7 +187,7 @@ def _transaction(url: str) -> Iterator[Connection]:
     """One transaction for all migrations, holding the lock; committed when the block ends well."""
     path = sqlite_path(url)
     if path is None:
-        engine = create_engine(_POSTGRES, creator=lambda: _postgres(url), poolclass=NullPool)
+        engine = create_engine(_POSTGRES, creator=lambda: postgres(url), poolclass=NullPool)
         begin = f"SELECT pg_advisory_xact_lock({_LOCK})"
     else:
         engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)

@@ -1,11 +1,11 @@
-"""Every refusal's HTTP status, public words and remedy: the only place that joins a code to HTTP."""
+"""Every refusal's HTTP status, public words, remedy and cause: the only place that joins a code to HTTP."""
 
 import msgspec
 
-from ostiary.kernel.refusals import Code
+from ostiary.kernel.refusals import Code, Refusal
 from ostiary.web.operation import Audience, Operation
 
-__all__ = ["CATALOGUE", "Entry", "codes_of"]
+__all__ = ["CATALOGUE", "Entry", "cause", "codes_of"]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -64,6 +64,13 @@ CATALOGUE: dict[Code, Entry] = {
     Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
 }
 
+_CAUSES = {
+    Code.SESSION_EXPIRED_IDLE: "idle_timeout",
+    Code.SESSION_EXPIRED_ABSOLUTE: "absolute_timeout",
+    Code.SESSION_ADDRESS_MISMATCH: "address_mismatch",
+    Code.SESSION_AGENT_MISMATCH: "agent_mismatch",
+}
+
 _DOOR = (Code.REQUEST_MALFORMED, Code.STORE_UNAVAILABLE)
 _SESSION = (
     Code.SESSION_MISSING,
@@ -88,3 +95,10 @@ def codes_of(operation: Operation) -> list[Code]:
         codes.update((Code.ORIGIN_REFUSED, Code.REQUEST_TOO_LARGE))
         codes.update((Code.CSRF_REFUSED,) if operation.audience in _WITH_SESSION else ())
     return sorted(codes)
+
+
+def cause(refusal: Refusal) -> str:
+    """Return the machine word that says why a session is not alive."""
+    if refusal.code is Code.SESSION_ENDED:
+        return refusal.reasons[0] if refusal.reasons else "ended"
+    return _CAUSES.get(refusal.code, "invalid_token")

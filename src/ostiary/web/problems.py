@@ -6,9 +6,9 @@ import msgspec
 from starlette.responses import Response
 
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.web.catalogue import CATALOGUE
+from ostiary.web.catalogue import CATALOGUE, cause
 
-__all__ = ["Problem", "cause", "challenge", "internal_fault", "problem", "unavailable"]
+__all__ = ["Problem", "challenge", "internal_fault", "problem", "unavailable"]
 
 _STATUS_TEXT = {
     400: "Bad Request",
@@ -21,12 +21,6 @@ _STATUS_TEXT = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-_CAUSES = {
-    Code.SESSION_EXPIRED_IDLE: "idle_timeout",
-    Code.SESSION_EXPIRED_ABSOLUTE: "absolute_timeout",
-    Code.SESSION_ADDRESS_MISMATCH: "address_mismatch",
-    Code.SESSION_AGENT_MISMATCH: "agent_mismatch",
-}
 _REALM = 'Bearer realm="ostiary"'
 
 
@@ -37,13 +31,6 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
     code: str
     request_id: str
-
-
-def cause(refusal: Refusal) -> str:
-    """Return the machine word that says why a session is not alive."""
-    if refusal.code is Code.SESSION_ENDED:
-        return refusal.reasons[0] if refusal.reasons else "ended"
-    return _CAUSES.get(refusal.code, "invalid_token")
 
 
 def challenge(refusal: Refusal) -> str:

@@ -1,0 +1,142 @@
+"""The house: settings in, an opened store with its keys out; what the server and every command stand on.
+
+The only file that chooses the vault. It stands apart from `app` so that a command need not import the server.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from pkgutil import resolve_name
+
+import msgspec
+
+from ostiary.identities import service as identities
+from ostiary.kernel.clock import Clock, system_clock
+from ostiary.kernel.errors import BootRefused, SealBroken
+from ostiary.kernel.ids import system_secrets
+from ostiary.kernel.values import Mode, Scope
+from ostiary.keys import service as keys
+from ostiary.keys.keyring import Keyring
+from ostiary.keys.sealing import Sealer, read_kek
+from ostiary.receipts import service as receipts
+from ostiary.receipts.ledger import SigningLedger
+from ostiary.sessions import service as sessions
+from ostiary.settings import Settings
+from ostiary.storage import schema
+from ostiary.storage.inspection import reading
+from ostiary.storage.sqlite import SqliteVault
+from ostiary.storage.vault import Vault
+
+__all__ = ["House", "database_path", "database_url", "migrate", "open_house", "prepare", "require"]
+
+_DEFAULT = "default"
+_POSTGRES = "ostiary.storage.postgres:PostgresVault"
+"""Named, not imported: psycopg costs a command on SQLite a fifth of its start."""
+
+
+class House(msgspec.Struct, frozen=True):
+    """An opened store with its keys: what every command and the server stand on."""
+
+    settings: Settings
+    scope: Scope
+    clock: Clock
+    keyring: Keyring
+    sealer: Sealer
+    vault: Vault
+
+    def close(self) -> None:
+        """Finish what is queued and let go of the store."""
+        self.vault.close()
+
+
+def database_url(settings: Settings) -> str:
+    """Return where the database is, in SQLAlchemy's form; without a setting a SQLite file in the data folder."""
+    default = f"sqlite:///{(settings.data_dir / 'ostiary.sqlite').resolve()}"
+    return schema.sqlalchemy_url(settings.database_url or default)
+
+
+def database_path(settings: Settings) -> Path | None:
+    """Return where the SQLite file lies, None on PostgreSQL."""
+    return schema.sqlite_path(database_url(settings))
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the schema up to date on SQLite, refuse one that is not on PostgreSQL: what a server does first.
+
+    Raises BootRefused, before anything is made where the key-encryption key is missing.
+    """
+    read_kek(settings.kek)
+    if database_path(settings) is None:
+        schema.require(database_url(settings))
+    else:
+        migrate(settings)
+
+
+def require(settings: Settings) -> None:
+    """Raise BootRefused, saying what to do, unless key and a database of this release are there; make nothing."""
+    read_kek(settings.kek)
+    path = database_path(settings)
+    if path is not None and not path.exists():
+        raise BootRefused(f"there is no database at {path} yet: start `ostiary serve`, or run `ostiary migrate`")
+    schema.require(database_url(settings))
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Run the migrations that are missing; return their names."""
+    path = database_path(settings)
+    if path is not None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return schema.upgrade(database_url(settings))
+
+
+def open_house(settings: Settings, mode: Mode | None = None, clock: Callable[[int], Clock] = system_clock) -> House:
+    """Open the store and load the keys; the default tenant and its keys are made where they are missing.
+
+    `mode` is that of a tenant that is not there yet (live, unless said). `clock` makes the clock from the
+    earliest time that it may tell: no time that this database has seen comes again (ruling 7). Raises
+    BootRefused when the key-encryption key is missing or is not the one that sealed the stored keys, and when
+    the stored tenant has another mode.
+    """
+    sealer, keyring = Sealer(read_kek(settings.kek), system_secrets), Keyring()
+    with _sealed_under(settings.kek), reading(database_url(settings), Scope(_DEFAULT)) as tx:
+        floor, tenant = max(receipts.newest_time(tx), sessions.newest_seen(tx)), identities.find_tenant(tx)
+        keys.load(tx, sealer, keyring)
+    found = mode or Mode.LIVE if tenant is None else tenant.mode
+    if mode not in {None, found}:
+        raise BootRefused(f"this data folder belongs to a {found} tenant: choose another folder for a {mode} one")
+    now, scope = clock(floor), Scope(_DEFAULT, found)
+    house = House(settings, scope, now, keyring, sealer, _vault(settings, keyring, now))
+    if tenant is None or keys.missing(keyring, _DEFAULT):
+        _furnish(house)
+    return house
+
+
+def _furnish(house: House) -> None:
+    """Make keys and tenant; two nodes that boot at once end with the same ones."""
+    try:
+        with _sealed_under(house.settings.kek):
+            house.vault.transact_now(house.scope, lambda tx: keys.ensure(tx, house.sealer, house.keyring))
+            house.vault.transact_now(house.scope, identities.ensure_tenant)
+    except BaseException:
+        house.close()
+        raise
+
+
+@contextmanager
+def _sealed_under(kek: Path) -> Iterator[None]:
+    try:
+        yield
+    except SealBroken as fault:
+        raise BootRefused(
+            f"the key-encryption key {kek} is not the one that sealed the keys in this database: "
+            "put the right one back; nothing was changed"
+        ) from fault
+
+
+def _vault(settings: Settings, keyring: Keyring, clock: Clock) -> Vault:
+    ledger = SigningLedger(keyring)
+    path = database_path(settings)
+    if path is not None:
+        return SqliteVault(path, clock, system_secrets, ledger)
+    made: Vault = resolve_name(_POSTGRES)(schema.libpq_url(settings.database_url), clock, system_secrets, ledger)
+    return made
