@@ -24,21 +24,12 @@ def postgres_template():
         yield server, url.rpartition("/")[2]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def ground(request, tmp_path):
-    if request.param == "sqlite":
-        with sqlite_ground(tmp_path, request.getfixturevalue("sqlite_template")) as made:
-            yield made
-    else:
-        server, template = request.getfixturevalue("postgres_template")
-        with (
-            postgres_database(server, template) as url,
-            closing(Ground(schema.sqlalchemy_url(url))) as made,
-        ):
-            yield made
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def ground(request):
+    return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def empty(request, tmp_path):
     """The address of a database that nobody has migrated."""
     if request.param == "sqlite":
@@ -56,4 +47,11 @@ def vault(ground):
 @pytest.fixture
 def sqlite(tmp_path, sqlite_template):
     with sqlite_ground(tmp_path, sqlite_template) as made:
+        yield made
+
+
+@pytest.fixture
+def postgres(postgres_template):
+    server, template = postgres_template
+    with postgres_database(server, template) as url, closing(Ground(schema.sqlalchemy_url(url))) as made:
         yield made

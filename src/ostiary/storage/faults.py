@@ -21,14 +21,18 @@ def classify(fault: BaseException) -> OstiaryError | None:
     (busy, full, lost, refused, shutting down, too many connections) means that the store cannot
     answer now (StoreUnavailable). SQLSTATE classes: PostgreSQL documentation, appendix A.
     """
-    if isinstance(fault, _SQLITE_BROKEN):
-        return ContractBroken(str(fault))
     if isinstance(fault, sqlite3.Error):
-        return StoreUnavailable(str(fault))
+        return ContractBroken(str(fault)) if _broken_sqlite(fault) else StoreUnavailable(str(fault))
     if not type(fault).__module__.startswith("psycopg"):
         return None
     words = (str(fault).strip() or type(fault).__name__).splitlines()[0]  # the lines after it quote rows
     return ContractBroken(words) if _broken_postgres(fault) else StoreUnavailable(words)
+
+
+def _broken_sqlite(fault: sqlite3.Error) -> bool:
+    """Tell whether SQLite blames us: its plain SQLITE_ERROR means a statement that makes no sense."""
+    code = getattr(fault, "sqlite_errorcode", None)
+    return isinstance(fault, _SQLITE_BROKEN) or code == sqlite3.SQLITE_ERROR
 
 
 def _broken_postgres(fault: BaseException) -> bool:

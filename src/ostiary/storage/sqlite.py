@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ostiary.kernel.clock import SECOND, Clock
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import Secrets
 from ostiary.kernel.values import Scope
 from ostiary.storage.faults import classify, translated
@@ -32,16 +33,30 @@ def connect(path: Path, synchronous: str = "FULL", patience: int = _PATIENCE) ->
     """Open the file in WAL mode. `synchronous` is FULL but for measurements, `patience` in microseconds."""
     seconds = patience / SECOND
     made = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=seconds)
-    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "temp_store=MEMORY"):
-        made.execute(f"PRAGMA {pragma}").close()
+    try:
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "temp_store=MEMORY"):
+            made.execute(f"PRAGMA {pragma}").close()
+    except BaseException:
+        made.close()
+        raise
     return made
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tell which file the path names now: SQLite itself would go on writing to a file that nobody can find."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class SqliteReader:
     """Reads on a connection of its own, for the thread that made it."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = connect(path)
+        with translated():
+            self._connection = connect(path)
         self._version = self._connection.cursor()
 
     def version(self) -> int:
@@ -83,6 +98,7 @@ class SqliteVault:
         with translated():
             self._writer = connect(path, synchronous, patience)
             self._reading = connect(path)
+        self._identity = _identity(path)
         self._turnstile = Turnstile(path, clock, patience)
         self._listeners: list[Listener] = []
         self._write_lock, self._closed = threading.Lock(), False
@@ -131,6 +147,8 @@ class SqliteVault:
 
     def _perform(self, group: Sequence[Job]) -> None:
         with self._write_lock, self._turnstile.held():
+            if _identity(self.path) != self._identity:
+                raise StoreUnavailable("the database file was moved or replaced under the running server: restart it")
             self._group(group)
 
     def _group(self, group: Sequence[Job]) -> None:

@@ -1,0 +1,103 @@
+"""Statements compile once to what both databases understand; what they say about themselves is true."""
+
+import pytest
+from sqlalchemy import bindparam, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql
+
+from ostiary.identities.store import tenants
+from ostiary.kernel.values import Mode
+from ostiary.sessions.store import FIND_MANY
+from ostiary.storage.statements import Statement
+from tests.storage.ground import ADD, ALL, INSERT, REMOVE, SCOPE, TAKE, TAKE_RETURNING, add, event
+
+FROM_SELECT = Statement(
+    insert(tenants).from_select(
+        ["id", "mode", "created_at"],
+        select(bindparam("id"), literal("new"), literal(1)).where(bindparam("wanted") == 1),
+    )
+)
+EITHER = Statement(
+    select(tenants.c.id)
+    .where((tenants.c.id == bindparam("name")) | (tenants.c.mode == "none"))
+    .limit(bindparam("most"))
+)
+BY_ONE = Statement(update(tenants).where(tenants.c.id == "x").values(created_at=tenants.c.created_at + 1))
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (INSERT, ("tenants", True, True, False)),
+        (ADD, ("tenants", True, False, False)),
+        (FROM_SELECT, ("tenants", True, False, False)),
+        (Statement(insert(tenants).returning(tenants.c.id)), ("tenants", True, False, True)),
+        (
+            Statement(postgresql.insert(tenants).on_conflict_do_update(index_elements=["id"], set_={"mode": "x"})),
+            ("tenants", True, False, False),
+        ),
+        (TAKE, ("tenants", True, False, False)),
+        (TAKE_RETURNING, ("tenants", True, False, True)),
+        (REMOVE, ("tenants", True, False, False)),
+        (ALL, ("", False, False, False)),
+    ],
+)
+def test_a_statement_says_what_it_does(statement, said):
+    assert (statement.table, statement.writes, statement.certain, statement.returns) == said
+
+
+def test_a_change_names_one_declared_table():
+    with pytest.raises(TypeError, match="declared table"):
+        Statement(update(tenants.alias()))
+
+
+def test_each_dialect_has_its_placeholders_and_literals_travel_as_values():
+    assert TAKE.bound("sqlite", {}) == (
+        "UPDATE tenants SET mode=? WHERE tenants.id = ? AND tenants.mode = ?",
+        ["taken", "x", "new"],
+    )
+    assert TAKE.bound("postgresql", {})[0] == "UPDATE tenants SET mode=%s WHERE tenants.id = %s AND tenants.mode = %s"
+
+
+def test_a_bare_insert_wants_every_column():
+    with pytest.raises(KeyError, match="created_at"):
+        INSERT.bound("sqlite", {"id": "x", "mode": "new"})
+    sql, values = INSERT.bound("sqlite", {"created_at": 3, "mode": "new", "id": "x"})
+    assert (sql.count("?"), values) == (3, ["x", "new", 3])
+
+
+def test_it_is_compiled_once():
+    assert EITHER.bound("sqlite", {"name": "a", "most": 1})[0] is EITHER.bound("sqlite", {"name": "b", "most": 2})[0]
+
+
+async def test_both_databases_understand_what_is_compiled(vault):
+    def use_case(tx):
+        for statement in (INSERT, ADD, ADD):
+            tx.do(statement, id="x" if statement is ADD else "y", mode=Mode.LIVE, created_at=2**62)
+        tx.emit(event())
+        return (
+            [tx.do(FROM_SELECT, id="z", wanted=wanted) for wanted in (0, 1)],
+            [tx.do(BY_ONE), tx.do(TAKE)],
+            tx.all(EITHER, name="x", most=5),
+            tx.one(Statement(select(tenants.c.mode, tenants.c.created_at).where(tenants.c.id == "y"))),
+            tx.one(Statement(select(func.count()).select_from(tenants))),
+            tx.one(EITHER, name="nobody", most=1),
+        )
+
+    assert await vault.transact(SCOPE, use_case) == ([0, 1], [1, 0], [("x",)], ("live", 2**62), (3,), None)
+
+
+async def test_flags_are_numbers_everywhere(vault):
+    statement = Statement(insert(tenants).values(id=bindparam("id"), mode="m", created_at=bindparam("flag")))
+    read = Statement(select(tenants.c.created_at).order_by(tenants.c.id))
+    await vault.transact(
+        SCOPE, lambda tx: [tx.do(statement, id=str(flag), flag=flag) for flag in (False, True)] and tx.emit(event())
+    )
+    assert await vault.read(SCOPE, lambda tx: tx.all(read)) == [(0,), (1,)]
+
+
+@pytest.mark.postgres
+async def test_many_ids_travel_in_one_bind(postgres):
+    vault = postgres.vault()
+    await vault.transact(SCOPE, add("x"))
+    assert await vault.fetch(FIND_MANY, sessions=["a", "b"]) == []
+    assert await vault.fetch(ALL) == [("x",)]
