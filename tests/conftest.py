@@ -3,6 +3,7 @@
 import pytest
 
 from tests.flows.server import Served, serving
+from tests.login.gatehouse import opened, postgres_url
 
 pytest_plugins = ["tests.plugin_counterparts"]
 
@@ -24,3 +25,20 @@ def shared_server(tmp_path_factory) -> Served:
     """The same, one for a module: for tests that leave nothing behind that others could see."""
     with serving(tmp_path_factory.mktemp("served")) as served:
         yield served
+
+
+@pytest.fixture
+def gatehouse(tmp_path):
+    """The whole application in this process, on a clock that the test turns."""
+    with opened(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request):
+    """For tests that run on both databases: "" is SQLite, in whatever folder they take."""
+    if request.param == "sqlite":
+        yield ""
+    else:
+        with postgres_url() as url:
+            yield url

@@ -13,12 +13,11 @@ _COOKIE = re.compile(r"([^=]+)=([^;]*)(.*)")
 class Answer:
     """One answer: status, headers (lower case, lists), body."""
 
-    def __init__(self, response):
-        self.status = response.status
+    def __init__(self, status, headers, body):
+        self.status, self.body = status, body
         self.headers = {}
-        for name, value in response.getheaders():
+        for name, value in headers:
             self.headers.setdefault(name.lower(), []).append(value)
-        self.body = response.read()
 
     @property
     def json(self):
@@ -42,8 +41,12 @@ class Browser:
 
     def send(self, method, path, body=None, *, headers=None, raw=None, internal=False, timeout=20):
         """Send one request and keep the cookies that come back."""
+        sent, raw = self.dress(method, body, headers=headers, raw=raw, internal=internal)
+        return self.keep(self.exchange(method, path, raw, sent, internal=internal, timeout=timeout))
+
+    def dress(self, method, body=None, *, headers=None, raw=None, internal=False):
+        """The headers and the body that a page of ours would send; `headers` overrule, None takes one away."""
         port = self.served.internal_port if internal else self.served.public_port
-        connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
         sent = {"host": f"localhost:{port}", "user-agent": self.agent}
         if self.cookies:
             sent["cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
@@ -54,12 +57,21 @@ class Browser:
         if body is not None:
             raw = json.dumps(body).encode()
             sent["content-type"] = "application/json"
-        sent = {k: v for k, v in {**sent, **(headers or {})}.items() if v is not None}
+        return {k: v for k, v in {**sent, **(headers or {})}.items() if v is not None}, raw
+
+    def exchange(self, method, path, raw, sent, *, internal, timeout):
+        """Send over the network and return the answer."""
+        port = self.served.internal_port if internal else self.served.public_port
+        connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
         try:
             connection.request(method, path, raw, sent)
-            answer = Answer(connection.getresponse())
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
         finally:
             connection.close()
+
+    def keep(self, answer):
+        """Keep the cookies of an answer."""
         for line in answer.headers.get("set-cookie", []):
             name, value, rest = _COOKIE.match(line).groups()
             if "max-age=0" in rest.lower():
