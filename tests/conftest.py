@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flows.server import Served, serving
+from tests.flows.server import serving
 from tests.login.gatehouse import opened, postgres_url
 
 pytest_plugins = ["tests.plugin_counterparts"]
@@ -21,7 +21,7 @@ def server(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory) -> Served:
+def shared_server(tmp_path_factory):
     """The same, one for a module: for tests that leave nothing behind that others could see."""
     with serving(tmp_path_factory.mktemp("served")) as served:
         yield served

@@ -12,7 +12,7 @@ from pathlib import Path
 
 OSTIARY = (str(Path(sys.executable).with_name("ostiary")),)
 _LINK = re.compile(r"(http\S+/enrol#(\S+))")
-_taken = set()
+_taken: set[int] = set()
 
 
 def free_port():
