@@ -1,0 +1,299 @@
+"""The cache on SQLite: what it may remember, what makes it forget, and the races between the two, one step at a time."""
+
+import pytest
+
+from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.refusals import Code
+from ostiary.keys.keyring import Keyring
+from ostiary.keys.model import Key, Purpose
+from ostiary.sessions import store, wire
+from ostiary.sessions.cache import SessionCache
+from ostiary.sessions.liveness import Entry, Judge
+from ostiary.sessions.model import SessionSettings
+from ostiary.sessions.seen import Seen
+from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, SETTLE, WINDOW, Change
+from tests.sessions.home import HOUR, SPRING
+
+KEY = Key("sk-CCCCCCCCCCCCCCCCCCCCCA", "default", Purpose.SESSION, 1, b"k" * 32, b"", 0)
+LATE = Key("sk-DDDDDDDDDDDDDDDDDDDDDA", "default", Purpose.SESSION, 2, b"l" * 32, b"", 0)
+
+
+def name(number):
+    return f"ses-{number:021d}A"
+
+
+def cookie(number, key=KEY):
+    return wire.seal(name(number), key).encode()
+
+
+def nothing(what):
+    """Do nothing around a read."""
+
+
+class File:
+    """What the database holds and answers; `before` and `after` are called around each read, with its name."""
+
+    def __init__(self, sessions=10, key=KEY):
+        self.moves, self.ended, self.changes, self.key = 1, set(), [], key
+        self.sessions = {name(number) for number in range(sessions)}
+        self.asked = []
+        self.before = self.after = nothing
+
+    def end(self, number, *, announced=True):
+        """Another process ends a session and commits."""
+        self.moves += 1
+        self.ended.add(name(number))
+        if announced:
+            self.changes.append((self._next(), "session", name(number)))
+
+    def collect(self, keep=1):
+        """Another process collects all announcements but the newest."""
+        self.moves += 1
+        self.changes = self.changes[-keep:]
+
+    def version(self):
+        return self._answer("version", lambda: self.moves)
+
+    def all(self, statement, **binds):
+        if statement is CHANGES_RANGE:
+            ids = [change[0] for change in self.changes] or [0]
+            return self._answer("range", lambda: [(ids[0], ids[-1])])
+        if statement is CHANGES_AFTER:
+            return self._answer("changes", lambda: [one for one in self.changes if one[0] > binds["position"]])
+        assert statement is store.FIND
+        return self._answer("row", lambda: self._row(binds["session"]))
+
+    def _answer(self, what, read):
+        self.asked.append(what)
+        self.before(what)
+        found = read()
+        self.after(what)
+        return found
+
+    def _next(self):
+        return self.changes[-1][0] + 1 if self.changes else 1
+
+    def _row(self, session):
+        if session not in self.sessions:
+            return []
+        ended = (SPRING, "ended_by_operator") if session in self.ended else (0, "")
+        times = (SPRING, SPRING + 8 * HOUR, SPRING)
+        return [
+            (session, "default", "browser", "user-1", self.key.id, "passkey", "", *times, "", 1, "", "", b"", *ended)
+        ]
+
+
+class World:
+    """A cache, its file and its clock."""
+
+    def __init__(self, most=100, file=None):
+        self.now, self.file, self.learned = SPRING, file or File(), lambda: None
+        self.keyring = Keyring([KEY])
+
+        async def learn(key_id):
+            self.learned()
+
+        judge = Judge(lambda: self.now, self.keyring, SessionSettings(cache_size=most), HOUR, Seen(), learn)
+        self.cache = SessionCache(judge, self.file)
+
+    async def check(self, number, after=WINDOW + 1, key=KEY):
+        """One check, that long after the last one: the session, or why not."""
+        self.now += after
+        found = self.cache.peek(cookie(number, key)) or await self.cache.ask(cookie(number, key))
+        return "alive" if isinstance(found, Entry) else found.code
+
+    def remembered(self):
+        return {entry.session.id for entry in self.cache._entries.values()}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_a_warm_check_reads_nothing_within_the_window_and_only_the_version_after_it(world):
+    assert await world.check(1) == "alive"
+    world.file.asked.clear()
+    assert await world.check(1, after=WINDOW) == "alive"
+    assert world.file.asked == []
+    assert await world.check(1, after=1) == "alive"
+    assert world.file.asked == ["version"]
+
+
+def test_an_acknowledgement_comes_later_than_the_window_is_long():
+    assert SETTLE > WINDOW
+
+
+async def test_an_end_by_another_process_is_felt_after_the_window(world):
+    assert await world.check(1) == await world.check(2) == "alive"
+    world.file.end(1)
+    assert await world.check(1, after=SETTLE) is Code.SESSION_ENDED
+    assert world.remembered() == {name(2)}
+    assert await world.check(2) == "alive"
+
+
+async def test_an_end_by_this_process_is_felt_at_once(world):
+    assert await world.check(1, after=0) == "alive"
+    world.file.ended.add(name(1))
+    world.cache.forget([Change("session", name(1)), Change("session", name(7))])
+    assert await world.check(1, after=0) is Code.SESSION_ENDED
+
+
+async def test_what_changes_nobodys_authority_evicts_nobody(world):
+    assert await world.check(1) == "alive"
+    world.file.moves += 1
+    world.file.asked.clear()
+    assert await world.check(1) == "alive"
+    assert world.file.asked == ["version", "changes", "range"]
+
+
+# The races of a fill (ruling 11)
+
+
+@pytest.mark.parametrize("moment", ["version", "changes", "range", "row"])
+async def test_an_end_just_before_any_read_of_a_fill_is_never_overlooked(world, moment):
+    fired = []
+    world.file.moves += 1
+
+    def end(what):
+        if what == moment and not fired:
+            fired.append(what)
+            world.file.end(1)
+
+    world.file.before = end
+    verdict = await world.check(1)
+    assert fired == [moment]
+    assert verdict is Code.SESSION_ENDED
+    assert await world.check(1, after=SETTLE) is Code.SESSION_ENDED
+
+
+@pytest.mark.parametrize("moment", ["version", "changes", "range", "row"])
+async def test_an_end_just_after_any_read_of_a_fill_is_felt_by_the_time_it_is_acknowledged(world, moment):
+    fired = []
+    world.file.moves += 1
+
+    def end(what):
+        if what == moment and not fired:
+            fired.append(what)
+            world.file.end(1)
+
+    world.file.after = end
+    await world.check(1)
+    assert fired == [moment]
+    assert await world.check(1, after=SETTLE) is Code.SESSION_ENDED
+
+
+async def test_an_end_while_a_fill_waits_for_its_key_is_seen_by_the_fill():
+    world = World(file=File(key=LATE))
+
+    def learned():
+        world.keyring.replace([KEY, LATE])
+        world.file.end(1)
+
+    world.learned = learned
+    assert await world.check(1, key=LATE) is Code.SESSION_ENDED
+    assert world.remembered() == set()
+
+
+async def test_two_fills_of_one_session_leave_one_entry_that_an_end_removes(world):
+    first, second = await world.cache.ask(cookie(1)), await world.cache.ask(cookie(1))
+    assert first is not second
+    world.file.end(1)
+    assert await world.check(1) is Code.SESSION_ENDED
+    assert world.remembered() == set()
+
+
+# A node that slept
+
+
+async def test_announcements_collected_while_this_node_slept_empty_the_cache(world):
+    world.file.end(8)
+    for number in (1, 2, 3):
+        assert await world.check(number) == "alive"
+    world.file.end(1)
+    world.file.end(9)
+    world.file.collect()
+    assert await world.check(2) == "alive"
+    assert world.remembered() == {name(2)}
+    assert await world.check(1) is Code.SESSION_ENDED
+    world.file.end(2)
+    assert await world.check(2) is Code.SESSION_ENDED, "and goes on from there"
+
+
+async def test_announcements_collected_before_this_node_saw_the_first_one_empty_the_cache(world):
+    assert await world.check(1) == "alive"
+    world.file.end(1)
+    world.file.end(9)
+    world.file.collect()
+    assert await world.check(1) is Code.SESSION_ENDED
+
+
+@pytest.mark.parametrize("moment", ["version", "changes", "range"])
+async def test_announcements_collected_between_two_reads_are_not_overlooked(world, moment):
+    assert await world.check(1) == await world.check(2) == "alive"
+    world.file.end(9)
+    assert await world.check(2) == "alive"
+    world.file.end(1)
+    world.file.end(8)
+    world.file.before = lambda what: world.file.collect() if what == moment else None
+    assert await world.check(1) is Code.SESSION_ENDED
+
+
+async def test_announcements_that_were_read_and_then_collected_empty_nothing(world):
+    assert await world.check(1) == "alive"
+    for number in (7, 8, 9):
+        world.file.end(number)
+    assert await world.check(1) == "alive"
+    world.file.collect()
+    world.file.asked.clear()
+    assert await world.check(1) == "alive"
+    assert "row" not in world.file.asked
+
+
+# Bounds
+
+
+async def test_the_cache_is_bounded_and_forgets_the_oldest_first():
+    world = World(most=3)
+    for number in range(6):
+        assert await world.check(number) == "alive"
+        assert len(world.cache._entries) == len(world.cache._values) <= 3
+    assert world.remembered() == {name(3), name(4), name(5)}
+    assert await world.check(0) == "alive"
+
+
+async def test_nothing_refused_is_remembered(world):
+    for value in (b"", b"x", cookie(99), cookie(1)[:-1] + b"!", cookie(1, LATE)):
+        await world.cache.ask(value)
+    world.file.ended.add(name(1))
+    assert await world.check(1) is Code.SESSION_ENDED
+    assert (world.cache._entries, world.cache._values) == ({}, {})
+
+
+async def test_an_entry_dies_at_its_deadline_and_not_before(world):
+    assert await world.check(1) == "alive"
+    world.file.asked.clear()
+    assert await world.check(1, after=HOUR - (world.now - SPRING) - 1) == "alive"
+    assert "row" not in world.file.asked
+    assert await world.check(1, after=1) is Code.SESSION_EXPIRED_IDLE
+
+
+# A store that does not answer
+
+
+@pytest.mark.parametrize("moment", ["version", "changes", "range", "row"])
+async def test_a_store_that_cannot_answer_is_told_and_nothing_is_trusted_until_it_can(world, moment):
+    assert await world.check(1) == await world.check(2) == "alive"
+    world.file.end(1)
+
+    def fail(what):
+        if what == moment:
+            raise StoreUnavailable("disk I/O error")
+
+    world.file.before = fail
+    for number in (1, 1, 3):
+        with pytest.raises(StoreUnavailable):
+            await world.check(number)
+    world.file.before = nothing
+    assert await world.check(1) is Code.SESSION_ENDED
+    assert await world.check(2) == "alive"
