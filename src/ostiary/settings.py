@@ -91,9 +91,11 @@ def _duration(value: str) -> int:
 
 def _address(value: str) -> tuple[str, int]:
     host, _, port = value.rpartition(":")
-    if not (port.isascii() and port.isdecimal() and int(port[:6]) in _PORTS):
+    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+    known = not host or _is_address(host)
+    if not (known and port.isascii() and port.isdecimal() and int(port[:6]) in _PORTS):
         raise ValueError("an address such as 127.0.0.1:8081 or :8080 is expected")
-    return host.strip("[]"), int(port)
+    return host, int(port)
 
 
 def _origin(value: str) -> str:
@@ -343,12 +345,13 @@ def _check(settings: Settings) -> Settings:
             "OSTIARY_SIGNING_KEY_RETENTION is shorter than OSTIARY_SESSION_ABSOLUTE_TIMEOUT: "
             "a rotation would end living sessions. Make the retention at least as long."
         )
-    if settings.internal_http_addr[0] not in {"127.0.0.1", "::1", "localhost"}:
+    host, port = settings.internal_http_addr
+    if not host or not ip_address(host).is_loopback:
         raise SettingsError(
             "OSTIARY_INTERNAL_HTTP_ADDR must be a loopback address: services have no keys of their own yet, "
             "so whoever reaches the internal listener is trusted."
         )
-    if settings.internal_http_addr[1] == settings.public_http_addr[1]:
+    if port == settings.public_http_addr[1]:
         raise SettingsError(
             "OSTIARY_INTERNAL_HTTP_ADDR and OSTIARY_PUBLIC_HTTP_ADDR name one port: "
             "what is meant for services would answer the public. Give each its own."

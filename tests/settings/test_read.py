@@ -54,7 +54,8 @@ def test_a_key_set_to_the_default_that_is_told_changes_nothing(name):
         ("PUBLIC_HTTP_ADDR", "[::]:9000", ("::", 9000)),
         ("PUBLIC_HTTP_ADDR", "192.0.2.1:65535", ("192.0.2.1", 65535)),
         ("INTERNAL_HTTP_ADDR", "[::1]:9001", ("::1", 9001)),
-        ("INTERNAL_HTTP_ADDR", "localhost:9001", ("localhost", 9001)),
+        ("INTERNAL_HTTP_ADDR", "localhost:9001", ("127.0.0.1", 9001)),
+        ("INTERNAL_HTTP_ADDR", "127.0.0.9:9001", ("127.0.0.9", 9001)),
         ("ORIGIN", "https://id.example.test", "https://id.example.test"),
         ("ORIGIN", "https://id.example.test:8443", "https://id.example.test:8443"),
         ("ORIGIN", "http://id.localhost:8080", "http://id.localhost:8080"),
@@ -87,7 +88,9 @@ def test_a_text_becomes_a_value(name, text, value):
         ("DATABASE_URL", ["sqlite:///x", "mysql://h/x", "ostiary", "postgresql"], "or nothing for SQLite in OSTIARY_DATA_DIR"),
         (
             "PUBLIC_HTTP_ADDR",
-            ["", ":", "8o80", "127.0.0.1", ":0", ":65536", ":-1", ": 80", ":²", ":" + "1" * 5000, "localhost:http"],
+            ["", ":", "8o80", "127.0.0.1", ":0", ":65536", ":-1", ": 80", ":²", ":" + "1" * 5000, "localhost:http",
+                "id.example.test:80",
+                "256.0.0.1:80"],
             "such as 127.0.0.1:8081 or :8080 is expected",
         ),
         (

@@ -9,7 +9,7 @@ import structlog
 import uvloop
 
 from ostiary.app import Application, build
-from ostiary.cli.listeners import free_port, locked, serve_until_told
+from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
 from ostiary.cli.terminal import say
 from ostiary.enrolment import service as enrolment
 from ostiary.house import House, open_house, prepare
@@ -18,6 +18,9 @@ from ostiary.keys.sealing import read_kek
 from ostiary.settings import read_settings
 
 __all__ = ["serve"]
+
+_PROXIES_KEEP = 75_000
+"""Milliseconds that the internal listener, which only this machine reaches, leaves a proxy's idle connections."""
 
 
 def serve(*, fixture: bool = False) -> int:
@@ -34,9 +37,9 @@ def serve(*, fixture: bool = False) -> int:
     settings = read_settings()
     _log_to_stderr()
     read_kek(settings.kek)
-    for address in (settings.public_http_addr, settings.internal_http_addr):
-        free_port(address)
     with locked(settings.data_dir):
+        for address in (settings.public_http_addr, settings.internal_http_addr):
+            free_port(address)
         prepare(settings)
         opened = open_house(settings, Mode.FIXTURE if fixture else None)
         try:
@@ -50,14 +53,17 @@ def serve(*, fixture: bool = False) -> int:
 
 async def _run(opened: House, application: Application, token: str | None) -> None:
     settings = opened.settings
-    stop = asyncio.Event()
-    chores = asyncio.ensure_future(application.chores(stop))
+    stop, ended = asyncio.Event(), asyncio.Event()
+    chores = asyncio.ensure_future(application.chores(ended))
     listeners = [
-        (settings.public_http_addr, application.public),
-        (settings.internal_http_addr, application.internal),
+        Listener(settings.public_http_addr, application.public),
+        Listener(settings.internal_http_addr, application.internal, _PROXIES_KEEP),
     ]
-    await serve_until_told(listeners, lambda: _announce(opened, token), stop)
-    await chores
+    try:
+        await serve_until_told(listeners, lambda: _announce(opened, token), stop)
+    finally:
+        ended.set()  # only now: the last requests have been answered, so nothing is noted after the last flush
+        await chores
 
 
 def _announce(opened: House, token: str | None) -> None:
