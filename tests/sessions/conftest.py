@@ -18,3 +18,10 @@ def homes(tmp_path):
 def home(homes):
     """An application with the default settings."""
     return homes()
+
+
+@pytest.fixture
+def anywhere(tmp_path, database_url):
+    """The same with the default settings, on each database."""
+    with closing(Home(tmp_path, url=database_url)) as made:
+        yield made

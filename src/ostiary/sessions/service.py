@@ -54,6 +54,10 @@ class Opened(msgspec.Struct, frozen=True):
     session: Session
     cookie: str
 
+    def __repr__(self) -> str:
+        """Show no cookie, whoever prints it."""
+        return f"Opened({self.session.id!r})"
+
 
 def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str) -> Opened | Refusal:
     """Open a browser session from a proof. One login attempt opens at most one session.
