@@ -26,7 +26,8 @@ help: ## say what can be made
 	@echo "Ostiary: make <target> [ARGS='…']"
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-run: $(PROJECT) ## start the server (ARGS are handed to `ostiary serve`)
+run: $(PROJECT) ## make folder and key where they are missing, then start the server (ARGS are handed to `ostiary serve`)
+	@$(BIN)/ostiary init
 	@exec $(BIN)/ostiary serve $(ARGS)
 
 install: $(PROJECT) ## make .venv with the locked runtime and the command .venv/bin/ostiary

@@ -55,8 +55,7 @@ def _short(key: Key) -> dict[str, object]:
         "purpose": key.purpose.value,
         "version": key.version,
         "state": "retired" if key.retired_at else "active",
-        "made": to_the_second(instant(key.created_at)),
-        "retired": to_the_second(instant(key.retired_at)) if key.retired_at else "-",
+        "since": to_the_second(instant(key.retired_at or key.created_at)),
     }
 
 

@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import TextIO
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -75,6 +77,7 @@ def app() -> App:
 
 def main() -> None:
     """Run the command line and exit."""
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter shows its number
@@ -98,10 +101,19 @@ def run(command: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at exit
         return 0
     except OSError as fault:
-        return _failed(f"{fault.strerror or fault}: {fault.filename or 'no file'}", _USAGE)
+        return _failed(f"{fault.strerror or fault}" + (f": {fault.filename}" if fault.filename else ""), _USAGE)
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # how rich ends a program whose reader went away
+            return 0
+        raise
     except KeyboardInterrupt:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _nowhere() -> TextIO:
+    """Stand in for a stream that was closed before the start, so that no file takes its number."""
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _group(name: str, title: str, commands: dict[str, tuple[str, str]], place: int = 0, ending: str = "") -> App:
@@ -113,6 +125,7 @@ def _group(name: str, title: str, commands: dict[str, tuple[str, str]], place: i
         help_formatter=Manual(summaries, ending),
         default_parameter=Parameter(negative="", show_default=_worth_showing),
         suppress_keyboard_interrupt=False,
+        result_action="return_value",
         sort_key=place,
     )
     for number, (command, (path, _)) in enumerate(commands.items()):

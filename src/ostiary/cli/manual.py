@@ -80,4 +80,4 @@ def _plain(thing: Any, console: Any) -> str:  # noqa: ANN401 - whatever cyclopts
 
 def _print(console: Any, *lines: str) -> None:  # noqa: ANN401 - as above
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True, style=None)
+        console.file.write(f"{line}\n")  # not by rich, which answers a closed pipe with exit code 1
