@@ -55,7 +55,7 @@ def test_each_dialect_has_its_placeholders_and_literals_travel_as_values():
         "UPDATE tenants SET mode=? WHERE tenants.id = ? AND tenants.mode = ?",
         ["taken", "x", "new"],
     )
-    assert TAKE.bound("postgresql", {})[0] == "UPDATE tenants SET mode=%s WHERE tenants.id = %s AND tenants.mode = %s"
+    assert TAKE.bound("postgresql", {})[0] == "UPDATE tenants SET mode=$1 WHERE tenants.id = $2 AND tenants.mode = $3"
 
 
 def test_a_bare_insert_wants_every_column():

@@ -10,6 +10,7 @@ __all__ = ["classify", "translated"]
 
 _SQLITE_BROKEN = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 _POSTGRES_BROKEN = ("22", "23", "42")
+_MISCOUNTED = "08P01"
 _POSTGRES_CLIENT = {"ProgrammingError", "DataError", "InterfaceError", "NotSupportedError"}
 _DENIED = "42501"
 
@@ -40,7 +41,7 @@ def _broken_postgres(fault: BaseException) -> bool:
     state = getattr(fault, "sqlstate", None)
     if state is None:
         return any(kind.__name__ in _POSTGRES_CLIENT for kind in type(fault).__mro__)
-    return state[:2] in _POSTGRES_BROKEN and state != _DENIED
+    return state == _MISCOUNTED or (state[:2] in _POSTGRES_BROKEN and state != _DENIED)
 
 
 @contextmanager

@@ -1,26 +1,33 @@
-"""Connections to PostgreSQL: bounded in time, pipelined, replaced when they break."""
+"""Connections to PostgreSQL: pipelined on bare libpq, bounded in time, replaced when they break.
+
+psycopg's cursors send every statement by itself and wait in Python; driving libpq's pipeline here halves the
+CPU of a transaction (docs/decisions/0002-storage.md). Values are still dumped and loaded by psycopg.
+"""
 
 import select
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
 import psycopg
-from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.types.numeric import Int8BinaryDumper
 
 from ostiary.kernel.errors import ContractBroken, StoreUnavailable
 
-__all__ = ["Limits", "Line", "Lines"]
+__all__ = ["Answer", "Limits", "Line", "Lines"]
 
-_STATEMENTS = 500
-_TRIES = 3
+_AUTO = PyFormat.AUTO
+_Key = tuple[str, tuple[int, ...] | None]
+"""What a prepared statement is known by: its text and the types of its values."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How long is waited. A server that hangs is given up after `answer_s`, whatever it was asked.
+    """How long is waited. A server that is silent for `answer_s` is given up, whatever it was asked.
 
     `statement_ms` and `lock_ms` are the server's own limits for one statement and for one wait for a
     lock; `idle_ms` frees the locks of a process that stopped in the middle of a transaction.
@@ -33,36 +40,37 @@ class Limits(msgspec.Struct, frozen=True):
     idle_ms: int = 10_000
 
 
-class _Bounded(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits for no answer longer than `patience_s`, and is closed after that."""
+class Answer:
+    """What the server said to one statement; there is nothing in it before the flush."""
 
-    patience_s = Limits().answer_s
+    __slots__ = ("rowcount", "rows", "said")
 
-    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401 - the parent's
-        try:
-            return super().wait(gen, interval, self.patience_s if timeout is None else timeout)
-        except psycopg.OperationalError as fault:
-            if fault.sqlstate is None and not isinstance(fault, psycopg.errors.PipelineAborted):
-                self.close()  # too late or cut off: not the server's word, so nobody knows what it still does
-            raise
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+        self.rowcount = -1
+        self.said = b""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return the rows."""
+        return self.rows
 
 
 class Line:
     """One connection in pipeline mode. What is `put` travels with the next `execute` or `flush`."""
 
     def __init__(self, url: str, limits: Limits) -> None:
-        self._connection = _Bounded.connect(
+        self._connection = psycopg.connect(
             url, autocommit=True, connect_timeout=limits.connect_s, application_name="ostiary"
         )
-        self._connection.patience_s = limits.answer_s
-        self._connection.prepare_threshold, self._connection.prepared_max = 0, _STATEMENTS
         for kind in (int, bool):
             self._connection.adapters.register_dumper(kind, Int8BinaryDumper)
-        self._mode = ExitStack()
-        self._pipeline = self._mode.enter_context(self._connection.pipeline())
-        self._poll = select.poll()
+        self._link, self._shape = self._connection.pgconn, Transformer(self._connection)
+        self._named_so_far = 0
+        self._names: dict[_Key, bytes] = {}
+        self._pending: list[tuple[Answer | None, _Key]] = []
+        self._poll, self._silence_ms = select.poll(), int(limits.answer_s * 1000)
         self._poll.register(self._connection.fileno(), select.POLLIN)
-        self._waiting = False
+        self._link.enter_pipeline_mode()
         try:
             self._prepare(limits)
         except BaseException:
@@ -79,58 +87,116 @@ class Line:
         """Tell whether a resting connection must not be used: the server has said something, most likely farewell."""
         return self.lost or bool(self._poll.poll(0))
 
-    def put(self, sql: str, values: Sequence[object] = ()) -> "psycopg.Cursor[tuple[Any, ...]]":
-        """Send a statement and do not wait for its answer."""
-        cursor = self._connection.cursor(binary=True)
-        self._waiting = True
-        cursor.execute(sql, values)
-        return cursor
+    def put(self, sql: str, values: Sequence[object] = ()) -> Answer:
+        """Queue a statement and do not wait for its answer."""
+        given = self._shape.dump_sequence(values, [_AUTO] * len(values))
+        key, answer = (sql, self._shape.types), Answer()
+        try:
+            name = self._names.get(key) or self._named(key)
+            self._link.send_query_prepared(name, given, self._shape.formats, Format.BINARY)
+        except psycopg.Error:
+            self.close()
+            raise
+        self._pending.append((answer, key))
+        return answer
 
-    def execute(self, sql: str, values: Sequence[object] = ()) -> "psycopg.Cursor[tuple[Any, ...]]":
+    def execute(self, sql: str, values: Sequence[object] = ()) -> Answer:
         """Run a statement and wait for its answer, and for all that were put before."""
-        cursor = self.put(sql, values)
+        answer = self.put(sql, values)
         self.flush()
-        return cursor
+        return answer
 
     def flush(self) -> None:
         """Wait for the answers of all that was put. Raises the first of their errors."""
-        if self._waiting:
-            self._pipeline.sync()
-            self._waiting = False
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        faults: list[psycopg.Error] = []
+        try:
+            self._link.pipeline_sync()
+            self._send()
+            for answer, key in pending:
+                self._take(answer, key, faults)
+            self._receive()  # the answer to the sync itself
+        except psycopg.Error as fault:
+            self.close()  # libpq itself failed, or time is over: nobody knows what the server still does
+            faults.append(fault)
+        if faults:
+            raise faults[0]
 
     def settle(self) -> None:
         """Collect what is still under way after an error. Raises StoreUnavailable when the connection is lost."""
-        for _ in range(_TRIES):
-            with suppress(psycopg.Error):
-                self.flush()
-                return
-        raise StoreUnavailable("the connection was lost")
+        with suppress(psycopg.Error):
+            self.flush()
+        if self.lost:
+            raise StoreUnavailable("the connection was lost")
 
     def reset(self) -> None:
         """Undo what was begun, so that the connection can be used again; what cannot be undone is closed."""
         try:
             self.settle()
-            if self._connection.info.transaction_status is not TransactionStatus.IDLE:
+            if self._link.transaction_status != TransactionStatus.IDLE:
                 self.execute("ROLLBACK")
         except (psycopg.Error, StoreUnavailable):
             self.close()
 
     def check(self) -> None:
         """Raise ContractBroken where a statement was refused and whoever sent it went on; asked after a flush."""
-        if self._connection.pgconn.transaction_status == TransactionStatus.INERROR:
+        if self._link.transaction_status == TransactionStatus.INERROR:
             raise ContractBroken("a use case went on after the store had refused a statement")
 
     def commit(self) -> None:
         """Commit; a transaction that had failed is rolled back by the server without an error, so look."""
-        said = self.execute("COMMIT").statusmessage
-        if said != "COMMIT":
-            raise StoreUnavailable(f"the database answered {said} to COMMIT")
+        said = self.execute("COMMIT").said
+        if said != b"COMMIT":
+            raise StoreUnavailable(f"the database answered {said.decode()} to COMMIT")
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-        with suppress(psycopg.Error):
-            self._mode.close()
+
+    def _named(self, key: _Key) -> bytes:
+        self._named_so_far += 1
+        name = b"s%d" % self._named_so_far
+        self._link.send_prepare(name, key[0].encode(), key[1])
+        self._names[key] = name
+        self._pending.append((None, key))
+        return name
+
+    def _send(self) -> None:
+        while self._link.flush():
+            self._wait(select.POLLIN | select.POLLOUT)
+            self._link.consume_input()
+
+    def _receive(self) -> PGresult | None:
+        while self._link.is_busy():
+            self._wait(select.POLLIN)
+            self._link.consume_input()
+        return self._link.get_result()
+
+    def _wait(self, events: int) -> None:
+        self._poll.modify(self._connection.fileno(), events)
+        ready = self._poll.poll(self._silence_ms)
+        self._poll.modify(self._connection.fileno(), select.POLLIN)
+        if not ready:
+            raise psycopg.OperationalError("the database did not answer in time")
+
+    def _take(self, answer: Answer | None, key: _Key, faults: list[psycopg.Error]) -> None:
+        """Take the answer to one queued statement, or to its preparation (`answer` is None then)."""
+        result = self._receive()
+        if result is None or result.status in {ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED}:
+            if answer is None:
+                self._names.pop(key, None)
+            if result is not None and result.status == ExecStatus.FATAL_ERROR:
+                faults.append(error_from_result(result))
+        elif answer is not None:
+            answer.said = result.command_status or b""
+            answer.rowcount = -1 if result.command_tuples is None else result.command_tuples
+            if result.status == ExecStatus.TUPLES_OK:
+                self._shape.set_pgresult(result)
+                answer.rows = self._shape.load_rows(0, result.ntuples, tuple)
+        if result is not None:
+            self._receive()  # the end of this answer
 
     def _prepare(self, limits: Limits) -> None:
         """Set the server's limits; an acknowledged commit is durable whatever the database's default is."""
@@ -139,7 +205,7 @@ class Line:
             ("lock_timeout", limits.lock_ms),
             ("idle_in_transaction_session_timeout", limits.idle_ms),
         ):
-            self.put("SELECT set_config(%s, %s, false)", (name, str(value)))
+            self.put("SELECT set_config($1, $2, false)", (name, str(value)))
         self.put(
             "SELECT set_config('synchronous_commit', 'on', false)"
             " WHERE current_setting('synchronous_commit') IN ('off', 'local')"

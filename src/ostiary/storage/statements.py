@@ -19,7 +19,7 @@ METADATA = MetaData()
 def _dialect(name: str) -> Dialect:
     if name == "sqlite":
         return SQLiteDialect(paramstyle="qmark")
-    made: Dialect = PGDialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+    made: Dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
     return made
 
 
