@@ -60,8 +60,10 @@ def facts(url: str, clock: Clock) -> Facts:
 @contextmanager
 def _opened(url: str, path: Path | None) -> Iterator[tuple[Connection, str]]:
     if path is None:
+        from psycopg import RawCursor  # noqa: PLC0415 - a server on SQLite need not pay for psycopg
+
         with closing(postgres(url)) as line:
-            line.autocommit = True
+            line.autocommit, line.cursor_factory = True, RawCursor  # our statements number their binds: $1
             line.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             line.execute(f"SET LOCAL statement_timeout = {_WAIT_S * 1000}")
             yield line, "postgresql"
