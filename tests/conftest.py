@@ -27,10 +27,18 @@ def shared_server(tmp_path_factory):
         yield served
 
 
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory):
+    """A folder with a database and its keys, for gatehouses to begin with."""
+    folder = tmp_path_factory.mktemp("furnished")
+    with opened(folder):
+        return folder
+
+
 @pytest.fixture
-def gatehouse(tmp_path):
+def gatehouse(tmp_path, furnished):
     """The whole application in this process, on a clock that the test turns."""
-    with opened(tmp_path) as made:
+    with opened(tmp_path, like=furnished) as made:
         yield made
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 from contextlib import closing, contextmanager
 from urllib.parse import quote, unquote
 
@@ -21,6 +22,7 @@ from ostiary.keys.sealing import make_kek
 from ostiary.receipts import service as receipts
 from ostiary.sessions import service as sessions
 from ostiary.settings import read_settings
+from ostiary.storage.outbox import SETTLE
 from ostiary.storage.sqlite import connect
 from tests.flows.browser import Answer, Browser
 
@@ -53,6 +55,7 @@ class Gatehouse:
         self.loop = beside.loop if beside else asyncio.new_event_loop()
         self.nodes = []
         self.house = _house(folder, url, self.clock)
+        self.house.vault.listen(self._pass_settle)
         self.scope = self.house.scope
         self.application = app.build(self.house, *methods)
 
@@ -73,12 +76,16 @@ class Gatehouse:
         """A browser that has never been here."""
         return Visitor(self, passkey)
 
+    def _pass_settle(self, changes):
+        """Whoever ends something is answered SETTLE later by the clock, so let that time pass once they wait."""
+        self.loop.call_soon(self.clock.turn, SETTLE)
+
     def run(self, awaitable):
         """Run to the end on the loop of all nodes."""
         return self.loop.run_until_complete(awaitable)
 
     def race(self, *requests):
-        """Send (visitor, method, path, body) at once, each to its visitor's node; return the answers."""
+        """Send (visitor, method, path, body, headers) at once, each to its visitor's node; return the answers."""
 
         async def together():
             return await asyncio.gather(*(visitor.asked(*request) for visitor, *request in requests))
@@ -139,6 +146,11 @@ class Gatehouse:
         with closing(psycopg.connect(self.url) if self.url else connect(path)) as connection:
             return connection.execute(sql).fetchall()
 
+    def dump(self):
+        """Everything that is stored, as SQL (SQLite only): equal dumps, nothing changed."""
+        with closing(connect(database_path(self.house.settings))) as connection:
+            return list(connection.iterdump())
+
     def write(self, sql, values=()):
         """Change rows behind the server's back (SQLite only)."""
         with closing(connect(database_path(self.house.settings))) as connection:
@@ -152,9 +164,9 @@ class Visitor(Browser):
         """Hand the request to the application, without a network."""
         return self.served.run(self._exchange(method, path, raw, sent, internal=internal))
 
-    async def asked(self, method, path, body=None, **given):
+    async def asked(self, method, path, body=None, headers=None):
         """`send`, for those who wait in company."""
-        sent, raw = self.dress(method, body, **given)
+        sent, raw = self.dress(method, body, headers=headers)
         return self.keep(await self._exchange(method, path, raw, sent))
 
     def moved(self, node):
@@ -212,8 +224,10 @@ async def call(application, method, path, raw, sent):
 
 
 @contextmanager
-def opened(folder, *methods, url=""):
-    """A gatehouse for the block."""
+def opened(folder, *methods, url="", like=None):
+    """A gatehouse for the block, in an empty folder; `like` is one where a gatehouse on SQLite has been, to begin with."""
+    if like and not url:
+        shutil.copytree(like, folder, dirs_exist_ok=True)
     made = Gatehouse(folder, *methods, url=url)
     try:
         yield made
