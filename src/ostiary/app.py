@@ -48,7 +48,7 @@ from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteReader
 from ostiary.storage.tx import UseCase
 from ostiary.web.door import Door
-from ostiary.web.headers import SecurityHeaders
+from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
 from ostiary.web.operation import Operation
 
@@ -91,15 +91,17 @@ def build(house: House, *more: Method) -> Application:
     openapi = document(operations, __version__, settings.origin)
     console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations))
     public = Starlette(
-        routes=[*console.routes(), *map(door.route, operations)],
+        routes=[*console.routes(), *door.routes(operations)],
         exception_handlers={
             HTTPException: console.on_http_exception,
             StoreUnavailable: console.on_store_unavailable,
+            Exception: console.on_fault,
         },
     )
+    public.router.redirect_slashes = False  # it would send the browser to whatever host the request names
     check = Check(liveness, CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies))
     return Application(
-        public=SecurityHeaders(public, secure=settings.origin.startswith("https:")),
+        public=Front(public, secure=settings.origin.startswith("https:")),
         internal=Internal(check, lambda: vault.read(scope, receipts.newest_time)),
         operations=operations,
         chores=partial(_chores, house, seen, refusals),

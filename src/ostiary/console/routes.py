@@ -24,8 +24,8 @@ from ostiary.sessions.model import Session
 from ostiary.sessions.routes import SessionView, csrf_cookie, view
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
-from ostiary.web.catalogue import CATALOGUE, cause
-from ostiary.web.problems import problem
+from ostiary.web.catalogue import CATALOGUE, FAULT, cause
+from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem
 
 __all__ = ["Console"]
 
@@ -130,14 +130,20 @@ class Console(msgspec.Struct, frozen=True):
         retry_after = fault.retry_after if isinstance(fault, StoreUnavailable) else 1
         return self.failure(request, Refusal(Code.STORE_UNAVAILABLE, retry_after=retry_after))
 
+    async def on_fault(self, request: Request, fault: Exception) -> Response:
+        """Answer for a broken contract of ours; what broke is logged in front, and told to nobody."""
+        return self._shown(request, internal_fault("-"), None)
+
     def failure(self, request: Request, refusal: Refusal) -> Response:
         """Show a refusal as a page to those who read pages, else as a problem."""
-        made = problem(refusal, "-")
+        return self._shown(request, problem(refusal, "-"), refusal.code)
+
+    def _shown(self, request: Request, made: Response, code: Code | None) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             return made
-        entry = CATALOGUE[refusal.code]
+        entry = CATALOGUE[code] if code else FAULT
         shown = {"title": entry.message.rstrip("."), "message": entry.message, "action": entry.remedy}
-        html = self.pages.render("error", status=entry.status, code=refusal.code.value, request_id="", **shown)
+        html = self.pages.render("error", status=entry.status, code=code or INTERNAL_ERROR, request_id="", **shown)
         kept = {name: value for name, value in made.headers.items() if name in {"retry-after", "cache-control"}}
         return Response(html, entry.status, kept, media_type="text/html")
 

@@ -30,6 +30,7 @@ _EMPTY: dict[str, Any] = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
 _PATH = "/check"
 _MOST_HOSTS = 1000
+_SEVERAL = b"several hosts"
 _UNKNOWN = Refusal(Code.SERVICE_UNKNOWN)
 _LOG = structlog.get_logger("ostiary.check")
 
@@ -74,7 +75,7 @@ class Check:
             if name == b"cookie":
                 cookie = cookie + b"; " + value if cookie else value
             elif name == b"host":
-                host = value
+                host = _SEVERAL if host else value
             elif name in _REFUSED_HEADERS:
                 return b"", Refusal(Code.ORIGIN_REFUSED)
         return cookie, None if self._answers_for(host) else Refusal(Code.HOST_REFUSED)

@@ -15,6 +15,7 @@ class Code(StrEnum):
 
     REQUEST_MALFORMED = "request_malformed"
     REQUEST_TOO_LARGE = "request_too_large"
+    REQUEST_TOO_SLOW = "request_too_slow"
     ROUTE_UNKNOWN = "route_unknown"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     ORIGIN_REFUSED = "origin_refused"

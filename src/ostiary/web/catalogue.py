@@ -5,7 +5,7 @@ import msgspec
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.web.operation import Audience, Operation
 
-__all__ = ["CATALOGUE", "Entry", "cause", "codes_of"]
+__all__ = ["CATALOGUE", "FAULT", "Entry", "cause", "codes_of"]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -22,6 +22,7 @@ _RELOAD = "Reload the page and try again."
 CATALOGUE: dict[Code, Entry] = {
     Code.REQUEST_MALFORMED: Entry(400, "The request could not be read.", "Compare it with /openapi.json."),
     Code.REQUEST_TOO_LARGE: Entry(413, "The request is too large.", "Send less than 64 KiB."),
+    Code.REQUEST_TOO_SLOW: Entry(408, "The request took too long to arrive.", "Send it at once."),
     Code.ROUTE_UNKNOWN: Entry(404, "There is nothing at this address.", "Look at /docs/api."),
     Code.METHOD_NOT_ALLOWED: Entry(405, "This address does not take that method.", "Look at /docs/api."),
     Code.ORIGIN_REFUSED: Entry(403, "The request came from another site.", "Start from a page of this site."),
@@ -64,6 +65,9 @@ CATALOGUE: dict[Code, Entry] = {
     Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
 }
 
+FAULT = Entry(500, "Something broke on our side.", "Try again; quote the request id if it stays so.")
+"""What is said of a broken contract of ours, which is no refusal and has no code in the catalogue."""
+
 _CAUSES = {
     Code.SESSION_EXPIRED_IDLE: "idle_timeout",
     Code.SESSION_EXPIRED_ABSOLUTE: "absolute_timeout",
@@ -71,7 +75,7 @@ _CAUSES = {
     Code.SESSION_AGENT_MISMATCH: "agent_mismatch",
 }
 
-_DOOR = (Code.REQUEST_MALFORMED, Code.STORE_UNAVAILABLE)
+_DOOR = (Code.REQUEST_MALFORMED, Code.REQUEST_TOO_LARGE, Code.REQUEST_TOO_SLOW, Code.STORE_UNAVAILABLE)
 _SESSION = (
     Code.SESSION_MISSING,
     Code.SESSION_INVALID,
@@ -92,7 +96,7 @@ def codes_of(operation: Operation) -> list[Code]:
     if operation.audience is Audience.SESSION:
         codes.update(_SESSION)
     if operation.unsafe:
-        codes.update((Code.ORIGIN_REFUSED, Code.REQUEST_TOO_LARGE))
+        codes.add(Code.ORIGIN_REFUSED)
         codes.update((Code.CSRF_REFUSED,) if operation.audience in _WITH_SESSION else ())
     return sorted(codes)
 

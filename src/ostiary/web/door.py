@@ -1,6 +1,7 @@
 """The door in front of every operation: limits, origin, guard, decoding; and its envelope on the way out."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -14,13 +15,14 @@ from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import Secrets, b64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Scope
-from ostiary.web.decode import decode_body, decode_query, parse_json
+from ostiary.web.decode import clean, decode_body, decode_query, malformed, parse_json
 from ostiary.web.operation import Exchange, Operation, Record, Reply
 from ostiary.web.problems import internal_fault, problem, unavailable
 
 __all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "same_origin"]
 
 _LARGEST = 65_536
+_OUR_SITE = {"same-origin", "none"}
 _LOG = structlog.get_logger("ostiary.door")
 
 
@@ -64,34 +66,47 @@ class Recorder(Protocol):
 
 
 class Door(msgspec.Struct, frozen=True):
-    """Turns operations into routes. `origin` is the public origin, e.g. `https://id.example.test`."""
+    """Turns operations into routes.
+
+    `origin` is the public origin, e.g. `https://id.example.test`; `patience` is how many seconds a body may take.
+    """
 
     origin: str
     scope: Scope
     guard: Guard
     recorder: Recorder
     secrets: Secrets
+    patience: float = 10.0
 
-    def route(self, operation: Operation) -> Route:
-        """Return the route of one operation."""
+    def routes(self, operations: Iterable[Operation]) -> list[Route]:
+        """Return one route per path, so that a wrong method hears all the right ones (RFC 9110 section 10.2.1)."""
+        tables: dict[str, dict[str, Operation]] = {}
+        for operation in operations:
+            tables.setdefault(operation.path, {})[operation.method] = operation
+        return [self._route(path, table) for path, table in tables.items()]
 
+    def _route(self, path: str, table: Mapping[str, Operation]) -> Route:
         async def endpoint(request: Request) -> Response:
-            request_id = b64url(self.secrets(12))
-            try:
-                return await self._pass(operation, request, request_id)
-            except StoreUnavailable as fault:
-                _LOG.warning("store_unavailable", operation=operation.name, request_id=request_id)
-                return unavailable(request_id, fault.retry_after)
-            except ClientDisconnect:
-                return Response(status_code=400)
-            except Exception:  # noqa: BLE001 - whatever broke, the caller learns nothing but a request id
-                _LOG.exception("internal_fault", operation=operation.name, request_id=request_id)
-                return internal_fault(request_id)
+            asked = "GET" if request.method == "HEAD" else request.method
+            return await self._caught(table[asked], request)
 
-        return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+        return Route(path, endpoint, methods=list(table))
+
+    async def _caught(self, operation: Operation, request: Request) -> Response:
+        request_id = b64url(self.secrets(12))
+        try:
+            return await self._pass(operation, request, request_id)
+        except StoreUnavailable as fault:
+            _LOG.warning("store_unavailable", operation=operation.name, request_id=request_id)
+            return unavailable(request_id, fault.retry_after)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:  # noqa: BLE001 - whatever broke, the caller learns nothing but a request id
+            _LOG.exception("internal_fault", operation=operation.name, request_id=request_id)
+            return internal_fault(request_id)
 
     async def _pass(self, operation: Operation, request: Request, request_id: str) -> Response:
-        raw = await _body(request)
+        raw = await _body(request, self.patience)
         value = None
         if operation.request is not None and isinstance(raw, bytes):
             value = parse_json(raw, request.headers.get("content-type", ""))
@@ -113,6 +128,8 @@ class Door(msgspec.Struct, frozen=True):
 
     async def _serve(self, knock: Knock, admitted: Admitted, request: Request, value: Any) -> Response | Refusal:  # noqa: ANN401 - any JSON value
         operation = knock.operation
+        if not all(map(clean, request.path_params.values())):
+            return malformed("bad_path")
         body = decode_body(value, operation.request) if operation.request is not None else None
         if isinstance(body, Refusal):
             return body
@@ -126,26 +143,32 @@ class Door(msgspec.Struct, frozen=True):
         return _answer(operation, answer)
 
 
-def same_origin(headers: Mapping[str, str], origin: str) -> bool:
+def same_origin(headers: Headers, origin: str) -> bool:
     """Tell whether an unsafe request comes from our own page, or from no browser at all.
 
-    Origin, where sent, must be ours; Sec-Fetch-Site, where sent, must be `same-origin` (W3C Fetch Metadata).
+    Origin, where sent, must be ours; Sec-Fetch-Site, where sent, must be `same-origin` (W3C Fetch Metadata), or
+    `none`: the person's own doing.
     """
-    sent = headers.get("origin")
-    site = headers.get("sec-fetch-site")
-    return (sent is None or sent == origin) and (site is None or site in {"same-origin", "none"})
+    return set(headers.getlist("origin")) <= {origin} and set(headers.getlist("sec-fetch-site")) <= _OUR_SITE
 
 
-async def _body(request: Request) -> bytes | Refusal:
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared[:12]) > _LARGEST:
+async def _body(request: Request, patience: float) -> bytes | Refusal:
+    """Read a body as far as it is wanted. What is declared too large is not read at all."""
+    declared = request.headers.get("content-length", "0").lstrip("0") or "0"
+    if not declared.isdecimal():
+        return malformed("bad_content_length")
+    if len(declared) > len(str(_LARGEST)) or int(declared) > _LARGEST:
         return Refusal(Code.REQUEST_TOO_LARGE)
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            return Refusal(Code.REQUEST_TOO_LARGE)
-    return body
+    body = bytearray()
+    try:
+        async with asyncio.timeout(patience):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _LARGEST:
+                    return Refusal(Code.REQUEST_TOO_LARGE)
+    except TimeoutError:
+        return Refusal(Code.REQUEST_TOO_SLOW)
+    return bytes(body)
 
 
 def _knock(operation: Operation, scope: Scope, request_id: str, request: Request, value: Any) -> Knock:  # noqa: ANN401 - any JSON value

@@ -1,21 +1,21 @@
 """Refusals and errors as answers: the one place where a code gets its envelope, and internal text stays inside."""
 
-from collections.abc import Sequence
-
 import msgspec
 from starlette.responses import Response
 
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.web.catalogue import CATALOGUE, cause
+from ostiary.web.catalogue import CATALOGUE, FAULT, cause
 
-__all__ = ["Problem", "challenge", "internal_fault", "problem", "unavailable"]
+__all__ = ["INTERNAL_ERROR", "Problem", "challenge", "internal_fault", "problem", "unavailable"]
 
+INTERNAL_ERROR = "internal_error"
 _STATUS_TEXT = {
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     409: "Conflict",
     413: "Content Too Large",
     500: "Internal Server Error",
@@ -42,7 +42,7 @@ def challenge(refusal: Refusal) -> str:
     return f'{_REALM}, error="invalid_token", error_description="{cause(refusal)}"'
 
 
-def problem(refusal: Refusal, request_id: str, cookies: Sequence[str] = ()) -> Response:
+def problem(refusal: Refusal, request_id: str) -> Response:
     """Answer a refusal: status, envelope, and the headers that its status demands."""
     entry = CATALOGUE[refusal.code]
     made = _answer(entry.status, f"{entry.message} {entry.remedy}", refusal.code.value, request_id)
@@ -50,8 +50,6 @@ def problem(refusal: Refusal, request_id: str, cookies: Sequence[str] = ()) -> R
         made.headers["www-authenticate"] = challenge(refusal)
     if entry.status == 503 or refusal.retry_after:  # noqa: PLR2004 - the status Service Unavailable
         made.headers["retry-after"] = str(refusal.retry_after or 1)
-    for cookie in cookies:
-        made.headers.append("set-cookie", cookie)
     return made
 
 
@@ -62,7 +60,7 @@ def unavailable(request_id: str, retry_after: int = 1) -> Response:
 
 def internal_fault(request_id: str) -> Response:
     """Answer for a broken contract of ours. It says nothing of what broke."""
-    return _answer(500, "Something broke on our side. Try again; quote the request id.", "internal_error", request_id)
+    return _answer(FAULT.status, f"{FAULT.message} {FAULT.remedy}", INTERNAL_ERROR, request_id)
 
 
 def _answer(status: int, message: str, code: str, request_id: str) -> Response:
