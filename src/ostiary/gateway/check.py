@@ -115,7 +115,7 @@ class Check:
         values = (
             session.kind,
             caller_reference(key, service_scope, session.id),
-            str(caller_epoch(key, service_scope, session.id)),
+            str(caller_epoch(key, service_scope)),
             str(entry.hard // 1_000_000),
             "-",
             "-",

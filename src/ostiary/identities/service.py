@@ -1,11 +1,11 @@
 """Use cases of identities: tenants at boot, people by the operator's hand."""
 
-import hmac
 
 from ostiary.identities import store
 from ostiary.identities.model import Person, Tenant, normalise_email
 from ostiary.kernel.errors import BootRefused
 from ostiary.kernel.ids import new_id
+from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Scope
 from ostiary.keys.keyring import Keyring
@@ -90,4 +90,4 @@ def _person(seal: Sealer, scope: Scope, row: Row) -> Person:
 
 def _email_hash(keyring: Keyring, tenant: str, address: str) -> str:
     key = keyring.active(tenant, Purpose.ADDRESS).secret
-    return hmac.digest(key, b"email\0" + address.encode(), "sha256").hex()
+    return mac(key, b"email\0" + address.encode()).hex()

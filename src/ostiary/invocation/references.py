@@ -5,7 +5,9 @@ a counter; source: the invocation contract, section 4.2. A service-scope id is n
 that is replaced learns new references.
 """
 
-import hmac
+from functools import lru_cache
+
+from ostiary.kernel.mac import mac
 
 __all__ = ["caller_epoch", "caller_reference"]
 
@@ -24,9 +26,14 @@ def caller_reference(key: bytes, service_scope: int, session: str) -> str:
     raise ArithmeticError("HMAC-SHA256 gave 256 zero halves")  # pragma: no cover - has no known input
 
 
-def caller_epoch(key: bytes, service_scope: int, session: str) -> int:
-    """Return the freshness value beside the reference: a positive integer below 2^63, under a label of its own."""
-    return int.from_bytes(_derive(key, _EPOCH, service_scope, session, 0)[:_HALF], "big") & _POSITIVE or 1
+@lru_cache(maxsize=1024)
+def caller_epoch(key: bytes, service_scope: int) -> int:
+    """Return the freshness value beside a service's references: a positive integer below 2^63.
+
+    It names the generation of references under one key and one service scope, under a label of its own:
+    where it has changed, references kept from before mean nobody.
+    """
+    return int.from_bytes(_derive(key, _EPOCH, service_scope, "", 0)[:_HALF], "big") & _POSITIVE or 1
 
 
 def _derive(key: bytes, label: bytes, service_scope: int, session: str, counter: int) -> bytes:
@@ -38,4 +45,4 @@ def _derive(key: bytes, label: bytes, service_scope: int, session: str, counter:
         name,
         counter.to_bytes(1, "big"),
     )
-    return hmac.digest(key, covered, "sha256")
+    return mac(key, covered)

@@ -1,6 +1,5 @@
 """Opaque ids: a kind prefix and 128 random bits, and the base64url that carries them."""
 
-import base64
 import binascii
 import os
 import re
@@ -17,12 +16,13 @@ def system_secrets(count: int) -> bytes:
     return os.urandom(count)
 
 
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 _BODY = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]\Z")
 
 
 def b64url(data: bytes) -> str:
     """Encode as base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").translate(_TO_URL).decode("ascii")
 
 
 def unb64url(text: str) -> bytes:
@@ -33,7 +33,8 @@ def unb64url(text: str) -> bytes:
     if not text.isascii() or "=" in text or "+" in text or "/" in text:
         raise ValueError("not base64url")
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        padded = text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4)
+        data = binascii.a2b_base64(padded, strict_mode=True)
     except binascii.Error as error:
         raise ValueError("not base64url") from error
     if b64url(data) != text:

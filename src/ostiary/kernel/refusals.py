@@ -31,7 +31,6 @@ class Code(StrEnum):
     CSRF_REFUSED = "csrf_refused"
     SERVICE_UNKNOWN = "service_unknown"
     LOGIN_REFUSED = "login_refused"
-    LOGIN_METHOD_UNKNOWN = "login_method_unknown"
     LOGIN_ATTEMPT_INVALID = "login_attempt_invalid"
     LOGIN_ATTEMPT_EXPIRED = "login_attempt_expired"
     LOGIN_ATTEMPT_SPENT = "login_attempt_spent"
@@ -44,10 +43,8 @@ class Code(StrEnum):
     PRESENCE_REQUIRED = "presence_required"
     PRESENCE_REFUSED = "presence_refused"
     INVITATION_REFUSED = "invitation_refused"
-    PERSON_UNKNOWN = "person_unknown"
     EMAIL_INVALID = "email_invalid"
     EMAIL_TAKEN = "email_taken"
-    TENANT_UNKNOWN = "tenant_unknown"
     RECEIPT_UNKNOWN = "receipt_unknown"
     STORE_UNAVAILABLE = "store_unavailable"
 

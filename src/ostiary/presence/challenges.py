@@ -7,6 +7,7 @@ import msgspec
 
 from ostiary.kernel.clock import Clock
 from ostiary.kernel.ids import Secrets, b64url, new_id, unb64url
+from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Scope
 from ostiary.keys.keyring import Keyring
@@ -77,4 +78,4 @@ def _fields(challenge: Challenge) -> tuple[str, str, str, str, str, int]:
 
 
 def _mac(key: bytes, label: bytes, covered: bytes) -> bytes:
-    return hmac.digest(key, label + b"\0" + covered, "sha256")
+    return mac(key, label + b"\0" + covered)

@@ -37,12 +37,15 @@ class SessionCache:
         return entry if entry is not None and now < entry.deadline else None
 
     async def ask(self, value: bytes) -> Entry | Refusal:
-        """Read the session's row on the spot and remember it when it lives."""
+        """Read the session's row on the spot and remember it when it lives.
+
+        The row is as new as the file. An end that commits right after it was read stands in the outbox
+        beyond the position read so far, so the next look at the file drops the entry again.
+        """
         recognised = await self._judge.recognise(value)
         if isinstance(recognised, Refusal):
             return recognised
         session_id, key = recognised
-        self._follow(self._clock())
         rows = self._reader.all(store.FIND, session=session_id)
         entry = self._judge.admit(store.session(rows[0]) if rows else None, key)
         if isinstance(entry, Entry):

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 
 from ostiary.kernel.ids import b64url
+from ostiary.kernel.mac import mac
 from ostiary.keys.model import Key
 
 __all__ = ["digest", "matches", "token"]
@@ -12,7 +13,7 @@ __all__ = ["digest", "matches", "token"]
 def token(key: Key, session: str, epoch: int) -> str:
     """Return the token; whoever holds the session's cookie may have it again at any time."""
     covered = f"{len(session)}:{session}:{epoch}".encode("ascii")
-    return b64url(hmac.digest(key.secret, covered, "sha256"))
+    return b64url(mac(key.secret, covered))
 
 
 def digest(value: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 from starlette.datastructures import Headers
 
+from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.keys.keyring import Keyring
@@ -36,7 +37,7 @@ class SessionGuard(msgspec.Struct, frozen=True):
     def identify(self, knock: Knock) -> Caller:
         """Hash the client's address and agent, and digest the request; nothing raw is kept."""
         tenant = knock.scope.tenant
-        digest = hmac.digest(self.keyring.active(tenant, Purpose.DIGEST).secret, knock.covered, "sha256")
+        digest = mac(self.keyring.active(tenant, Purpose.DIGEST).secret, knock.covered)
         known = hashed(self.keyring, self.trusted, tenant, knock.peer, knock.headers)
         return msgspec.structs.replace(known, digest=digest.hex(), request_id=knock.request_id)
 

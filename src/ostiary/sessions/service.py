@@ -1,11 +1,11 @@
 """Use cases of sessions: open, end, end the others, list, collect. Each runs in one transaction."""
 
-import hmac
 from collections.abc import Iterable
 
 import msgspec
 
 from ostiary.kernel.ids import Secrets, new_id
+from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
 from ostiary.keys.keyring import Keyring
@@ -154,7 +154,7 @@ def keyed_hash(keyring: Keyring, tenant: str, kind: str, value: str) -> str:
     if not value:
         return ""
     key = keyring.active(tenant, Purpose.ADDRESS).secret
-    return hmac.digest(key, f"{kind}\0{value}".encode(), "sha256").hex()
+    return mac(key, f"{kind}\0{value}".encode()).hex()
 
 
 def _fresh(tx: Tx, rules: Rules, key: Key, caller: Caller, proof: Proof, agent: str) -> Session:

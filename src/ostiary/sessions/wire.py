@@ -8,6 +8,7 @@ counts, so that no two pairs share an input. The id's prefix says which gate it 
 import hmac
 
 from ostiary.kernel.ids import b64url, is_id, unb64url
+from ostiary.kernel.mac import mac
 from ostiary.keys.model import Key, Purpose
 
 __all__ = ["LONGEST", "parse", "seal", "verify"]
@@ -47,4 +48,4 @@ def verify(parsed: tuple[str, str, bytes], key: Key, purpose: Purpose) -> bool:
 
 def _mac(subject: str, key: Key) -> bytes:
     covered = f"{len(subject)}:{subject}:{len(key.id)}:{key.id}"
-    return hmac.digest(key.secret, covered.encode("ascii"), "sha256")
+    return mac(key.secret, covered.encode("ascii"))

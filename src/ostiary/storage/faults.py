@@ -1,8 +1,7 @@
 """Every store fault, classified in one place: the store cannot answer, or we broke a rule of ours."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from ostiary.kernel.errors import ContractBroken, OstiaryError, StoreUnavailable
 
@@ -44,13 +43,18 @@ def _broken_postgres(fault: BaseException) -> bool:
     return state == _MISCOUNTED or (state[:2] in _POSTGRES_BROKEN and state != _DENIED)
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise a driver's exceptions from the block as ours."""
-    try:
-        yield
-    except Exception as fault:
-        ours = classify(fault)
-        if ours is None:
-            raise
-        raise ours from fault
+class translated:  # noqa: N801 - it reads as a word of the `with` statement, like contextlib's
+    """Raise a driver's exceptions from the block as ours. A class, because a generator costs a fifth of a read."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Translate what ended it."""
+        ours = classify(fault) if isinstance(fault, Exception) else None
+        if ours is not None:
+            raise ours from fault
