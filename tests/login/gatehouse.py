@@ -86,11 +86,15 @@ class Gatehouse:
 
     def race(self, *requests):
         """Send (visitor, method, path, body, headers) at once, each to its visitor's node; return the answers."""
+        return self.together(*(visitor.asked(*request) for visitor, *request in requests))
 
-        async def together():
-            return await asyncio.gather(*(visitor.asked(*request) for visitor, *request in requests))
+    def together(self, *coroutines):
+        """Run all at once; return what each returned."""
 
-        return self.run(together())
+        async def gathered():
+            return await asyncio.gather(*coroutines)
+
+        return self.run(gathered())
 
     def method(self, name):
         """The registered login method of that name."""
