@@ -261,6 +261,22 @@ def test_a_commit_of_what_had_failed_is_no_commit(ground):
         assert line.execute("SELECT 1").fetchall() == [(1,)]
 
 
+def test_a_line_that_was_given_up_is_never_used_again(ground):
+    with closing(Line(schema.libpq_url(ground.url), Limits(answer_s=0.1))) as line:
+        with pytest.raises(psycopg.OperationalError, match="did not answer in time"):
+            line.execute("SELECT pg_sleep(1)")
+        assert line.lost
+        with pytest.raises(StoreUnavailable, match="lost"):
+            line.settle()
+
+
+def test_the_last_word_of_the_server_is_what_is_told(ground):
+    with closing(Line(schema.libpq_url(ground.url), Limits())) as line:
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            line.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        assert line.lost
+
+
 def test_the_limits_reach_the_server_and_commits_are_durable(ground):
     ground.run(f"ALTER DATABASE {name_of(ground)} SET synchronous_commit = off")
     with closing(Line(schema.libpq_url(ground.url), Limits())) as line:

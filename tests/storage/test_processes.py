@@ -1,7 +1,6 @@
 """More than one process at one database: fair turns, changes seen at once, and kill -9 that loses nothing."""
 
 import fcntl
-import statistics
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE
 from ostiary.storage.sqlite import SqliteReader
 from ostiary.storage.turnstile import Turnstile
 from tests.storage.ground import CLOCK, SCOPE, SOURCE, add
+from tests.storage.worker import GROUP
 
 
 @contextmanager
@@ -36,6 +36,16 @@ def worker(*arguments):
 
 def beside(path, suffix):
     return path.with_name(f"{path.name}.{suffix}").open("w")
+
+
+@pytest.mark.parametrize("part", ["next", "lock"])
+def test_a_writer_waits_at_the_turnstile(part, sqlite):
+    vault = sqlite.vault(patience=SECOND // 10)
+    with beside(sqlite.path, part) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(StoreUnavailable, match="another process holds the database"):
+            vault.transact_now(SCOPE, add("refused"))
+    assert vault.transact_now(SCOPE, add("later")) == 1
 
 
 def test_who_waits_at_the_turnstile_is_passed_by_one_group_at_most(sqlite):
@@ -60,7 +70,7 @@ def test_who_waits_at_the_turnstile_is_passed_by_one_group_at_most(sqlite):
             fcntl.flock(lock, fcntl.LOCK_UN)
             while committed() == before + passed[-1]:  # it goes on
                 assert writer.poll() is None
-    assert max(passed) <= 1, passed
+    assert max(passed) <= GROUP, passed
 
 
 def test_a_command_line_gets_its_turn_beside_a_saturated_writer(sqlite):
@@ -72,7 +82,8 @@ def test_a_command_line_gets_its_turn_beside_a_saturated_writer(sqlite):
             vault.transact_now(SCOPE, add(f"cli{number}"))
             (mine,) = eyes.execute("SELECT seq FROM receipts WHERE subject = ?", [f"cli{number}"]).fetchone()
             passed.append(mine - before - 1)
-    assert statistics.median(passed) <= 5, passed  # without the turnstile: dozens, and seconds at worst
+    often = sorted(passed)[:-2]  # a busy machine may let a waiter sleep on before it takes its place
+    assert max(often) <= GROUP, passed  # without the turnstile up to dozens of groups
 
 
 def test_patience_at_the_turnstile_ends(tmp_path):

@@ -32,7 +32,7 @@ async def test_a_foreign_lock_that_is_let_go_is_no_fault(sqlite):
     with sqlite.eyes() as stranger:
         stranger.execute("BEGIN IMMEDIATE")
         waits = asyncio.create_task(vault.transact(SCOPE, add("patient")))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)  # long enough for an impatient writer to give up
         stranger.execute("COMMIT")
         assert await waits == 1
 

@@ -1,7 +1,9 @@
 """The law of one transaction, on both databases: durable, all or nothing, no change without its event."""
 
 import asyncio
+import sqlite3
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -89,6 +91,19 @@ async def test_a_violation_undoes_its_own_use_case_only(ground, vault):
     first, broken, last = await together(vault, add("first", INSERT), twice, add("last", INSERT))
     assert (first, last) == (1, 1)
     assert isinstance(broken, ContractBroken)
+    assert ground.tenants() == ["first", "last"]
+
+
+async def test_an_exception_hides_no_violation_from_the_next(ground, vault):
+    def breaks(tx):
+        for _ in range(2):
+            with suppress(sqlite3.IntegrityError):  # PostgreSQL tells it later
+                tx.do(INSERT, id="twice", mode="new", created_at=1)
+        raise LookupError("on purpose")
+
+    first, broken, last = await together(vault, add("first"), breaks, add("last"))
+    assert (first, last) == (1, 1)
+    assert isinstance(broken, LookupError)
     assert ground.tenants() == ["first", "last"]
 
 

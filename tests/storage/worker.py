@@ -9,16 +9,20 @@ import sys
 
 from tests.storage.ground import SCOPE, Ground, add
 
-CALLERS = 32
+CALLERS, CROWD = 32, 400
+GROUP = 128
+"""The most use cases in one group: a crowd keeps more than that waiting, so that a writer never rests."""
 
 
 def saturate(url):
-    """Commit without a pause, a group each; the first line says that it has begun."""
-    vault = Ground(url).vault()
-    for number in itertools.count():
-        vault.transact_now(SCOPE, add(f"w{number}"))
-        if number == 0:
-            print("begun", flush=True)
+    """Let many callers commit without a pause; the first line says that it has begun."""
+    said = []
+
+    def tell(name):
+        if not said:
+            said.append(print("begun", flush=True))
+
+    asyncio.run(busy(url, tell, CROWD))
 
 
 def commit(url):
@@ -50,7 +54,7 @@ def killed(url, lines):
     pid = os.fork()
     if pid == 0:
         os.close(read)
-        asyncio.run(busy(url, write))
+        asyncio.run(busy(url, lambda name: os.write(write, f"{name}\n".encode())))
     os.close(write)
     with os.fdopen(read, "rb") as out:
         seen = list(itertools.islice(out, lines))
@@ -60,17 +64,17 @@ def killed(url, lines):
     return {line.decode().strip() for line in seen if line.endswith(b"\n")}
 
 
-async def busy(url, out):
-    """Many callers at once; each writes a name down once it was told that it is durable."""
+async def busy(url, tell, callers=CALLERS):
+    """Many callers at once; each tells a name once it was told that it is durable."""
     vault = Ground(url).vault()
 
     async def caller(number):
         for turn in itertools.count():
             name = f"{os.getpid()}-{number}-{turn}"
             await vault.transact(SCOPE, add(name))
-            os.write(out, f"{name}\n".encode())
+            tell(name)
 
-    await asyncio.gather(*map(caller, range(CALLERS)))
+    await asyncio.gather(*map(caller, range(callers)))
 
 
 if __name__ == "__main__":

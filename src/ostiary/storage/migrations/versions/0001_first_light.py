@@ -57,6 +57,7 @@ def _world() -> None:
         "tenants",
         sa.Column("id", sa.String, primary_key=True),
         sa.Column("mode", sa.String, nullable=False),
+        sa.Column("founder", sa.String, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
     )
     op.create_table(
