@@ -136,7 +136,7 @@ class Home(Gatehouse):
         )
         return opened.session, opened.cookie
 
-    def check(self, cookie, path="/check", **headers):
+    def check(self, cookie, path="/check", /, **headers):
         """Send one check with this session cookie (None: with none)."""
         visitor = self.visitor()
         if cookie is not None:
