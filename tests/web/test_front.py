@@ -4,6 +4,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from ostiary.web.front import POLICY, Front
 from tests.web.asgi import ask
@@ -80,19 +81,20 @@ async def test_a_request_names_one_host(version, hosts, passes):
     assert passes or answer.code == "request_malformed"
 
 
-async def test_a_fault_that_nobody_caught_is_logged_and_told_to_nobody(capfd):
-    answer = await ask(Front(breaks, secure=False), path="/some/path")
+async def test_a_fault_that_nobody_caught_is_logged_and_told_to_nobody():
+    with capture_logs() as logged:
+        answer = await ask(Front(breaks, secure=False), path="/some/path")
     assert (answer.status, answer.code) == (500, "internal_error")
     assert b"inner words" not in answer.body
-    logged = "".join(capfd.readouterr())
-    assert "inner words" in logged
-    assert "/some/path" in logged
+    [entry] = logged
+    assert (entry["event"], entry["path"], entry["exc_info"]) == ("page_broke", "/some/path", True)
 
 
-async def test_a_fault_behind_the_start_of_an_answer_adds_no_second_one(capfd):
-    answer = await ask(Front(breaks_late, secure=False))
+async def test_a_fault_behind_the_start_of_an_answer_adds_no_second_one():
+    with capture_logs() as logged:
+        answer = await ask(Front(breaks_late, secure=False))
     assert (answer.status, answer.body) == (200, b"")
-    assert "inner words" in "".join(capfd.readouterr())
+    assert [entry["event"] for entry in logged] == ["page_broke"]
 
 
 async def test_what_is_no_request_passes_by():

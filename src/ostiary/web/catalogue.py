@@ -40,7 +40,6 @@ CATALOGUE: dict[Code, Entry] = {
     ),
     Code.SERVICE_UNKNOWN: Entry(403, "No such service is registered.", "Use /check or /check/default."),
     Code.LOGIN_REFUSED: Entry(401, "That did not sign you in.", "Try again, or use another passkey."),
-    Code.LOGIN_METHOD_UNKNOWN: Entry(404, "There is no such way to sign in.", "Look at /docs/api."),
     Code.LOGIN_ATTEMPT_INVALID: Entry(401, "This sign-in was not started in this browser.", _RELOAD),
     Code.LOGIN_ATTEMPT_EXPIRED: Entry(401, "This sign-in took too long.", _RELOAD),
     Code.LOGIN_ATTEMPT_SPENT: Entry(409, "This sign-in has been used already.", _RELOAD),
@@ -57,10 +56,8 @@ CATALOGUE: dict[Code, Entry] = {
         403, "The proof of presence is used, stale or for something else.", "Prove presence again."
     ),
     Code.INVITATION_REFUSED: Entry(403, "This link is used, expired or unknown.", "Ask for a new link."),
-    Code.PERSON_UNKNOWN: Entry(404, "There is no such person.", "List the people to see their ids."),
     Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),
     Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
-    Code.TENANT_UNKNOWN: Entry(404, "There is no such tenant.", "Run `ostiary init` first."),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
     Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
 }
