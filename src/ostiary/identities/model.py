@@ -10,6 +10,7 @@ from ostiary.kernel.values import Mode
 __all__ = ["Person", "Tenant", "normalise_email"]
 
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
+_HOST = re.compile(r"(?:localhost|(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63})\Z")
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -46,5 +47,4 @@ def normalise_email(text: str) -> str | None:
         host = domain.casefold().encode("idna").decode("ascii")
     except UnicodeError:
         return None
-    named = host == "localhost" or ("." in host and not host.endswith("."))
-    return f"{local.casefold()}@{host}" if named else None
+    return f"{local.casefold()}@{host}" if _HOST.match(host) else None
