@@ -6,13 +6,14 @@ from contextlib import closing
 import pytest
 
 from ostiary.storage import schema
-from tests.storage.ground import Ground, postgres_database, sqlite_ground
+from tests.storage.ground import MAKE_THINGS, Ground, postgres_database, sqlite_ground
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory):
     path = tmp_path_factory.mktemp("template") / "template.sqlite"
     schema.upgrade(f"sqlite:///{path}")
+    Ground(f"sqlite:///{path}").run(MAKE_THINGS)
     return path
 
 
@@ -21,6 +22,7 @@ def postgres_template():
     server = os.environ["OSTIARY_TEST_POSTGRES_URL"]
     with postgres_database(server) as url:
         schema.upgrade(schema.sqlalchemy_url(url))
+        Ground(schema.sqlalchemy_url(url)).run(MAKE_THINGS)
         yield server, url.rpartition("/")[2]
 
 

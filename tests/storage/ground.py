@@ -10,10 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql
 
-from ostiary.identities.store import tenants
 from ostiary.kernel.clock import system_clock
 from ostiary.kernel.values import SYSTEM, Event, EventName, Scope
 from ostiary.keys.keyring import Keyring
@@ -34,18 +33,27 @@ PATIENCE_S = 20
 for store in sorted(SOURCE.glob("*/store.py")):
     importlib.import_module(f"ostiary.{store.parent.name}.store")
 
-INSERT = Statement(insert(tenants))
-ADD = Statement(postgresql.insert(tenants).on_conflict_do_nothing())
-MARK = Statement(update(tenants).where(tenants.c.id == "x").values(mode="marked"))
-TAKE = Statement(update(tenants).where(tenants.c.id == "x", tenants.c.mode == "new").values(mode="taken"))
-TAKE_RETURNING = Statement(
-    update(tenants)
-    .where(tenants.c.id == "x", tenants.c.mode == "new")
-    .values(mode="taken")
-    .returning(tenants.c.id, tenants.c.mode)
+# What the tests write: no feature's, so that no feature's change changes them.
+things = Table(
+    "things",
+    MetaData(),
+    Column("id", String, primary_key=True),
+    Column("mode", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
-REMOVE = Statement(delete(tenants).where(tenants.c.id == "x"))
-ALL = Statement(select(tenants.c.id).order_by(tenants.c.created_at, tenants.c.id))
+MAKE_THINGS = "CREATE TABLE things (id VARCHAR PRIMARY KEY, mode VARCHAR NOT NULL, created_at BIGINT NOT NULL)"
+INSERT = Statement(insert(things))
+ADD = Statement(postgresql.insert(things).on_conflict_do_nothing())
+MARK = Statement(update(things).where(things.c.id == "x").values(mode="marked"))
+TAKE = Statement(update(things).where(things.c.id == "x", things.c.mode == "new").values(mode="taken"))
+TAKE_RETURNING = Statement(
+    update(things)
+    .where(things.c.id == "x", things.c.mode == "new")
+    .values(mode="taken")
+    .returning(things.c.id, things.c.mode)
+)
+REMOVE = Statement(delete(things).where(things.c.id == "x"))
+ALL = Statement(select(things.c.id).order_by(things.c.created_at, things.c.id))
 
 
 class Ground:
@@ -86,8 +94,8 @@ class Ground:
         with self.eyes() as connection:
             connection.execute(sql)
 
-    def tenants(self):
-        return [row[0] for row in self.look("SELECT id FROM tenants ORDER BY id")]
+    def things(self):
+        return [row[0] for row in self.look("SELECT id FROM things ORDER BY id")]
 
     def receipts(self):
         return self.look("SELECT operation, outcome, subject, reasons FROM receipts ORDER BY seq")
@@ -124,7 +132,7 @@ def event(subject="x", name=EventName.TENANT_CREATE):
 
 
 def add(name, statement=ADD):
-    """A use case that adds a tenant and says so."""
+    """A use case that adds a thing and says so."""
 
     def use_case(tx):
         count = tx.do(statement, id=name, mode="new", created_at=tx.now)

@@ -59,10 +59,10 @@ async def test_nobody_is_answered_before_the_group_has_committed(ground, vault):
     for _ in range(100):
         await asyncio.sleep(0)
     assert not done.done()
-    assert ground.tenants() == []
+    assert ground.things() == []
     gate.open()
     await asyncio.gather(first, done, behind)
-    assert ground.tenants() == ["done"]
+    assert ground.things() == ["done"]
 
 
 async def test_a_commit_that_fails_answers_nobody_with_success(ground, vault):
@@ -74,7 +74,7 @@ async def test_a_commit_that_fails_answers_nobody_with_success(ground, vault):
     vault.listen(told.extend)
     outcomes = await together(vault, add("first"), lambda tx: (tx.do(ORPHAN), tx.emit(event())), ends("s"))
     assert [isinstance(outcome, OstiaryError) for outcome in outcomes] == [True] * 3
-    assert (ground.tenants(), ground.receipts(), told) == ([], [], [])
+    assert (ground.things(), ground.receipts(), told) == ([], [], [])
     assert await vault.transact(SCOPE, add("later")) == 1
 
 
@@ -84,7 +84,7 @@ async def test_listeners_are_told_on_the_loop_after_the_commit_and_before_the_an
     def listener(changes):
         assert asyncio.get_running_loop() is loop
         subjects = [change.subject for change in changes]
-        assert set(subjects) <= set(ground.tenants()), "told before the commit"
+        assert set(subjects) <= set(ground.things()), "told before the commit"
         assert not any(waiting[subject].done() for subject in subjects), "answered before"
         told.extend(subjects)
 
@@ -103,7 +103,7 @@ async def test_a_listener_that_breaks_leaves_nobody_waiting_and_no_promise(groun
     vault.listen(listener)
     broken, stands = await together(vault, ends("s"), add("t"))
     assert (type(broken), stands) == (LookupError, 1)
-    assert ground.tenants() == ["s", "t"]
+    assert ground.things() == ["s", "t"]
 
 
 async def test_nobody_hears_of_a_change_that_was_undone(vault):
@@ -186,7 +186,7 @@ async def test_a_waiter_who_goes_away_harms_nobody(ground, vault):
     gate.open()
     assert await stays == 1
     assert gone.cancelled()
-    assert ground.tenants() == ["gone", "stays"]  # what was asked for happens, whoever still waits
+    assert ground.things() == ["gone", "stays"]  # what was asked for happens, whoever still waits
 
 
 async def test_closing_finishes_what_is_queued(ground, vault):
@@ -197,7 +197,7 @@ async def test_closing_finishes_what_is_queued(ground, vault):
     gate.open()
     await closing
     assert [await task for task in tasks[1:]] == [1] * 300
-    assert len(ground.tenants()) == 300
+    assert len(ground.things()) == 300
 
 
 async def test_a_closed_vault_takes_no_more(vault):

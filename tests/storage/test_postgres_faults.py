@@ -10,7 +10,6 @@ import pytest
 from psycopg.pq import TransactionStatus
 from sqlalchemy import func, select
 
-from ostiary.identities.store import tenants
 from ostiary.kernel.errors import ContractBroken, StoreUnavailable
 from ostiary.storage import schema
 from ostiary.storage.lines import Limits, Line, Lines
@@ -20,6 +19,7 @@ from tests.storage.cluster import cluster
 from tests.storage.ground import (
     ALL,
     INSERT,
+    MAKE_THINGS,
     MARK,
     SCOPE,
     TAKE,
@@ -29,6 +29,7 @@ from tests.storage.ground import (
     event,
     postgres_database,
     queued,
+    things,
     together,
 )
 
@@ -53,6 +54,7 @@ def ground(server):
     with postgres_database(f"{server.url}/postgres") as url:
         schema.upgrade(schema.sqlalchemy_url(url))
         with closing(Ground(schema.sqlalchemy_url(url))) as made:
+            made.run(MAKE_THINGS)
             yield made
 
 
@@ -89,7 +91,7 @@ async def test_a_connection_that_is_cut_off_undoes_its_group(server, ground):
     first, *cut = await in_the_middle(vault, lambda: server.terminate(name_of(ground)))
     acknowledged = {"answered"} | ({"before"} if first == 1 else set())
     assert [type(outcome) for outcome in cut if outcome != 1][:1] == [StoreUnavailable]
-    assert acknowledged <= set(ground.tenants()) <= {"answered", "before", "behind"}
+    assert acknowledged <= set(ground.things()) <= {"answered", "before", "behind"}
     assert await vault.transact(SCOPE, add("later")) == 1
 
 
@@ -113,8 +115,8 @@ async def test_a_server_that_stops_is_told_and_works_again_when_it_is_back(serve
             await told_within_bounds(call)
         with pytest.raises(StoreUnavailable):
             schema.state(ground.url)
-    assert "answered" in ground.tenants()
-    assert "middle" not in ground.tenants()
+    assert "answered" in ground.things()
+    assert "middle" not in ground.things()
     assert await vault.transact(SCOPE, add("later")) == 1
     assert ("later",) in await vault.fetch(ALL)
 
@@ -133,7 +135,7 @@ async def test_a_server_that_hangs_is_given_up_in_time_by_all_who_wait(server, g
         assert took < BOUND_S
         await told_within_bounds(vault.transact(SCOPE, add("again")))  # now a new connection hangs
     assert await vault.transact(SCOPE, add("later")) == 1
-    assert "answered" in ground.tenants()
+    assert "answered" in ground.things()
 
 
 async def test_a_slow_statement_is_given_up_alone(ground):
@@ -143,28 +145,28 @@ async def test_a_slow_statement_is_given_up_alone(ground):
     assert "statement timeout" in str(slow)
     with pytest.raises(StoreUnavailable, match="statement timeout"):
         await vault.read(SCOPE, lambda tx: tx.all(SLEEP))
-    assert ground.tenants() == ["first", "last"]
+    assert ground.things() == ["first", "last"]
 
 
 async def test_a_foreign_lock_is_given_up_alone(ground):
     vault = ground.vault(limits=QUICK)
     await vault.transact(SCOPE, add("x"))
     with ground.eyes() as stranger:
-        stranger.execute("BEGIN; UPDATE tenants SET mode = 'held'")
+        stranger.execute("BEGIN; UPDATE things SET mode = 'held'")
         first, locked, last = await together(
             vault, add("first"), lambda tx: (tx.do(MARK), tx.emit(event())), add("last")
         )
         stranger.execute("ROLLBACK")
     assert (first, type(locked), last) == (1, StoreUnavailable, 1)
     assert "lock timeout" in str(locked)
-    assert ground.tenants() == ["first", "last", "x"]
+    assert ground.things() == ["first", "last", "x"]
 
 
 async def test_a_deadlock_between_nodes_ends_with_one_winner(ground):
     one, two = ground.vault(), ground.vault()
     await one.transact(SCOPE, add("x"))
     await one.transact(SCOPE, add("y"))
-    rows = {name: Statement(tenants.update().where(tenants.c.id == name).values(mode="m")) for name in "xy"}
+    rows = {name: Statement(things.update().where(things.c.id == name).values(mode="m")) for name in "xy"}
     meet = threading.Barrier(2)
 
     def crossing(first, second):
@@ -226,7 +228,7 @@ async def test_a_right_that_was_not_given_is_not_our_fault(server, ground):
         lambda tx: tx._connection.execute("SELECT 1/0"),
         lambda tx: tx._connection.execute("SELECT $1", []),
         lambda tx: tx._connection.execute("SELECT $1", [object()]),
-        lambda tx: tx._connection.execute("INSERT INTO tenants (id) VALUES ('x')"),
+        lambda tx: tx._connection.execute("INSERT INTO things (id) VALUES ('x')"),
     ],
     ids=["NUL", "syntax", "zero", "binds", "type", "null"],
 )
@@ -234,7 +236,7 @@ async def test_what_we_did_wrong_is_ours_and_harms_no_other(wrong, ground):
     first, broken, last = await together(ground.vault(), add("first"), wrong, add("last"))
     assert (first, last) == (1, 1)
     assert isinstance(broken, ContractBroken), repr(broken)
-    assert ground.tenants() == ["first", "last"]
+    assert ground.things() == ["first", "last"]
 
 
 async def test_an_error_does_not_quote_rows(ground):

@@ -27,7 +27,7 @@ SQLITE = {
 }
 POSTGRESQL = {
     "truncate": "TRUNCATE receipts",
-    "truncate with others": "TRUNCATE tenants, receipts CASCADE",
+    "truncate with others": "TRUNCATE things, receipts CASCADE",
     "as a replica": "SET session_replication_role = replica; DELETE FROM receipts",
 }
 

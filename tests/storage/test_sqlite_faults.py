@@ -24,7 +24,7 @@ async def test_a_foreign_lock_is_waited_for_and_then_told(sqlite):
         assert await vault.read(SCOPE, lambda tx: tx.all(ALL)) == []
         stranger.execute("COMMIT")
     assert await vault.transact(SCOPE, add("later")) == 1
-    assert sqlite.tenants() == ["later"]
+    assert sqlite.things() == ["later"]
 
 
 async def test_a_foreign_lock_that_is_let_go_is_no_fault(sqlite):
@@ -43,7 +43,7 @@ def fill(connection, pages):
 
 
 def large(name):
-    """A use case that adds some 200 KB of tenants."""
+    """A use case that adds some 200 KB of things."""
 
     def use_case(tx):
         tx.emit(event(name))
@@ -65,10 +65,10 @@ async def test_a_full_disk_undoes_the_whole_group_and_nothing_that_was_answered(
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 4
     assert {"full" in str(outcome) for outcome in outcomes} == {True}
     assert not vault._writer.in_transaction
-    assert (sqlite.tenants(), sqlite.receipts(), told) == (["answered"], receipts, [])
+    assert (sqlite.things(), sqlite.receipts(), told) == (["answered"], receipts, [])
     fill(vault._writer, 1_000_000)
     assert await together(vault, add("later"), large("larger")) == [1, None]
-    assert len(sqlite.tenants()) == 402
+    assert len(sqlite.things()) == 402
     assert sqlite.look("PRAGMA integrity_check") == [("ok",)]
 
 
@@ -80,7 +80,7 @@ async def test_a_full_disk_may_spare_the_others_of_the_group(sqlite):
         vault, add("first"), lambda tx: [tx.emit(event("x" * 1000)) for _ in range(100)], add("last")
     )
     assert (first, type(full), last) == (1, StoreUnavailable, 1)
-    assert sqlite.tenants() == ["first", "last"]
+    assert sqlite.things() == ["first", "last"]
     assert [receipt[2] for receipt in sqlite.receipts()] == ["first", "last"]
 
 
@@ -98,7 +98,7 @@ async def test_a_file_that_was_moved_away_is_not_written_to(replace, sqlite):
         vault.transact_now(SCOPE, add("lost"))
     moved.rename(sqlite.path)
     assert await vault.transact(SCOPE, add("later")) == 1
-    assert sqlite.tenants() == ["answered", "later"]
+    assert sqlite.things() == ["answered", "later"]
 
 
 async def test_a_file_that_must_not_be_written_is_told(sqlite):
@@ -143,7 +143,7 @@ async def test_what_we_did_wrong_is_ours(sqlite):
         lambda tx: tx._connection.execute("SELECT nonsense FROM nowhere"),
         lambda tx: tx._connection.execute("SELECT ?", []),
         lambda tx: tx._connection.execute("SELECT ?", [object()]),
-        lambda tx: tx._connection.execute("INSERT INTO tenants (id) VALUES ('x')"),
+        lambda tx: tx._connection.execute("INSERT INTO things (id) VALUES ('x')"),
     ):
         first, broken = await together(vault, lambda tx: tx.emit(event()), wrong)
         assert isinstance(first, str)

@@ -4,40 +4,37 @@ import pytest
 from sqlalchemy import bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 
-from ostiary.identities.store import tenants
 from ostiary.kernel.values import Mode
 from ostiary.sessions.store import FIND_MANY
 from ostiary.storage.statements import Statement
-from tests.storage.ground import ADD, ALL, INSERT, REMOVE, SCOPE, TAKE, TAKE_RETURNING, add, event
+from tests.storage.ground import ADD, ALL, INSERT, REMOVE, SCOPE, TAKE, TAKE_RETURNING, add, event, things
 
 FROM_SELECT = Statement(
-    insert(tenants).from_select(
+    insert(things).from_select(
         ["id", "mode", "created_at"],
         select(bindparam("id"), literal("new"), literal(1)).where(bindparam("wanted") == 1),
     )
 )
 EITHER = Statement(
-    select(tenants.c.id)
-    .where((tenants.c.id == bindparam("name")) | (tenants.c.mode == "none"))
-    .limit(bindparam("most"))
+    select(things.c.id).where((things.c.id == bindparam("name")) | (things.c.mode == "none")).limit(bindparam("most"))
 )
-BY_ONE = Statement(update(tenants).where(tenants.c.id == "x").values(created_at=tenants.c.created_at + 1))
+BY_ONE = Statement(update(things).where(things.c.id == "x").values(created_at=things.c.created_at + 1))
 
 
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        (INSERT, ("tenants", True, True, False)),
-        (ADD, ("tenants", True, False, False)),
-        (FROM_SELECT, ("tenants", True, False, False)),
-        (Statement(insert(tenants).returning(tenants.c.id)), ("tenants", True, False, True)),
+        (INSERT, ("things", True, True, False)),
+        (ADD, ("things", True, False, False)),
+        (FROM_SELECT, ("things", True, False, False)),
+        (Statement(insert(things).returning(things.c.id)), ("things", True, False, True)),
         (
-            Statement(postgresql.insert(tenants).on_conflict_do_update(index_elements=["id"], set_={"mode": "x"})),
-            ("tenants", True, False, False),
+            Statement(postgresql.insert(things).on_conflict_do_update(index_elements=["id"], set_={"mode": "x"})),
+            ("things", True, False, False),
         ),
-        (TAKE, ("tenants", True, False, False)),
-        (TAKE_RETURNING, ("tenants", True, False, True)),
-        (REMOVE, ("tenants", True, False, False)),
+        (TAKE, ("things", True, False, False)),
+        (TAKE_RETURNING, ("things", True, False, True)),
+        (REMOVE, ("things", True, False, False)),
         (ALL, ("", False, False, False)),
     ],
 )
@@ -47,15 +44,15 @@ def test_a_statement_says_what_it_does(statement, said):
 
 def test_a_change_names_one_declared_table():
     with pytest.raises(TypeError, match="declared table"):
-        Statement(update(tenants.alias()))
+        Statement(update(things.alias()))
 
 
 def test_each_dialect_has_its_placeholders_and_literals_travel_as_values():
     assert TAKE.bound("sqlite", {}) == (
-        "UPDATE tenants SET mode=? WHERE tenants.id = ? AND tenants.mode = ?",
+        "UPDATE things SET mode=? WHERE things.id = ? AND things.mode = ?",
         ["taken", "x", "new"],
     )
-    assert TAKE.bound("postgresql", {})[0] == "UPDATE tenants SET mode=$1 WHERE tenants.id = $2 AND tenants.mode = $3"
+    assert TAKE.bound("postgresql", {})[0] == "UPDATE things SET mode=$1 WHERE things.id = $2 AND things.mode = $3"
 
 
 def test_a_bare_insert_wants_every_column():
@@ -78,8 +75,8 @@ async def test_both_databases_understand_what_is_compiled(vault):
             [tx.do(FROM_SELECT, id="z", wanted=wanted) for wanted in (0, 1)],
             [tx.do(BY_ONE), tx.do(TAKE)],
             tx.all(EITHER, name="x", most=5),
-            tx.one(Statement(select(tenants.c.mode, tenants.c.created_at).where(tenants.c.id == "y"))),
-            tx.one(Statement(select(func.count()).select_from(tenants))),
+            tx.one(Statement(select(things.c.mode, things.c.created_at).where(things.c.id == "y"))),
+            tx.one(Statement(select(func.count()).select_from(things))),
             tx.one(EITHER, name="nobody", most=1),
         )
 
@@ -87,8 +84,8 @@ async def test_both_databases_understand_what_is_compiled(vault):
 
 
 async def test_flags_are_numbers_everywhere(vault):
-    statement = Statement(insert(tenants).values(id=bindparam("id"), mode="m", created_at=bindparam("flag")))
-    read = Statement(select(tenants.c.created_at).order_by(tenants.c.id))
+    statement = Statement(insert(things).values(id=bindparam("id"), mode="m", created_at=bindparam("flag")))
+    read = Statement(select(things.c.created_at).order_by(things.c.id))
     await vault.transact(
         SCOPE, lambda tx: [tx.do(statement, id=str(flag), flag=flag) for flag in (False, True)] and tx.emit(event())
     )

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import pytest
 
-from ostiary.identities.store import tenants
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import SYSTEM, EventName
@@ -26,6 +25,7 @@ from tests.storage.ground import (
     TAKE_RETURNING,
     add,
     event,
+    things,
     together,
 )
 
@@ -44,7 +44,7 @@ CHANGES = {
 async def test_what_is_answered_is_seen_by_others(ground, vault):
     for number in range(20):
         await vault.transact(SCOPE, add(f"t{number}"))
-        assert f"t{number}" in ground.tenants()
+        assert f"t{number}" in ground.things()
 
 
 async def test_the_answer_is_what_the_use_case_returns(vault):
@@ -59,14 +59,14 @@ async def test_time_stands_still_in_a_transaction(vault):
 
 def test_a_command_line_blocks_until_it_is_durable(ground, vault):
     assert vault.transact_now(SCOPE, add("t")) == 1
-    assert ground.tenants() == ["t"]
+    assert ground.things() == ["t"]
     assert vault.read_now(SCOPE, lambda tx: tx.all(ALL)) == [("t",)]
 
 
 def test_a_command_line_is_told_the_error(ground, vault):
     with pytest.raises(ContractBroken):
         vault.transact_now(SCOPE, CHANGES["insert"])
-    assert ground.tenants() == []
+    assert ground.things() == []
 
 
 async def test_an_exception_undoes_its_own_use_case_only(ground, vault):
@@ -77,7 +77,7 @@ async def test_an_exception_undoes_its_own_use_case_only(ground, vault):
     first, broken, last = await together(vault, add("first"), breaks, add("last"))
     assert (first, last) == (1, 1)
     assert isinstance(broken, LookupError)
-    assert ground.tenants() == ["first", "last"]
+    assert ground.things() == ["first", "last"]
     assert [receipt[2] for receipt in ground.receipts()] == ["first", "last"]
 
 
@@ -91,7 +91,7 @@ async def test_a_violation_undoes_its_own_use_case_only(ground, vault):
     first, broken, last = await together(vault, add("first", INSERT), twice, add("last", INSERT))
     assert (first, last) == (1, 1)
     assert isinstance(broken, ContractBroken)
-    assert ground.tenants() == ["first", "last"]
+    assert ground.things() == ["first", "last"]
 
 
 async def test_an_exception_hides_no_violation_from_the_next(ground, vault):
@@ -104,14 +104,14 @@ async def test_an_exception_hides_no_violation_from_the_next(ground, vault):
     first, broken, last = await together(vault, add("first"), breaks, add("last"))
     assert (first, last) == (1, 1)
     assert isinstance(broken, LookupError)
-    assert ground.tenants() == ["first", "last"]
+    assert ground.things() == ["first", "last"]
 
 
 async def test_nobody_is_told_success_of_what_was_undone(ground, vault):
     def goes_on(tx):
         add("before")(tx)
         try:
-            tx.all(Statement(tenants.insert().returning(tenants.c.id)), id="before", mode="new", created_at=1)
+            tx.all(Statement(things.insert().returning(things.c.id)), id="before", mode="new", created_at=1)
         except Exception:  # noqa: BLE001 - the fault that is tried: a use case that hides an error
             return "went on"
         raise AssertionError("the second insert must break")
@@ -125,7 +125,7 @@ async def test_nobody_is_told_success_of_what_was_undone(ground, vault):
     )
     told = {name for name, outcome in outcomes.items() if not isinstance(outcome, BaseException)}
     assert told >= {"first", "last"}
-    assert set(ground.tenants()) == told
+    assert set(ground.things()) == told
 
 
 async def test_a_refusal_is_an_answer_and_commits_with_its_receipt(ground, vault):
@@ -134,25 +134,25 @@ async def test_a_refusal_is_an_answer_and_commits_with_its_receipt(ground, vault
         return tx.refuse(EventName.TENANT_CREATE, SYSTEM, "x", Code.REQUEST_MALFORMED)
 
     refusal = await vault.transact(SCOPE, refuses)
-    assert (refusal.code, ground.tenants()) == (Code.REQUEST_MALFORMED, ["counted"])
+    assert (refusal.code, ground.things()) == (Code.REQUEST_MALFORMED, ["counted"])
     assert ground.look("SELECT id, outcome FROM receipts")[1] == (refusal.receipt, "refused")
 
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_change_without_its_event_is_refused_and_undone(change, ground, vault):
     await vault.transact(SCOPE, add("x"))
-    before = ground.look("SELECT * FROM tenants")
-    with pytest.raises(ContractBroken, match="tenants changed without an event"):
+    before = ground.look("SELECT * FROM things")
+    with pytest.raises(ContractBroken, match="things changed without an event"):
         await vault.transact(SCOPE, CHANGES[change])
-    assert ground.look("SELECT * FROM tenants") == before
+    assert ground.look("SELECT * FROM things") == before
 
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_a_change_with_its_event_stands(change, ground, vault):
     await vault.transact(SCOPE, add("x"))
-    before = ground.look("SELECT * FROM tenants")
+    before = ground.look("SELECT * FROM things")
     await vault.transact(SCOPE, lambda tx: (CHANGES[change](tx), tx.emit(event())))
-    assert ground.look("SELECT * FROM tenants") != before
+    assert ground.look("SELECT * FROM things") != before
     assert len(ground.receipts()) == 2
 
 
@@ -164,7 +164,7 @@ async def test_a_statement_that_changes_nothing_needs_no_event(vault):
 async def test_rows_that_are_counted_need_not_be_read(ground, vault):
     await vault.transact(SCOPE, add("x"))
     assert await vault.transact(SCOPE, lambda tx: (tx.do(TAKE_RETURNING), tx.emit(event()))[0]) == 1
-    assert ground.look("SELECT mode FROM tenants") == [("taken",)]
+    assert ground.look("SELECT mode FROM things") == [("taken",)]
 
 
 async def test_bookkeeping_needs_no_event(ground, vault):
@@ -181,7 +181,7 @@ async def test_bookkeeping_needs_no_event(ground, vault):
 async def test_a_reading_transaction_refuses_writes_and_events(change, ground, vault):
     with pytest.raises(ContractBroken, match="read-only"):
         await vault.read(SCOPE, change)
-    assert (ground.tenants(), ground.receipts()) == ([], [])
+    assert (ground.things(), ground.receipts()) == ([], [])
 
 
 async def test_a_read_is_one_snapshot(vault):
@@ -212,7 +212,7 @@ async def test_a_read_that_breaks_leaves_the_vault_usable(vault):
 async def test_a_missing_bind_is_told_and_undone(ground, vault):
     first, broken = await together(vault, add("first"), lambda tx: tx.do(INSERT, id="y", mode="new"))
     assert (first, type(broken)) == (1, KeyError)
-    assert ground.tenants() == ["first"]
+    assert ground.things() == ["first"]
 
 
 async def test_a_change_is_announced_in_the_outbox_of_its_own_commit(ground, vault):

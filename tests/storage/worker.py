@@ -40,10 +40,10 @@ def kills(url, rounds):
     for _ in range(rounds):
         acknowledged |= killed(url, random.randrange(1, 400))
     ground = Ground(url)
-    there = set(ground.tenants())
+    there = set(ground.things())
     halves = ground.look(
-        "SELECT (SELECT count(*) FROM tenants WHERE id NOT IN (SELECT subject FROM receipts))"
-        " + (SELECT count(*) FROM receipts WHERE subject NOT IN (SELECT id FROM tenants))"
+        "SELECT (SELECT count(*) FROM things WHERE id NOT IN (SELECT subject FROM receipts))"
+        " + (SELECT count(*) FROM receipts WHERE subject NOT IN (SELECT id FROM things))"
     )
     print(len(acknowledged), len(acknowledged - there), halves[0][0], flush=True)
 
@@ -79,4 +79,7 @@ async def busy(url, tell, callers=CALLERS):
 
 if __name__ == "__main__":
     what, url, *rest = sys.argv[1:]
-    {"saturate": saturate, "commit": commit, "kills": kills}[what](url, *map(int, rest))
+    if what == "kills":
+        kills(url, int(rest[0]))
+    else:
+        (saturate if what == "saturate" else commit)(url)
