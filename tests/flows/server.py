@@ -46,11 +46,11 @@ class Served:
         self.process = None
         self.printed = ""
 
-    def start(self):
+    def start(self, *words):
         """Start and wait for `ready`; raises with what was printed when it does not come."""
         with (self.folder / "stderr.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*OSTIARY, "serve"], env=self.environ, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True
+                [*OSTIARY, "serve", *words], env=self.environ, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self.printed = ""
         for line in self.process.stdout:

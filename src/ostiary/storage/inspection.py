@@ -12,7 +12,7 @@ from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.values import Scope
 from ostiary.storage.faults import translated
-from ostiary.storage.schema import postgres, sqlite_path
+from ostiary.storage.schema import glimpse, postgres, sqlite_path
 from ostiary.storage.turnstile import Turnstile
 from ostiary.storage.tx import Connection, Tx
 
@@ -27,7 +27,7 @@ _POSTGRES_FACTS = (
     "fsync",
     "full_page_writes",
     "synchronous_standby_names",
-    "transaction_read_only",
+    "default_transaction_read_only",
 )
 
 
@@ -68,13 +68,9 @@ def _opened(url: str, path: Path | None) -> Iterator[tuple[Connection, str]]:
             line.execute(f"SET LOCAL statement_timeout = {_WAIT_S * 1000}")
             yield line, "postgresql"
         return
-    with closing(_sqlite(path, "ro")) as file:
+    with closing(glimpse(path, _WAIT_S)) as file:
         file.execute("BEGIN")
         yield file, "sqlite"
-
-
-def _sqlite(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=_WAIT_S)
 
 
 def _sqlite_facts(connection: Connection, clock: Clock) -> dict[str, str]:
@@ -97,12 +93,16 @@ def _quick_check(connection: Connection, deadline: int, clock: Clock) -> str:
 def _write_fault(path: Path, clock: Clock) -> str:
     """Take the write lock as a server would and let it go again: no byte of the file changes."""
     try:
-        with translated(), _turn(path, clock), closing(_sqlite(path, "rw")) as file:
+        with translated(), _turn(path, clock), closing(_writable(path)) as file:
             file.execute("BEGIN IMMEDIATE")
             file.execute("ROLLBACK")
     except StoreUnavailable as fault:
         return str(fault)
     return ""
+
+
+def _writable(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_WAIT_S)
 
 
 @contextmanager
@@ -124,6 +124,7 @@ def _postgres_facts(connection: Connection) -> Facts:
     found["standbys"] = str(connection.execute("SELECT count(*) FROM pg_stat_replication").fetchone()[0])
     standby = connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]
     may = connection.execute("SELECT has_table_privilege(to_regclass('receipts'), 'INSERT')").fetchone()[0]
-    fault = "this server is a standby and takes no writes" if standby else ""
+    readonly = standby or found["default_transaction_read_only"] == "on"
+    fault = "it takes no writes: a standby, or set to read only" if readonly else ""
     fault = fault or ("" if may is not False else "this user may not write into the table receipts")
     return Facts(f"PostgreSQL {found.pop('server_version')}", found, fault)

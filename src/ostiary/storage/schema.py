@@ -23,7 +23,7 @@ from ostiary.storage.turnstile import Turnstile
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["State", "libpq_url", "postgres", "require", "sqlalchemy_url", "sqlite_path", "state", "upgrade"]
+__all__ = ["State", "glimpse", "libpq_url", "postgres", "require", "sqlalchemy_url", "sqlite_path", "state", "upgrade"]
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _POSTGRES = "postgresql+psycopg://"
@@ -132,13 +132,23 @@ def _revision(url: str) -> str:
 def _sqlite_revision(path: Path) -> str:
     if not path.exists():
         return ""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+    connection = glimpse(path)
     try:
         there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
         row = connection.execute(_VERSION).fetchone() if there else None
     finally:
         connection.close()
     return str(row[0]) if row else ""
+
+
+def glimpse(path: Path, timeout: float = 5) -> sqlite3.Connection:
+    """Open a SQLite file that is there, for reading. Closing leaves the folder as it was.
+
+    NOTE: a writable connection that closes last writes the log back, and a read-only one leaves an empty log behind.
+    """
+    mode = "ro" if Path(f"{path}-wal").exists() else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
 
 
 def postgres(url: str) -> "psycopg.Connection":

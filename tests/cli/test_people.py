@@ -1,0 +1,40 @@
+"""`ostiary people`: a link that works once, and who is there."""
+
+import pytest
+
+from tests.cli.shell import kinds
+from tests.flows.browser import Browser
+
+
+def test_a_person_is_added_and_listed(settled):
+    made = settled.rows("people", "add", "--email", " Ann@Example.test ", "--name", "Ann")[0]
+    assert kinds(made) == {"person": "str", "email": "str", "link": "str", "expires_in": "int"}
+    assert made["expires_in"] == 24 * 3600
+    rows = settled.rows("people", "list")
+    assert kinds(rows[0]) == {"id": "str", "email": "str", "name": "str", "created_at": "str"}
+    assert (rows[0]["id"], rows[0]["email"], rows[0]["name"]) == (made["person"], "Ann@Example.test", "Ann")
+    assert "Ann" in settled.done("people", "list")
+
+
+def test_nobody_yet_says_what_to_type(settled):
+    assert "ostiary people add" in settled.done("people", "list")
+    assert settled.rows("people", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("email", "says"), [("no address", "not an e-mail address"), ("ann@example.test", "Somebody has")]
+)
+def test_an_odd_or_taken_address_is_refused(settled, email, says):
+    settled.done("people", "add", "--email", "ann@example.test")
+    code, out, err = settled("people", "add", "--email", email)
+    assert (code, out) == (1, "")
+    assert says in err
+
+
+def test_the_link_works_once(server):
+    printed = server.cli("people", "add", "--email", "ann@example.test")
+    link = printed.splitlines()[-1].strip()
+    assert link.startswith(f"{server.origin}/enrol#")
+    token = link.partition("#")[2]
+    assert Browser(server).enrol(token).status == 200
+    assert Browser(server).enrol(token).code == "invitation_refused"

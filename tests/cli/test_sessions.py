@@ -1,0 +1,166 @@
+"""`ostiary sessions`: what lives and why, what ended and why, ending many."""
+
+import os
+import subprocess
+
+import pytest
+
+from ostiary.cli.sessions import batches
+from tests.cli.shell import OSTIARY, kinds
+from tests.flows.browser import Browser
+from tests.flows.seed import seed
+
+SESSION = {
+    "id": "str",
+    "kind": "str",
+    "person": "str",
+    "state": "str",
+    "because": "str",
+    "will_end_by": "str",
+    "label": "str",
+    "opened_by": "str",
+    "created_at": "str",
+    "last_seen_at": "str",
+    "idle_expires_at": "str",
+    "absolute_expires_at": "str",
+    "ended_at": "NoneType",
+}
+
+
+def test_a_living_session_says_why_it_lives(peopled):
+    row = peopled.rows("sessions", "list")[0]
+    assert kinds(row) == SESSION
+    assert (row["state"], row["because"], row["will_end_by"]) == ("alive", "passkey", "idle_timeout")
+    assert row["label"] == "Seed on Linux"
+    assert peopled.rows("sessions", "show", row["id"]) == [row]
+
+
+def test_an_ended_one_says_why_it_ended(peopled):
+    session = peopled.sessions[1]
+    peopled.done("sessions", "revoke", session)
+    row = peopled.rows("sessions", "show", session)[0]
+    assert kinds(row) == {**SESSION, "will_end_by": "NoneType", "ended_at": "str"}
+    assert (row["state"], row["because"]) == ("ended", "ended_by_operator")
+    assert "ended by operator" not in peopled.done("sessions", "show", session)
+    assert f"id                   {session}" in peopled.done("sessions", "show", session)
+
+
+def test_an_expired_one_says_which_limit(peopled):
+    peopled.set(SESSION_IDLE_TIMEOUT="1ms")
+    assert {row["because"] for row in peopled.rows("sessions", "list")} == {"idle_timeout"}
+
+
+def test_lists_are_bounded_and_of_one_person(peopled):
+    other = "user-BBBBBBBBBBBBBBBBBBBBBA"
+    theirs = list(seed(peopled, 2, other))
+    assert len(peopled.rows("sessions", "list", "--most", "4")) == 4
+    assert {row["id"] for row in peopled.rows("sessions", "list", "--person", other)} == set(theirs)
+    assert len(peopled.rows("sessions", "list", "--person", other, "--most", "1")) == 1
+    peopled.done("sessions", "revoke", theirs[0])
+    assert [row["id"] for row in peopled.rows("sessions", "list", "--person", other)] == [theirs[1]]
+    assert peopled.done("sessions", "list", "--person", "user-nobody") == "No session.\n"
+    assert peopled.rows("sessions", "list", "--person", "user-nobody") == []
+
+
+@pytest.mark.parametrize("unknown", ["ses-nope", "x" * 100_000, "ses-AAAAAAAAAAAAAAAAAAAAAA"])
+def test_an_unknown_id_is_refused(peopled, unknown):
+    for words in (["sessions", "show", unknown], ["sessions", "revoke", unknown]):
+        code, out, err = peopled(*words)
+        assert (code, out) == (1, "")
+        assert "There is no such session" in err
+    assert len(peopled.rows("receipts", "list", "--most", "1")[0]["subject"]) < 30
+
+
+def test_one_line_for_each_end_and_the_unknown_ones_do_not_stop_the_others(peopled):
+    first, second, third = peopled.sessions
+    code, out, err = peopled("sessions", "revoke", first, "ses-nope", second)
+    assert code == 1
+    assert [line.split()[1:] for line in out.splitlines()] == [["ended", first], ["ended", second]]
+    assert err.count("\n") == 1
+    assert err.startswith("ostiary: ses-nope: ")
+    assert {row["id"]: row["state"] for row in peopled.rows("sessions", "list")} == {
+        first: "ended",
+        second: "ended",
+        third: "alive",
+    }
+
+
+def test_acknowledgements_as_json(peopled):
+    rows = peopled.rows("sessions", "revoke", *peopled.sessions)
+    assert [row["id"] for row in rows] == peopled.sessions
+    assert kinds(rows[0]) == {"id": "str", "acknowledged_at": "str"}
+
+
+def test_ending_it_again_is_no_error_and_leaves_no_second_receipt(peopled):
+    session = peopled.sessions[0]
+    peopled.done("sessions", "revoke", session, session)
+    peopled.done("sessions", "revoke", session)
+    ends = [row for row in peopled.rows("receipts", "list") if row["operation"] == "session.end"]
+    assert [row["subject"] for row in ends] == [session]
+    assert ends[0]["actor"].startswith("operator:")
+
+
+def test_what_has_arrived_is_taken_at_once():
+    reading, writing = os.pipe()
+    arriving = batches(reading)
+    os.write(writing, b"one\ntwo\nthr")
+    assert next(arriving) == ["one", "two"]
+    os.write(writing, b"ee\n\n  four \r\n\xff\n")
+    assert next(arriving) == ["three", "four", "\\xff"]
+    os.write(writing, b"last")
+    os.close(writing)
+    assert [line for batch in arriving for line in batch] == ["last"]
+    os.close(reading)
+
+
+def stream(shell):
+    return subprocess.Popen(
+        [*OSTIARY, "sessions", "revoke", "--stdin"],
+        env=shell.environ,
+        cwd=shell.place,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+
+
+def test_a_stream_is_answered_line_by_line_while_it_stays_open(peopled):
+    with stream(peopled) as process:
+        for session in peopled.sessions[:2]:
+            process.stdin.write(f"{session}\n")
+            moment, word, acknowledged = process.stdout.readline().split()
+            assert (word, acknowledged) == ("ended", session)
+            assert float(moment) > 1_600_000_000
+            assert peopled.rows("sessions", "show", session)[0]["state"] == "ended"
+        process.stdin.write("ses-nope\n")
+        assert "ses-nope" in process.stderr.readline()
+        process.stdin.write(peopled.sessions[2])
+        process.stdin.close()
+        assert process.stdout.readline().split()[-1] == peopled.sessions[2]
+        assert process.wait(30) == 1
+
+
+def test_a_thousand_ids_are_one_stream_and_each_is_acknowledged(settled):
+    sessions = list(seed(settled, 1000))
+    given = "\n".join(sessions)
+    done = subprocess.run(
+        [*OSTIARY, "sessions", "revoke", "--stdin"],
+        env=settled.environ,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == sessions
+    assert {row["state"] for row in settled.rows("sessions", "list", "--most", "2000")} == {"ended"}
+
+
+def test_the_running_server_hears_of_it(server):
+    person = Browser(server)
+    person.enrol(server.token)
+    assert person.check().status == 200
+    server.cli("sessions", "revoke", "--stdin", stdin=person.session)
+    assert person.check().status == 401

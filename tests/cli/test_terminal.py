@@ -1,0 +1,61 @@
+"""What every command shares: it makes nothing by accident, and says what is missing."""
+
+import pytest
+
+from ostiary.cli.terminal import operator, to_the_second
+
+READING = [["sessions", "list"], ["sessions", "show", "x"], ["people", "list"], ["receipts", "list"], ["keys", "list"]]
+CHANGING = [["sessions", "revoke", "x"], ["keys", "rotate"]]
+
+
+@pytest.mark.parametrize("words", [*READING, *CHANGING, ["people", "add", "--email", "a@b.test"], ["serve"]])
+def test_without_a_key_nothing_is_made(shell, words):
+    code, out, err = shell(*words)
+    assert (code, out) == (2, "")
+    assert "run `ostiary init`" in err
+    assert not shell.data.exists()
+
+
+@pytest.mark.parametrize("words", [*READING, *CHANGING])
+def test_without_a_database_none_is_made(shell, words):
+    shell.done("init")
+    code, out, err = shell(*words)
+    assert (code, out) == (2, "")
+    assert "start `ostiary serve`, or run `ostiary migrate`" in err
+    assert list(shell.data.iterdir()) == []
+
+
+def test_the_first_person_may_be_added_before_the_first_start(shell):
+    shell.done("init")
+    assert "/enrol#" in shell.done("people", "add", "--email", "first@example.test")
+
+
+@pytest.mark.parametrize("words", [*READING, *CHANGING])
+def test_a_broken_database_is_75_and_points_to_the_doctor(settled, words):
+    (settled.data / "ostiary.sqlite").write_bytes(b"this is no database")
+    code, out, err = settled(*words)
+    assert (code, out) == (75, "")
+    assert "ostiary doctor" in err
+
+
+@pytest.mark.parametrize("words", READING)
+def test_reading_needs_no_write_lock(peopled, words):
+    before = peopled.done("receipts", "list", "--json")
+    peopled(*words)
+    assert peopled.done("receipts", "list", "--json") == before
+
+
+def test_another_key_is_refused_and_nothing_changed(settled):
+    settled.done("keys", "list")
+    settled.kek.write_text("A" * 43 + "\n")
+    code, _, err = settled("keys", "list")
+    assert code == 2
+    assert "is not the one that sealed the keys" in err
+
+
+def test_receipts_name_the_operator():
+    assert operator().actor.startswith("operator:")
+
+
+def test_tables_tell_time_to_the_second():
+    assert to_the_second("2026-11-22T04:30:58.509071Z") == "2026-11-22 04:30:58"
