@@ -50,13 +50,13 @@ def token(shared_server):
 class Authenticator:
     """A virtual authenticator of one page; `willing` says whether the person agrees at once."""
 
-    def __init__(self, page):
+    def __init__(self, page, transport="internal"):
         self.cdp = page.context.new_cdp_session(page)
         self.cdp.send("WebAuthn.enable", {"enableUI": False})
         options = {
             "protocol": "ctap2",
             "ctap2Version": "ctap2_1",
-            "transport": "internal",
+            "transport": transport,
             "hasResidentKey": True,
             "hasUserVerification": True,
             "isUserVerified": True,
@@ -220,9 +220,28 @@ def test_a_person_ends_sessions(page, browser, enrolled, shared_server):
     expect(page.get_by_text("You are signed in nowhere else.")).to_be_visible()
 
 
+def test_a_device_that_holds_a_passkey_is_not_made_to_overwrite_it(page, enrolled):
+    held = enrolled.credentials()
+    enrolled.willing(yes=True)
+    page.goto("/account")
+    page.get_by_text("Add a passkey").click()
+    page.get_by_role("button", name="Make a passkey").click()
+    expect(problem(page)).to_contain_text("This device already holds a passkey for this account.")
+    assert [one["credentialId"] for one in enrolled.credentials()] == [one["credentialId"] for one in held]
+
+
 def test_a_person_adds_renames_and_removes_a_passkey_with_presence(page, enrolled):
     first = enrolled.credentials()[0]
     enrolled.willing(yes=True)
+    key = Authenticator(page, "usb")
+    key.willing(yes=False)
+
+    def change_hands(route):  # the laptop has shown that it is Ann; the key makes the new passkey
+        enrolled.willing(yes=False)
+        key.willing(yes=True)
+        route.continue_()
+
+    page.route("**/passkeys/begin", change_hands)
     page.goto("/account")
     page.get_by_text("Add a passkey").click()
     page.get_by_label("Name optional").fill("Blue key")
@@ -238,6 +257,8 @@ def test_a_person_adds_renames_and_removes_a_passkey_with_presence(page, enrolle
     page.get_by_text("Remove Green key").click()
     page.get_by_role("button", name="Remove this passkey").click()
     expect(problem(page)).to_have_text("This is the last way into the account. Add another passkey first.")
+    key.willing(yes=False)
+    enrolled.willing(yes=True)
     the_browser_is_told_to_forget_a_removed_passkey(page, enrolled, first)
 
 

@@ -80,7 +80,7 @@ def test_every_pair_is_a_move_or_refused(gatehouse, state, happening):
             assert outcome.code is (Code.LOGIN_ATTEMPTS_EXHAUSTED if exhausted else Code.LOGIN_ATTEMPT_SPENT)
             assert judged == []
             assert row(gatehouse) == (state.value, failures)
-            assert (receipt.operation, receipt.outcome, receipt.subject) == ("login.finish", "refused", "la-test")
+            assert (outcome.receipt, outcome.subject) == ("", "la-test"), "nothing changed: the door records it"
         gatehouse.write("DELETE FROM challenges")
 
 

@@ -67,6 +67,9 @@ def accept(tx: Tx, rules: Rules, caller: Caller, given: Acceptance) -> Opened | 
 
     A refusal leaves the link as it was, so that a person may try another authenticator.
     """
+    spent = presence.spend(tx, given.challenge)
+    if spent is not None:  # nothing changed: the door records it, and counts it in a flood
+        return msgspec.structs.replace(spent, subject=given.challenge.subject)
     invitation = _take(tx, given)
     if isinstance(invitation, Refusal):
         return tx.refuse(EventName.INVITATION_ACCEPT, caller, given.challenge.subject, invitation)
@@ -76,7 +79,7 @@ def accept(tx: Tx, rules: Rules, caller: Caller, given: Acceptance) -> Opened | 
         tx, rules.passkeys, acting, person, given.challenge.nonce, given.credential, given.label
     )
     if isinstance(passkey, Refusal):
-        store.release(tx, invitation.id)
+        _give_back(tx, invitation)
         return passkey
     tx.emit(Event(EventName.INVITATION_ACCEPT, acting, invitation.id))
     if identities.find_person(tx, rules.sessions.keyring, person) is None:
@@ -96,12 +99,23 @@ def collect(tx: Tx) -> int:
 
 
 def _take(tx: Tx, given: Acceptance) -> Invitation | Refusal:
-    spent = presence.spend(tx, given.challenge)
-    if spent is not None:
-        return spent
     found = look(tx, given.token)
     if isinstance(found, Refusal):
         return found
     if found.id != given.challenge.subject:
         return Refusal(Code.INVITATION_REFUSED, ("challenge_of_another_invitation",))
-    return found if store.accept(tx, token_hash(given.token)) else Refusal(Code.INVITATION_REFUSED)
+    if not store.accept(tx, token_hash(given.token)):
+        return Refusal(Code.INVITATION_REFUSED)
+    return found if not found.role or _first(tx, found) else Refusal(Code.INVITATION_REFUSED, ("administrator_exists",))
+
+
+def _first(tx: Tx, invitation: Invitation) -> bool:
+    """Let one link found the tenant, however many servers have printed one at the same time."""
+    before = identities.founder(tx)
+    return not access.has_administrator(tx) and identities.found(tx, before, invitation.person)
+
+
+def _give_back(tx: Tx, invitation: Invitation) -> None:
+    store.release(tx, invitation.id)
+    if invitation.role:
+        identities.found(tx, invitation.person, "")

@@ -1,6 +1,5 @@
 """Use cases of identities: tenants at boot, people by the operator's hand."""
 
-
 from ostiary.identities import store
 from ostiary.identities.model import Person, Tenant, normalise_email
 from ostiary.kernel.errors import BootRefused
@@ -13,7 +12,17 @@ from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.storage.tx import Row, Tx
 
-__all__ = ["add_person", "ensure_tenant", "find_person", "find_tenant", "hold", "list_people", "new_person_id"]
+__all__ = [
+    "add_person",
+    "ensure_tenant",
+    "find_person",
+    "find_tenant",
+    "found",
+    "founder",
+    "hold",
+    "list_people",
+    "new_person_id",
+]
 
 
 def ensure_tenant(tx: Tx) -> None:
@@ -36,6 +45,16 @@ def find_tenant(tx: Tx) -> Tenant | None:
 def hold(tx: Tx, person: str) -> None:
     """Let other transactions that hold this person wait until this one ends."""
     store.hold(tx, person)
+
+
+def found(tx: Tx, was: str, becomes: str) -> bool:
+    """Make somebody the tenant's founder, or take it back; False when somebody else was first."""
+    return store.found(tx, was, becomes)
+
+
+def founder(tx: Tx) -> str:
+    """Return who accepted the first administrator's link, "" where nobody did."""
+    return store.founder(tx)
 
 
 def new_person_id(tx: Tx) -> str:

@@ -55,15 +55,16 @@ class Step(msgspec.Struct, frozen=True):
 def dispatch(tx: Tx, step: Step) -> Verdict:
     """Take one step: enter, judge, move, and leave a receipt of a refusal or an Ask; sessions and presence of a Proof.
 
-    Only the one who moves the attempt's row keeps the verdict.
+    Only the one who moves the attempt's row keeps the verdict. An answer to an attempt that is over changes
+    nothing, so the door records it (and counts it, in a flood): a stranger could repeat it for ever.
     """
     found = presence.recorded(tx, step.challenge)
     if isinstance(found, Refusal):
-        return _refuse(tx, step, found)
+        return msgspec.structs.replace(found, subject=step.challenge.id)
     state, failures = found
     if state is not step.enter:
-        exhausted = state is State.EXHAUSTED
-        return _refuse(tx, step, Refusal(Code.LOGIN_ATTEMPTS_EXHAUSTED if exhausted else Code.LOGIN_ATTEMPT_SPENT))
+        over = Code.LOGIN_ATTEMPTS_EXHAUSTED if state is State.EXHAUSTED else Code.LOGIN_ATTEMPT_SPENT
+        return Refusal(over, subject=step.challenge.id)
     verdict = step.judge(tx)
     failures += isinstance(verdict, Refusal)
     becomes = MOVES[state, _happening(verdict, failures, step.method.guesses)]

@@ -94,8 +94,10 @@ def end(tx: Tx, caller: Caller, session_id: str, reason: EndReason, *, person: s
 def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
     """End all sessions of the caller but one; return how many were alive. One receipt each.
 
-    Those that are past their idle time end too: a longer idle time, set later, must not bring them back.
+    Those that are past their idle time end too: a longer idle time, set later, must not bring them back. The
+    answer waits even where nothing was left to end: another process may just have done it.
     """
+    tx.settle("session", keep)
     alive = {found.id for found in list_live(tx, rules, caller.actor)}
     others = [found for found in store.live_of(tx, caller.actor) if found.id != keep]
     ended = [s.id for s in others if _end(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]
@@ -104,6 +106,7 @@ def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
 
 def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> int:
     """End the caller's sessions that one passkey opened, but for the session that asks; return how many."""
+    tx.settle("session", caller.session)
     opened = [s for s in store.live_of(tx, caller.actor) if s.binding == binding and s.id != caller.session]
     return sum(_end(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
 

@@ -9,7 +9,8 @@ let shown, busy;
 async function presence(purpose, subject) {
   say("Show that it is you: your device asks for a passkey…");
   const { attempt, options } = await call("POST", `${AUTH}/presence/passkey/begin`, { purpose, subject });
-  return call("POST", `${AUTH}/presence/passkey/finish`, { attempt, credential: await get(options) });
+  const credential = await get(options);
+  return { id: credential.id, ...(await call("POST", `${AUTH}/presence/passkey/finish`, { attempt, credential })) };
 }
 
 const acts = {
@@ -39,6 +40,8 @@ const acts = {
     if (!shown || Date.parse(shown.expires_at) < Date.now()) shown = await presence("passkey.add");
     say("Now make the new passkey. If your device does not ask, press the button once more.");
     const { attempt, options } = await call("POST", `${AUTH}/passkeys/begin`, {});
+    // Only this page knows the id of a passkey here: the device that holds it must not overwrite it unasked.
+    options.excludeCredentials = [{ type: "public-key", id: shown.id }];
     const made = { attempt, credential: await create(options), label: label.value.trim(), presence: shown.presence };
     shown = null;
     await call("POST", `${AUTH}/passkeys/finish`, made);

@@ -6,6 +6,7 @@ const PLAIN = {
 const DEVICE = {
   NotAllowedError: "Nothing was done: the request was cancelled or took too long. Try again.",
   SecurityError: "The address of this page does not fit the passkeys of this site. Tell whoever runs it.",
+  InvalidStateError: "This device already holds a passkey for this account. Use another device or a security key.",
   ConstraintError: "This device cannot check a fingerprint, a face or a PIN. Try another device.",
 };
 const failure = (fields) => Object.assign(new Error("refused"), fields);

@@ -9,7 +9,7 @@ let token, busy;
 function take() {
   token = location.hash.slice(1) || token;
   history.replaceState(null, "", location.pathname);
-  trouble(obstacle() || (token ? "" : "This link is not complete. Open the whole link from your invitation again."));
+  trouble(obstacle() || (token ? "" : "Open the whole link again: a page that was loaded anew has forgotten it."));
 }
 
 document.getElementById("enrol").addEventListener("submit", async (event) => {
