@@ -33,7 +33,7 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         (b' {"a": [1, -2, 1.5, true, null, "x"]}\n', {"a": [1, -2, 1.5, True, None, "x"]}),
         ('{"a": "ß 😀"}'.encode(), {"a": "ß 😀"}),
         (b'{"a": "\\ud83d\\ude00"}', {"a": "😀"}),
-        (b"9223372036854775807", 2**63 - 1),
+        (b"9" * 4000, int("9" * 4000)),
         (b"1e308", 1e308),
         (b"[" * DEEPEST + b"1" + b"]" * DEEPEST, json.loads("[" * DEEPEST + "1" + "]" * DEEPEST)),
         (b"[" * DEEPEST + b"]" * DEEPEST, json.loads("[" * DEEPEST + "]" * DEEPEST)),
@@ -61,8 +61,6 @@ def test_json_is_read(raw, value):
         pytest.param(b"[-Infinity]", id="minus Infinity"),
         pytest.param(b"1e309", id="more than a double"),
         pytest.param(b"-1e999999999", id="much more than a double"),
-        pytest.param(b"9223372036854775808", id="more than 64 bits"),
-        pytest.param(b"1" * 4000, id="a number of 4,000 digits"),
         pytest.param(b"1" * 60_000, id="a number of 60,000 digits"),
         pytest.param(b'"\\ud800"', id="lone surrogate"),
         pytest.param(b'{"\\udfff": 1}', id="lone surrogate in a name"),
@@ -103,11 +101,7 @@ def test_any_bytes_are_a_value_or_a_refusal(raw):
 
 FOUL = st.characters(codec="utf-8", exclude_characters="\0")
 VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63) + 1, 2**63 - 1)
-    | st.text(FOUL)
-    | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.integers() | st.text(FOUL) | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(FOUL), inner, max_size=5),
     max_leaves=20,
 )

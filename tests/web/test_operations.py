@@ -113,6 +113,16 @@ def test_nothing_unknown_is_taken_and_no_secret_is_misspelt(operations):
             )
 
 
+def test_every_number_that_is_taken_has_its_bounds(operations):
+    """An integer of JSON has no end; a column has."""
+    shapes = msgspec.json.schema_components([op.request for op in operations if op.request], ref_template="{name}")[1]
+    for name, shape in shapes.items():
+        for field, schema in shape.get("properties", {}).items():
+            for one in schema.get("anyOf", [schema]):
+                if one.get("type") in {"integer", "number"}:
+                    assert {"minimum", "maximum"} <= set(one), f"{name}.{field}"
+
+
 def test_structs_of_one_name_are_one_struct(operations):
     """Two of one name rename each other in the OpenAPI document (ruling 50)."""
     structs = {struct for op in operations for struct in (op.request, op.query, op.response) if struct}

@@ -13,7 +13,6 @@ from ostiary.kernel.refusals import Code, Refusal
 __all__ = ["clean", "decode_body", "decode_query", "malformed", "parse_json"]
 
 _DEEPEST = 32
-_INTEGER_BITS = 63
 _FOUL = re.compile("[\0\ud800-\udfff]")
 
 
@@ -30,7 +29,7 @@ def clean(text: str) -> bool:
 def parse_json(raw: bytes, content_type: str) -> Any:  # noqa: ANN401 - JSON is any value
     """Parse a body that claims to be JSON (RFC 8259, UTF-8 without a mark), or return a Refusal.
 
-    A number is a signed 64-bit integer or a finite double; a value is at most 32 levels deep.
+    Numbers are finite, values at most 32 levels deep. How large an integer may be is for its field to say.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         return malformed("not_json")
@@ -40,7 +39,6 @@ def parse_json(raw: bytes, content_type: str) -> Any:  # noqa: ANN401 - JSON is 
             object_pairs_hook=_object,
             parse_constant=_constant,
             parse_float=_finite,
-            parse_int=_integer,
         )
         _inspect(value, _DEEPEST)
     except (ValueError, RecursionError):
@@ -84,13 +82,6 @@ def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         raise ValueError("too large for a double")
-    return number
-
-
-def _integer(text: str) -> int:
-    number = int(text)
-    if number.bit_length() > _INTEGER_BITS:
-        raise ValueError("too large for 64 bits")
     return number
 
 

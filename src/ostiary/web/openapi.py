@@ -8,7 +8,7 @@ import msgspec
 
 from ostiary.kernel.refusals import Code
 from ostiary.web.catalogue import CATALOGUE, codes_of
-from ostiary.web.cookies import SESSION
+from ostiary.web.cookies import PRELOGIN, SESSION
 from ostiary.web.operation import Audience, Operation
 from ostiary.web.problems import Problem
 
@@ -34,18 +34,38 @@ def document(operations: Sequence[Operation], version: str, origin: str) -> dict
         paths.setdefault(operation.path, {})[operation.method.lower()] = _item(operation, found, schemas[-1])
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Ostiary", "version": version, "summary": "A session authority.", "license": _LICENCE},
+        "info": {"title": "Ostiary", "version": version, "description": _ABOUT, "license": _LICENCE},
         "servers": [{"url": origin}],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": _SCHEMES},
     }
 
 
+_ABOUT = (
+    "A session authority. Bodies are JSON in UTF-8 of at most 64 KiB and 32 levels; no name stands twice in an object, "
+    "no text holds NUL or a lone surrogate, numbers are finite. An unsafe request that names an Origin names ours."
+)
 _LICENCE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _SCHEMES = {
     "session": {"type": "apiKey", "in": "cookie", "name": SESSION},
     "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
+    "browser": {"type": "apiKey", "in": "cookie", "name": PRELOGIN},
 }
+_SEEN: dict[Audience, list[dict[str, list[str]]]] = {
+    Audience.PUBLIC: [{}],
+    Audience.PRELOGIN: [{"browser": []}],
+    Audience.SESSION: [{"session": []}],
+    Audience.LEAVING: [{}],
+}
+_CHANGED = _SEEN | {
+    Audience.SESSION: [{"session": [], "csrf": []}],
+    Audience.LEAVING: [{}, {"session": [], "csrf": []}],
+}
+_HEADERS = {
+    "401": {"WWW-Authenticate": {"description": "What is wanted, and why a session is not alive.", "required": True}},
+    "503": {"Retry-After": {"description": "Whole seconds.", "required": True}},
+}
+_TEXT = {"type": "string", "minLength": 1}
 
 
 def rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:
@@ -69,7 +89,7 @@ def _item(operation: Operation, schemas: dict[Any, Any], problem: dict[str, Any]
     item: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "security": _security(operation),
+        "security": (_CHANGED if operation.unsafe else _SEEN)[operation.audience],
         "parameters": _parameters(operation),
         "responses": _responses(operation, schemas, problem),
     }
@@ -78,14 +98,8 @@ def _item(operation: Operation, schemas: dict[Any, Any], problem: dict[str, Any]
     return item
 
 
-def _security(operation: Operation) -> list[dict[str, list[str]]]:
-    if operation.audience is not Audience.SESSION:
-        return [{}]
-    return [{"session": [], "csrf": []} if operation.unsafe else {"session": []}]
-
-
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
-    text = {"type": "string", "minLength": 1, "maxLength": 128}
+    text = _TEXT | {"maxLength": 128}
     made = [
         {"name": name, "in": "path", "required": True, "schema": text} for name in _PARAMETER.findall(operation.path)
     ]
@@ -110,7 +124,8 @@ def _responses(operation: Operation, schemas: dict[Any, Any], problem: dict[str,
         by_status.setdefault(CATALOGUE[code].status, []).append(code)
     for status, codes in sorted(by_status.items()):
         words = "; ".join(f"`{code.value}`: {CATALOGUE[code].message}" for code in codes)
-        answers[str(status)] = {"description": words, "content": _json(problem)}
+        headers = {name: shape | {"schema": _TEXT} for name, shape in _HEADERS.get(str(status), {}).items()}
+        answers[str(status)] = {"description": words, "headers": headers, "content": _json(problem)}
     return answers
 
 

@@ -1,0 +1,143 @@
+"""The OpenAPI document of a running server, and the server against it: schemathesis, with and without a session.
+
+Every phase of schemathesis runs (coverage, fuzzing, stateful), bounded in time; run the three by hand for longer with
+`OSTIARY_TEST_SCHEMATHESIS_S=60 pytest tests/flows/test_openapi.py`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from ostiary.web.catalogue import CATALOGUE, codes_of
+from tests.flows.browser import CSRF, SESSION, Browser
+from tests.login.gatehouse import opened
+
+ST = str(Path(sys.executable).with_name("st"))
+SECONDS = int(os.environ.get("OSTIARY_TEST_SCHEMATHESIS_S", "8"))
+REFUSED = [400, 401, 403, 404, 405, 408, 409, 413]
+
+
+@pytest.fixture(scope="module")
+def document(shared_server):
+    answer = Browser(shared_server).send("GET", "/openapi.json")
+    assert (answer.status, answer.header("content-type")) == (200, "application/json")
+    return answer.json
+
+
+@pytest.fixture(scope="module")
+def person(shared_server):
+    """Somebody who is signed in, with a passkey."""
+    made = Browser(shared_server)
+    assert made.enrol(shared_server.token).status == 200
+    return made
+
+
+def items(document):
+    return [(path, method, item) for path, table in document["paths"].items() for method, item in table.items()]
+
+
+def test_the_document_is_openapi_3_1_and_its_schemas_are_json_schemas(document):
+    assert document["openapi"] == "3.1.0"
+    assert [str(fault) for fault in OPENAPI_31_VALIDATOR.iter_errors(document)] == []
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
+    for name, schema in document["components"]["schemas"].items():
+        jsonschema_rs.meta.validate(schema)
+        jsonschema_rs.Draft202012Validator({**whole, "$ref": f"#/components/schemas/{name}"})
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used(document):
+    text = json.dumps(document)
+    named = {part.partition('"')[0] for part in text.split('"#/components/schemas/')[1:]}
+    assert named == set(document["components"]["schemas"])
+
+
+def test_the_document_says_of_every_operation_what_the_table_says(document, tmp_path):
+    with opened(tmp_path) as house:
+        operations = house.application.operations
+    assert {(path, method.upper()) for path, method, _ in items(document)} == {
+        (op.path, op.method) for op in operations
+    }
+    for op in operations:
+        item = document["paths"][op.path][op.method.lower()]
+        assert (item["operationId"], item["summary"]) == (op.name, op.summary)
+        assert set(item["responses"]) == {str(op.status)} | {str(CATALOGUE[code].status) for code in codes_of(op)}
+        for code in codes_of(op):
+            assert f"`{code.value}`" in item["responses"][str(CATALOGUE[code].status)]["description"]
+        assert ("requestBody" in item) is (op.request is not None)
+        assert ("content" in item["responses"][str(op.status)]) is (op.response is not None)
+
+
+def test_only_what_is_refused_or_broken_has_the_problem_for_its_body(document):
+    problem = document["components"]["schemas"]["Problem"]
+    assert set(problem["required"]) == {"error", "message", "code", "request_id"}
+    for path, method, item in items(document):
+        for status, response in item["responses"].items():
+            body = json.dumps(response.get("content", ""))
+            assert ("schemas/Problem" in body) is (int(status) >= 400), (path, method, status)
+        assert set(item["responses"]["503"]["headers"]) == {"Retry-After"}
+        assert "500" not in item["responses"], "a 500 is never meant"
+
+
+def schemathesis(server, tmp_path, *words, cookie=None, token=None):
+    """Run every phase against the server; return what was said, which must be a success."""
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(f"""
+color = false
+seed = 1
+max-time = {SECONDS}
+headers = {{ Origin = "{server.origin}" }}
+[generation]
+max-examples = 10
+database = "none"
+allow-x00 = false  # the document says in words that no text holds NUL; a schema cannot say it of members that are not read
+[checks.negative_data_rejection]
+expected-statuses = {REFUSED}
+[output.sanitization]
+enabled = false
+[output.truncation]
+enabled = false
+""")
+    with config.open("a") as more:
+        if cookie:
+            more.write(f'[auth.openapi]\nsession.api_key = "{cookie}"\ncsrf.api_key = "{token}"\n')
+    done = subprocess.run(
+        [ST, "--config-file", str(config), "run", f"{server.public}/openapi.json", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if not k.startswith("OSTIARY_")},
+        timeout=SECONDS + 60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{server.stderr()}"
+    assert "internal_fault" not in server.stderr()
+    return done.stdout
+
+
+def test_strangers_get_documented_answers_only(shared_server, tmp_path):
+    said = schemathesis(shared_server, tmp_path)
+    assert "Operations:       16 selected / 16 total" in said
+
+
+def test_a_person_gets_documented_answers_only(shared_server, person, tmp_path):
+    """What would end the person's own session has its own test below."""
+    ending = ["--exclude-operation-id", "session.logout", "--exclude-operation-id", "session.end"]
+    said = schemathesis(shared_server, tmp_path, *ending, cookie=person.cookies[SESSION], token=person.cookies[CSRF])
+    assert "14 selected / 16 total" in said
+    assert person.check().status == 200
+
+
+@pytest.mark.parametrize("name", ["session.end", "session.logout"])
+def test_what_ends_sessions_gives_documented_answers_only(shared_server, person, tmp_path, name):
+    """On a session of its own; once that has ended, its cookie is a dead one."""
+    other = Browser(shared_server, person.passkey)
+    assert other.sign_in().status == 200
+    words = ["--include-operation-id", name]
+    said = schemathesis(shared_server, tmp_path, *words, cookie=other.cookies[SESSION], token=other.cookies[CSRF])
+    assert "1 selected / 16 total" in said
