@@ -370,6 +370,8 @@ class Liveness:
     def peek(self, value):
         raise self.fault
 
+    glance = peek
+
     async def ask(self, value):
         raise self.fault
 

@@ -35,16 +35,15 @@ class Internal:
             ]
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Send checks straight to the check, everything else to the router; foreign hosts and pages nowhere."""
         path = scope.get("path", "")
         if scope["type"] != "http":
-            await self._rest(scope, receive, send)
-        elif path == "/check" or path.startswith("/check/"):
-            await self._check(scope, receive, send)
-        else:
-            _, refused = self._check.read(scope)
-            await (problem(refused, "-") if refused else self._rest)(scope, receive, send)
+            return self._rest(scope, receive, send)
+        if path == "/check" or path.startswith("/check/"):
+            return self._check(scope, receive, send)
+        _, refused = self._check.read(scope)
+        return (problem(refused, "-") if refused else self._rest)(scope, receive, send)
 
     async def _healthz(self, request: Request) -> Response:
         return PlainTextResponse("alive\n")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 __all__ = ["MINUTE", "SECOND", "Clock", "instant", "system_clock"]
 
@@ -13,8 +14,7 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 
 
-def _since_boot() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+_since_boot = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
 
 
 def system_clock(
@@ -25,11 +25,10 @@ def system_clock(
     Stepping the wall clock while the process runs changes nothing; suspend counts as time passed. The two
     sources give nanoseconds.
     """
-    boot = since_boot()
-    start = max(wall() // 1000, floor)
+    start = max(wall() // 1000, floor) * 1000 - since_boot()
 
     def now() -> int:
-        return start + (since_boot() - boot) // 1000
+        return (start + since_boot()) // 1000
 
     return now
 

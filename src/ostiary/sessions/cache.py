@@ -5,6 +5,7 @@ An entry is trusted only while the file's data_version was read less than WINDOW
 session acknowledges it SETTLE after the commit, which is longer.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from ostiary.kernel.refusals import Refusal
@@ -22,19 +23,24 @@ class SessionCache:
     def __init__(self, judge: Judge, reader: Reader) -> None:
         self._judge, self._reader = judge, reader
         self._clock, self._most = judge.clock, judge.settings.cache_size
-        self._entries: dict[bytes, Entry] = {}
+        self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._values: dict[str, bytes] = {}
         self._read_at = 0
         self._version = -1
         self._position = int(reader.all(CHANGES_RANGE)[0][1])
 
-    def peek(self, value: bytes) -> Entry | None:
-        """Return a cached, living session after making sure that the file says nothing new."""
+    def glance(self, value: bytes) -> Entry | None:
+        """Return a cached, resting session after making sure that the file says nothing new."""
         now = self._clock()
         if now - self._read_at > WINDOW:
             self._follow(now)
         entry = self._entries.get(value)
-        return entry if entry is not None and now < entry.deadline else None
+        return entry if entry is not None and now < entry.rests_until else None
+
+    def peek(self, value: bytes) -> Entry | None:
+        """Return a cached, living session after making sure that the file says nothing new."""
+        entry = self.glance(value) or self._entries.get(value)
+        return entry if entry is not None and self._clock() < entry.deadline else None
 
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Read the session's row on the spot and remember it when it lives.
@@ -87,7 +93,7 @@ class SessionCache:
 
     def _remember(self, value: bytes, entry: Entry) -> None:
         while len(self._entries) >= self._most:
-            oldest = self._entries.pop(next(iter(self._entries)))
+            _, oldest = self._entries.popitem(last=False)
             self._values.pop(oldest.session.id, None)
         self._entries[value] = entry
         self._values[entry.session.id] = value

@@ -122,8 +122,7 @@ async def presented(liveness: Liveness, cookie_header: bytes) -> Entry | Refusal
         return Refusal(Code.SESSION_INVALID, ("session_cookie_twice",))
     if value is None:
         return Refusal(Code.SESSION_MISSING)
-    entry = liveness.peek(value)
-    return entry if entry is not None else await liveness.ask(value)
+    return liveness.peek(value) or await liveness.ask(value)
 
 
 def binding_broken(settings: SessionSettings, session: Session, caller: Caller) -> Refusal | None:

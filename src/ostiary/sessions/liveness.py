@@ -24,21 +24,29 @@ INVALID = Refusal(Code.SESSION_INVALID)
 class Entry:
     """A living session in memory, as it was last used. Times are microseconds since 1970.
 
-    `hard` is when it dies whatever is done, `deadline` when it dies unless it is used; `headers` are
-    prepared by the gateway.
+    `hard` is when it dies whatever is done, `deadline` when it dies unless it is used, `rests_until` when a use
+    of it will next change something; `headers` are prepared by the gateway.
     """
 
-    __slots__ = ("deadline", "hard", "headers", "session")
+    __slots__ = ("deadline", "hard", "headers", "rests_until", "session")
 
     def __init__(self, session: Session, hard: int, idle: int) -> None:
         self.session = session
         self.hard = hard
-        self.deadline = min(hard, session.last_seen_at + idle)
         self.headers: dict[str, dict[str, Any]] = {}
+        self.used(session.last_seen_at, idle)
+
+    def used(self, at: int, idle: int) -> None:
+        """Let the idle time start at `at`; uses within the next hundredth of it change nothing."""
+        self.deadline = min(self.hard, at + idle)
+        self.rests_until = min(self.deadline, at + idle // 100)
 
 
 class Liveness(Protocol):
-    """The two steps of the hot path."""
+    """The steps of the hot path: at a glance, from memory, from the truth."""
+
+    def glance(self, value: bytes) -> Entry | None:
+        """Do as `peek` does, for a use that changes nothing; None too when the idle time is due to start anew."""
 
     def peek(self, value: bytes) -> Entry | None:
         """Return the living session of a cookie value, from memory only; None when the truth must be asked."""
@@ -90,7 +98,7 @@ class Judge(msgspec.Struct, frozen=True):
     def slide(self, entry: Entry) -> None:
         """Move an entry's idle deadline to start now, at most once in a hundredth of the idle time."""
         now = self.clock()
-        if now - entry.session.last_seen_at >= self.settings.idle // 100:
+        if now >= entry.rests_until:
             entry.session = msgspec.structs.replace(entry.session, last_seen_at=now)
-            entry.deadline = min(entry.hard, now + self.settings.idle)
+            entry.used(now, self.settings.idle)
             self.seen.note(entry.session.id, now)
