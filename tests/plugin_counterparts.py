@@ -62,12 +62,7 @@ def pytest_runtest_makereport(item, call):
 def pytest_terminal_summary(terminalreporter):
     there = counterparts(os.environ)
     count = Counter(
-        name
-        for report in terminalreporter.stats.get("skipped", [])
-        for name in there
-        if name in report.keywords
+        name for report in terminalreporter.stats.get("skipped", []) for name in there if name in report.keywords
     )
     for name, number in sorted(count.items()):
-        terminalreporter.write_line(
-            f"not run without {name}: {number} tests. To run them: {there[name].remedy}"
-        )
+        terminalreporter.write_line(f"not run without {name}: {number} tests. To run them: {there[name].remedy}")

@@ -155,8 +155,9 @@ async def _try(name: str, chore: Callable[[], Awaitable[Any]]) -> None:
 
 
 async def _write_seen(house: House, seen: Seen) -> None:
+    """Write last-seen times behind, and the server's own: no clock set back while it is down revives a session."""
     items = list(seen.drain().items())
-    for start in range(0, len(items), _BATCH):
+    for start in range(0, max(1, len(items)), _BATCH):
         part = items[start : start + _BATCH]
         await house.vault.transact(house.scope, partial(sessions.write_seen, batch=part))
     seen.written()

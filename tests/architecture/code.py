@@ -47,9 +47,7 @@ def local_imports(root):
     for path in modules(root, *SOURCE_TREES):
         for function in functions(parse(path)):
             named = [node for node in ast.walk(function) if imported(node) & OURS]
-            found += [
-                at(root, path, node.lineno, f"{function.name} imports ours inside itself") for node in named
-            ]
+            found += [at(root, path, node.lineno, f"{function.name} imports ours inside itself") for node in named]
     return found
 
 
@@ -66,9 +64,7 @@ def environment(root):
     for path in modules(root, *SOURCE_TREES):
         if path != root / "src/ostiary/settings.py":
             nodes = [node for node in ast.walk(parse(path)) if reads_environment(node)]
-            found += [
-                at(root, path, node.lineno, "reads the environment; only settings.py does") for node in nodes
-            ]
+            found += [at(root, path, node.lineno, "reads the environment; only settings.py does") for node in nodes]
     return found
 
 
@@ -127,13 +123,8 @@ def private_stores(root):
         here = ".".join(path.relative_to(root / "src").with_suffix("").parts)
         for node in ast.walk(parse(path)):
             owners = {name.removesuffix(".store") for name in dotted(node) if name.endswith(".store")}
-            foreign = sorted(
-                owner for owner in owners if not here.startswith(f"{owner}.") and here != "ostiary.app"
-            )
-            found += [
-                at(root, path, node.lineno, f"uses the store of {owner}; ask its service")
-                for owner in foreign
-            ]
+            foreign = sorted(owner for owner in owners if not here.startswith(f"{owner}.") and here != "ostiary.app")
+            found += [at(root, path, node.lineno, f"uses the store of {owner}; ask its service") for owner in foreign]
     return found
 
 
@@ -152,16 +143,11 @@ def exported_names(root):
     for path in modules(root, *SOURCE_TREES):
         tree = parse(path)
         for node in tree.body:
-            if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == [
-                "__all__"
-            ]:
+            if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == ["__all__"]:
                 names = ast.literal_eval(node.value)
-                absent = (
-                    [] if "__getattr__" in bound(tree) else sorted(set(names) - bound(tree) - beside(path))
-                )
+                absent = [] if "__getattr__" in bound(tree) else sorted(set(names) - bound(tree) - beside(path))
                 found += [
-                    at(root, path, node.lineno, f"__all__ names {name!r}, which does not exist")
-                    for name in absent
+                    at(root, path, node.lineno, f"__all__ names {name!r}, which does not exist") for name in absent
                 ]
                 if list(names) not in (sorted(names), sorted(names, key=by_kind)):
                     found.append(at(root, path, node.lineno, "__all__ is not sorted"))
@@ -237,11 +223,7 @@ def handlers(root):
 def named_handlers(node):
     """The function names that a call of Operation is given as its handler."""
     if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Operation":
-        return [
-            word.value.id
-            for word in node.keywords
-            if word.arg == "handler" and isinstance(word.value, ast.Name)
-        ]
+        return [word.value.id for word in node.keywords if word.arg == "handler" and isinstance(word.value, ast.Name)]
     return []
 
 
@@ -254,9 +236,7 @@ def instances(root):
                 target = node.targets[0] if isinstance(node, ast.Assign) else node.target
                 name = getattr(target, "id", "")
                 if name and not name.startswith("__") and is_instance(name, node.value):
-                    found.append(
-                        at(root, path, node.lineno, f"{name} is an instance kept by a module; pass it in")
-                    )
+                    found.append(at(root, path, node.lineno, f"{name} is an instance kept by a module; pass it in"))
     return found
 
 
@@ -287,15 +267,9 @@ def patches(node):
     if isinstance(node, ast.ImportFrom | ast.Import):
         named = ast.unparse(node)
         return (
-            "unittest.mock" in named
-            or "pytest_mock" in named
-            or bool(re.search(r"unittest import .*\bmock\b", named))
+            "unittest.mock" in named or "pytest_mock" in named or bool(re.search(r"unittest import .*\bmock\b", named))
         )
-    if (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "monkeypatch"
-    ):
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "monkeypatch":
         return node.attr not in ENVIRONMENT_METHODS
     return isinstance(node, ast.arg) and node.arg == "mocker"
 

@@ -23,9 +23,7 @@ def registry_hosts(root):
 
 def lock_addresses(root):
     """The locks hold names, versions and hashes; no address at all."""
-    return [
-        finding for finding in search(root, re.compile("://"), "an address") if finding.split(":")[0] in LOCKS
-    ]
+    return [finding for finding in search(root, re.compile("://"), "an address") if finding.split(":")[0] in LOCKS]
 
 
 def search(root, pattern, text):
@@ -33,9 +31,7 @@ def search(root, pattern, text):
     found = []
     for path in committed(root):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        found += [
-            at(root, path, number, text) for number, line in enumerate(lines, 1) if pattern.search(line)
-        ]
+        found += [at(root, path, number, text) for number, line in enumerate(lines, 1) if pattern.search(line)]
     return found
 
 

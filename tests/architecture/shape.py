@@ -19,9 +19,7 @@ def package_docstrings(root):
     """A package says what it owns, what it does not and who calls it, in at most 12 lines."""
     folders = {path.parent for path in modules(root, *SOURCE_TREES) if "migrations" not in path.parts}
     bare = sorted(folder for folder in folders if not (folder / "__init__.py").exists())
-    found = [
-        at(root, folder / "__init__.py", 1, "the folder has modules, but is no package") for folder in bare
-    ]
+    found = [at(root, folder / "__init__.py", 1, "the folder has modules, but is no package") for folder in bare]
     for path in modules(root, *SOURCE_TREES):
         if path.name == "__init__.py":
             lines = len((ast.get_docstring(parse(path)) or "").splitlines())
@@ -44,9 +42,7 @@ def glossary_names(root):
     found = []
     for path in modules(root, *PYTHON_TREES):
         words = {word for part in path.relative_to(root).with_suffix("").parts for word in part.split("_")}
-        found += [
-            at(root, path, 1, f"{word!r} is no noun of the glossary") for word in sorted(words & NOT_NOUNS)
-        ]
+        found += [at(root, path, 1, f"{word!r} is no noun of the glossary") for word in sorted(words & NOT_NOUNS)]
     return found
 
 
@@ -87,9 +83,7 @@ def spread(tree, sizes):
     median, p90 = statistics.median(sizes), sizes[math.ceil(0.9 * len(sizes)) - 1]
     found = []
     if median > FUNCTION_MEDIAN:
-        found.append(
-            f"{tree}: half of the functions have more than {FUNCTION_MEDIAN} lines (median {median:g})"
-        )
+        found.append(f"{tree}: half of the functions have more than {FUNCTION_MEDIAN} lines (median {median:g})")
     if p90 > FUNCTION_P90:
         found.append(f"{tree}: more than one function in ten has over {FUNCTION_P90} lines (p90 {p90})")
     return found
@@ -98,12 +92,9 @@ def spread(tree, sizes):
 def shelves(root):
     """Every folder and module at the top of the server has a shelf in pyproject.toml."""
     contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    known = {
-        name for one in contracts for layer in one.get("layers", []) for name in re.findall(r"\w+", layer)
-    }
+    known = {name for one in contracts for layer in one.get("layers", []) for name in re.findall(r"\w+", layer)}
     tops = {
-        path.relative_to(root / "src/ostiary").parts[0].removesuffix(".py")
-        for path in modules(root, "src/ostiary")
+        path.relative_to(root / "src/ostiary").parts[0].removesuffix(".py") for path in modules(root, "src/ostiary")
     }
     return [f"src/ostiary/{top}: stands on no shelf" for top in sorted(tops - known - WITHOUT_SHELF)]
 

@@ -33,9 +33,7 @@ def documented(node):
     """The node of the docstring, or None."""
     first = node.body[0] if node.body else None
     is_text = (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
     )
     return first if is_text else None
 
@@ -50,11 +48,7 @@ def length(function):
 def committed(root):
     """The files that git tracks or would take, as paths; without git, everything but environments."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    asked = (
-        subprocess.run(command, cwd=root, capture_output=True, check=False)
-        if (root / ".git").exists()
-        else None
-    )
+    asked = subprocess.run(command, cwd=root, capture_output=True, check=False) if (root / ".git").exists() else None
     if asked is not None and asked.returncode == 0:
         names = [root / name for name in asked.stdout.decode().split("\0") if name]
     else:

@@ -193,15 +193,11 @@ FINE = [
     (code.sql_places, {f"{SERVER}/storage/migrations/0001.py": 'X = "PRAGMA foreign_keys = ON"\n'}),
     (
         code.sql_places,
-        {
-            f"{SERVER}/a/routes.py": '"""SELECT in prose."""\nX = ["DELETE", "DELETE /v1/sessions", "Select one"]\n'
-        },
+        {f"{SERVER}/a/routes.py": '"""SELECT in prose."""\nX = ["DELETE", "DELETE /v1/sessions", "Select one"]\n'},
     ),
     (
         code.exported_names,
-        {
-            f"{SERVER}/a.py": '__all__ = ["LIMIT", "Session", "end"]\nLIMIT = 1\nclass Session: ...\ndef end(): ...\n'
-        },
+        {f"{SERVER}/a.py": '__all__ = ["LIMIT", "Session", "end"]\nLIMIT = 1\nclass Session: ...\ndef end(): ...\n'},
     ),
     (code.exported_names, {f"{SERVER}/a/__init__.py": '__all__ = ["b"]\n', f"{SERVER}/a/b.py": ""}),
     (code.suppressions, {f"{SERVER}/a.py": "x = 1  # noqa: S608, E501 - the table name is ours\n"}),

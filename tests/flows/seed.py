@@ -11,21 +11,26 @@ from ostiary.settings import read_settings
 _BATCH = 200
 
 
-def seed(served, count, person="user-AAAAAAAAAAAAAAAAAAAAAA"):
-    """Open `count` sessions of one person; return cookie values by session id."""
+def seed(served, count):
+    """Open a session for each of `count` people; return cookie values by session id."""
+    return opened_for(served, [f"user-{number}" for number in range(count)])
+
+
+def opened_for(served, people):
+    """Open a session for each of these people (one may stand there often); return cookie values by session id."""
     settings = read_settings(served.environ, Path(served.folder))
     prepare(settings)
     house = open_house(settings)
     rules = Rules(house.keyring, settings.sessions)
+    cookies = {}
 
-    def batch(tx, start, stop):
-        for number in range(start, stop):
+    def batch(tx, some):
+        for number, person in enumerate(some):
             proof = Proof(person, Factor.PASSKEY, tx.now, f"la-seed-{tx.now}-{number}")
             opened = open_session(tx, rules, ANONYMOUS, proof, "Seed on Linux")
             cookies[opened.session.id] = opened.cookie
 
-    cookies = {}
-    for start in range(0, count, _BATCH):
-        house.vault.transact_now(house.scope, partial(batch, start=start, stop=min(start + _BATCH, count)))
+    for start in range(0, len(people), _BATCH):
+        house.vault.transact_now(house.scope, partial(batch, some=people[start : start + _BATCH]))
     house.close()
     return cookies

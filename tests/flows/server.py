@@ -50,7 +50,12 @@ class Served:
         """Start and wait for `ready`; raises with what was printed when it does not come."""
         with (self.folder / "stderr.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*OSTIARY, "serve", *words], env=self.environ, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True
+                [*OSTIARY, "serve", *words],
+                env=self.environ,
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         self.printed = ""
         for line in self.process.stdout:

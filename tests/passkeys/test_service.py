@@ -92,7 +92,9 @@ def test_the_key_of_the_decoy_opens_nothing(gatehouse, rules):
     known = SoftPasskey(gatehouse.origin, key=ec.derive_private_key(1, ec.SECP256R1()))
     known.rp_id, known.user_handle = "localhost", PERSON.encode()
     credential = gotten(rules, known)
-    assert not isinstance(webauthn.verify_assertion(rules.relying_party, NONCE, service.DECOY, credential), Refusal)
+    assert not isinstance(
+        webauthn.verify_assertion(rules.relying_party, NONCE, service.decoy(credential), credential), Refusal
+    )
     assert check(gatehouse, rules, credential) == Refusal(Code.LOGIN_REFUSED, ("passkey_unknown",))
 
 

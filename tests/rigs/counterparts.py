@@ -82,9 +82,7 @@ def local_server():
     server = "postgresql://postgres@127.0.0.1:5432"
     try:
         with psycopg.connect(f"{server}/postgres", connect_timeout=3) as connection:
-            (may,) = connection.execute(
-                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
-            ).fetchone()
+            (may,) = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
     except psycopg.Error:
         return None
     return server if may else None
@@ -151,9 +149,7 @@ def cluster(folder):
     try:
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=data, **owner)
         with (data / "log").open("wb") as log:
-            process = subprocess.Popen(
-                server, stdout=log, stderr=log, cwd=data, start_new_session=True, **owner
-            )
+            process = subprocess.Popen(server, stdout=log, stderr=log, cwd=data, start_new_session=True, **owner)
         try:
             url = f"postgresql://postgres@127.0.0.1:{port}"
             await_server(url, process, data / "log")

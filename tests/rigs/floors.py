@@ -13,9 +13,7 @@ def main(file):
     """Print every feature's coverage; the exit status says whether one is below its floor."""
     measured = shares(json.loads(Path(file).read_text()))
     for feature, share in sorted(measured.items()):
-        print(
-            f"{feature:20} {share:6.1f} %  floor {floor(feature)} %{'' if share >= floor(feature) else '  BELOW'}"
-        )
+        print(f"{feature:20} {share:6.1f} %  floor {floor(feature)} %{'' if share >= floor(feature) else '  BELOW'}")
     return int(any(share < floor(feature) for feature, share in measured.items()))
 
 

@@ -97,13 +97,20 @@ BROKEN = {
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_value_is_refused(fault):
     assert BROKEN[fault] != GOOD
-    assert not accepted(BROKEN[fault])
+    assert wire.parse(BROKEN[fault], "ses") is None
 
 
 @pytest.mark.parametrize("place", range(len(GOOD)))
 def test_no_character_may_change(place):
     other = "A" if GOOD[place] != "A" else "Q"
     assert not accepted(GOOD[:place] + other + GOOD[place + 1 :])
+
+
+@pytest.mark.parametrize("kind", ["pl", "tok", "dev", "svc", "sk", "user"])
+def test_a_signed_id_of_another_kind_opens_nothing_here(kind):
+    signed = wire.seal(f"{kind}-{ID[4:]}", key())
+    assert wire.parse(signed, "ses") is None
+    assert accepted(signed, kind)
 
 
 def test_a_key_of_another_purpose_does_not_verify():

@@ -1,11 +1,14 @@
 """The law of one transaction, on both databases: durable, all or nothing, no change without its event."""
 
 import asyncio
+import itertools
 import sqlite3
 import threading
 from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.refusals import Code
@@ -29,6 +32,7 @@ from tests.storage.ground import (
     together,
 )
 
+COUNT = itertools.count()
 SEEN = Statement(session_seen.insert())
 CHANGES = {
     "insert": lambda tx: tx.do(INSERT, id="y", mode="new", created_at=1),
@@ -94,6 +98,57 @@ async def test_a_violation_undoes_its_own_use_case_only(ground, vault):
     assert ground.things() == ["first", "last"]
 
 
+def twice(name):
+    """Insert one key twice, by statements for which nobody waits."""
+
+    def use_case(tx):
+        add(name, INSERT)(tx)
+        tx.do(INSERT, id=name, mode="new", created_at=1)
+
+    return use_case
+
+
+def breaking(use_case):
+    def broken(tx):
+        use_case(tx)
+        raise LookupError("on purpose")
+
+    return broken
+
+
+KINDS = {
+    "ok": add,
+    "sure": lambda name: add(name, INSERT),
+    "twice": twice,
+    "twice and more": lambda name: lambda tx: (twice(name)(tx), tx.all(ALL)),
+    "twice behind an answer": lambda name: lambda tx: (tx.all(ALL), twice(name)(tx)),
+    "sure behind an answer": lambda name: lambda tx: (tx.all(ALL), add(name, INSERT)(tx)),
+    "twice, then raise": lambda name: breaking(twice(name)),
+    "raise": lambda name: breaking(add(name, INSERT)),
+    "nothing": lambda _: lambda _: None,
+    "event": lambda name: lambda tx: tx.emit(event(name)),
+    "silent": lambda name: lambda tx: tx.do(INSERT, id=name, mode="new", created_at=1),
+    "look": lambda _: lambda tx: tx.all(ALL),
+}
+
+
+WRITE = {"ok", "sure", "sure behind an answer"}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=8))
+def test_in_any_company_each_stands_or_falls_by_itself(ground, vault, company):
+    names = [f"{next(COUNT):06}-{kind}" for kind in company]
+    use_cases = [KINDS[kind](name) for kind, name in zip(company, names, strict=True)]
+    outcomes = asyncio.run(together(vault, *use_cases))
+    fell = [kind.startswith("twice") or kind in {"raise", "silent"} for kind in company]
+    assert [isinstance(outcome, Exception) for outcome in outcomes] == fell, outcomes
+    written = {name for name, kind in zip(names, company, strict=True) if kind in WRITE}
+    assert written == set(names) & set(ground.things())
+    spoken = {name for name, kind in zip(names, company, strict=True) if kind in WRITE | {"event"}}
+    assert spoken == {receipt[2] for receipt in ground.receipts()} & set(names)
+
+
 async def test_an_exception_hides_no_violation_from_the_next(ground, vault):
     def breaks(tx):
         for _ in range(2):
@@ -124,6 +179,8 @@ async def test_nobody_is_told_success_of_what_was_undone(ground, vault):
         )
     )
     told = {name for name, outcome in outcomes.items() if not isinstance(outcome, BaseException)}
+    if ground.path is None:
+        assert "went on after" in str(outcomes["before"])
     assert told >= {"first", "last"}
     assert set(ground.things()) == told
 

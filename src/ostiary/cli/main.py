@@ -36,6 +36,7 @@ _GROUPS = {
         "People: add one, list them.",
         {
             "add": ("people:add", "Add a person and print the one-time link for their first passkey."),
+            "invite": ("people:invite", "Print a fresh one-time link for somebody who is known."),
             "list": ("people:list_people", "List all people, oldest first."),
         },
     ),
@@ -65,6 +66,8 @@ _GROUPS = {
 _ENDING = """Settings come from OSTIARY_* in the environment or from ostiary.toml; see docs/settings.md.
 Exit codes: 0 done, 1 refused or something wrong, 2 usage or settings, 75 try again later, 130 interrupted."""
 
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # zero-width joiners are spelling in many languages
+
 
 def app() -> App:
     """Return the command tree; a command's file is imported when it is called."""
@@ -81,8 +84,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter shows its number
-    if any(not argument.isprintable() for argument in sys.argv[1:]):
-        sys.exit(_failed("an argument holds bytes that are no readable UTF-8 text", _USAGE))
+    if any(not argument.translate(_JOINERS).isprintable() for argument in sys.argv[1:]):
+        sys.exit(_failed("an argument holds something that is no readable UTF-8 text, or a control character", _USAGE))
     sys.exit(run(partial(app(), print_error=False, exit_on_error=False)))
 
 

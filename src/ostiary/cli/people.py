@@ -1,4 +1,4 @@
-"""`ostiary people`: list, add."""
+"""`ostiary people`: add, invite again, list."""
 
 from ostiary.cli.terminal import answer, house, one, operator, say, table, to_the_second
 from ostiary.enrolment import service as enrolment
@@ -9,7 +9,7 @@ from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.refusals import Refusal
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "list_people"]
+__all__ = ["add", "invite", "list_people"]
 
 
 def add(*, email: str, name: str = "", json_: bool = False) -> int:
@@ -35,14 +35,38 @@ def add(*, email: str, name: str = "", json_: bool = False) -> int:
             return answer(outcome)
         person, token = outcome
         link = f"{opened.settings.origin}/enrol#{token}"
-    if json_:
-        life = INVITATION_LIFE // SECOND
-        one({"person": person.id, "email": person.email, "link": link, "expires_in": life}, as_json=True)
-    else:
-        say(f"added {person.id}")
-        say("Send this link to the person. It works once, within 24 hours:")
-        say(f"  {link}")
+    _hand_over({"person": person.id, "email": person.email, "link": link}, "added", as_json=json_)
     return 0
+
+
+def invite(person: str, /, *, json_: bool = False) -> int:
+    """Print a fresh one-time link for a person who lost the old one, or every passkey.
+
+    Parameters
+    ----------
+    person
+        The person's id. Links printed before are void; roles and passkeys stay as they are.
+    json_
+        Print one JSON object.
+    """
+    with house() as opened:
+        outcome = opened.vault.transact_now(
+            opened.scope, lambda tx: enrolment.invite_again(tx, opened.keyring, operator(), person)
+        )
+        if isinstance(outcome, Refusal):
+            return answer(outcome)
+        link = f"{opened.settings.origin}/enrol#{outcome}"
+    _hand_over({"person": person, "link": link}, "invited", as_json=json_)
+    return 0
+
+
+def _hand_over(made: dict[str, object], done: str, *, as_json: bool) -> None:
+    if as_json:
+        one(made | {"expires_in": INVITATION_LIFE // SECOND}, as_json=True)
+        return
+    say(f"{done} {made['person']}")
+    say("Send this link to the person. It works once, within 24 hours:")
+    say(f"  {made['link']}")
 
 
 def list_people(*, json_: bool = False) -> int:

@@ -9,6 +9,7 @@ from ostiary.identities import service as identities
 from ostiary.kernel.ids import b64url, new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Factor, Proof
+from ostiary.keys.keyring import Keyring
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RegistrationResponse
 from ostiary.presence import service as presence
@@ -17,7 +18,7 @@ from ostiary.sessions import service as sessions
 from ostiary.sessions.service import Opened
 from ostiary.storage.tx import Tx
 
-__all__ = ["Acceptance", "Rules", "accept", "collect", "invite", "invite_first", "look"]
+__all__ = ["Acceptance", "Rules", "accept", "collect", "invite", "invite_again", "invite_first", "look"]
 
 _TOKEN = 32
 _BATCH = 1000
@@ -47,6 +48,17 @@ def invite(tx: Tx, caller: Caller, person: str, role: str = "", life: int = INVI
     store.add(tx, invitation, token_hash(token))
     tx.emit(Event(EventName.INVITATION_CREATE, caller, invitation.id, reasons=(f"person:{person}", f"role:{role}")))
     return token
+
+
+def invite_again(tx: Tx, keyring: Keyring, caller: Caller, person: str) -> str | Refusal:
+    """Make a fresh link for a person who is known: the old one was lost, or every passkey is. Pending ones are void.
+
+    It grants nothing: the person keeps the roles and passkeys they have.
+    """
+    if identities.find_person(tx, keyring, person) is None:
+        return tx.refuse(EventName.INVITATION_CREATE, caller, "", Code.PERSON_UNKNOWN)
+    store.withdraw_of(tx, person)
+    return invite(tx, caller, person)
 
 
 def invite_first(tx: Tx) -> str | None:

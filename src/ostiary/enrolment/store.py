@@ -6,7 +6,7 @@ from ostiary.enrolment.model import Invitation
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
-__all__ = ["accept", "add", "collect", "find", "invitations", "release", "withdraw"]
+__all__ = ["accept", "add", "collect", "find", "invitations", "release", "withdraw", "withdraw_of"]
 
 invitations = Table(
     "invitations",
@@ -33,6 +33,11 @@ _ACCEPT = Statement(update(invitations).where(*_PENDING).values(accepted_at=bind
 _RELEASE = Statement(update(invitations).where(_i.id == bindparam("invitation")).values(accepted_at=0))
 _WITHDRAW = Statement(
     delete(invitations).where(_i.tenant_id == bindparam("tenant"), _i.role == bindparam("wanted"), _i.accepted_at == 0)
+)
+_WITHDRAW_OF = Statement(
+    delete(invitations).where(
+        _i.tenant_id == bindparam("tenant"), _i.person_id == bindparam("person"), _i.accepted_at == 0
+    )
 )
 _OLD = select(_i.id).where(_i.expires_at <= bindparam("before")).limit(bindparam("most"))
 _COLLECT = Statement(delete(invitations).where(_i.id.in_(_OLD)))
@@ -71,6 +76,11 @@ def release(tx: Tx, invitation: str) -> None:
 def withdraw(tx: Tx, role: str) -> int:
     """Delete the tenant's pending invitations of a role; return how many."""
     return tx.do(_WITHDRAW, tenant=tx.scope.tenant, wanted=role)
+
+
+def withdraw_of(tx: Tx, person: str) -> int:
+    """Delete a person's pending invitations; return how many."""
+    return tx.do(_WITHDRAW_OF, tenant=tx.scope.tenant, person=person)
 
 
 def collect(tx: Tx, before: int, most: int) -> int:

@@ -43,6 +43,7 @@ class Code(StrEnum):
     PRESENCE_REQUIRED = "presence_required"
     PRESENCE_REFUSED = "presence_refused"
     INVITATION_REFUSED = "invitation_refused"
+    PERSON_UNKNOWN = "person_unknown"
     EMAIL_INVALID = "email_invalid"
     EMAIL_TAKEN = "email_taken"
     RECEIPT_UNKNOWN = "receipt_unknown"

@@ -38,7 +38,14 @@ def prove_presence(tx: Tx, step: Step) -> PresenceReceipt | Refusal | Ask:
 
 
 def show_presence(tx: Tx, caller: Caller, receipt: str, purpose: Purpose, subject: str = "") -> Presence | Refusal:
-    """Consume presence for an act on the ways in: a user-verified passkey's where the person has one (ruling 9)."""
+    """Consume presence for an act on the ways in: a user-verified passkey's where the person has one (ruling 9).
+
+    The session is asked for once more, inside the act: an end that came first must keep a thief from
+    leaving a way in behind.
+    """
+    ended = sessions.still(tx, caller)
+    if ended is not None:
+        return ended
     shown = presence.consume(tx, caller, receipt, purpose, subject)
     if isinstance(shown, Refusal) or shown.strong or not passkeys.list_of(tx, caller.actor):
         return shown

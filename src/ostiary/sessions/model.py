@@ -7,10 +7,14 @@ import msgspec
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
 
-__all__ = ["BROWSER_LONGEST", "EndReason", "Session", "SessionSettings", "ends_because", "judge"]
+__all__ = ["BROWSER_LONGEST", "MOST_SESSIONS", "EndReason", "Session", "SessionSettings", "ends_because", "judge"]
 
 BROWSER_LONGEST = 8 * 3600 * SECOND
 """The longest life of a browser session where the setting does not say otherwise (ruling 3)."""
+
+
+MOST_SESSIONS = 100
+"""Living sessions of one person; the next one ends the oldest, so that no list of them grows without bound."""
 
 
 class SessionSettings(msgspec.Struct, frozen=True):
@@ -36,6 +40,7 @@ class EndReason(StrEnum):
     ENDED_BY_PERSON = "ended_by_person"
     ENDED_BY_OPERATOR = "ended_by_operator"
     PASSKEY_REMOVED = "passkey_removed"
+    TOO_MANY = "too_many_sessions"
 
 
 class Session(msgspec.Struct, frozen=True):

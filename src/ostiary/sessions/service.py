@@ -12,7 +12,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.sessions import csrf, store, wire
-from ostiary.sessions.model import EndReason, Session, SessionSettings, judge
+from ostiary.sessions.model import MOST_SESSIONS, EndReason, Session, SessionSettings, judge
 from ostiary.sessions.seen import Seen
 from ostiary.storage.tx import Tx
 
@@ -30,6 +30,7 @@ __all__ = [
     "newest",
     "newest_seen",
     "open_session",
+    "still",
     "write_seen",
 ]
 
@@ -62,6 +63,8 @@ class Opened(msgspec.Struct, frozen=True):
 def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str) -> Opened | Refusal:
     """Open a browser session from a proof. One login attempt opens at most one session.
 
+    A person has at most MOST_SESSIONS; one more ends the oldest.
+
     `agent` is a coarse label of the client ("Firefox on Linux"); it is kept sealed.
     """
     key = rules.keyring.active(tx.scope.tenant, Purpose.SESSION)
@@ -70,6 +73,8 @@ def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str)
         return tx.refuse(EventName.SESSION_OPEN, caller, proof.person, Code.LOGIN_ATTEMPT_SPENT)
     opener = msgspec.structs.replace(caller, actor=proof.person, session=made.id)
     tx.emit(Event(EventName.SESSION_OPEN, opener, made.id, reasons=(proof.factor.value, f"attempt:{proof.attempt}")))
+    for oldest in store.beyond(tx, proof.person, MOST_SESSIONS):
+        _end(tx, opener, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
     return Opened(made, wire.seal(made.id, key))
 
 
@@ -111,6 +116,11 @@ def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> in
     return sum(_end(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
 
 
+def still(tx: Tx, caller: Caller) -> Refusal | None:
+    """Refuse an act whose session was ended after it had passed the door; for acts that outlive a session."""
+    return None if store.hold(tx, caller.session) else Refusal(Code.SESSION_ENDED, subject=caller.session)
+
+
 def list_live(tx: Tx, rules: Rules, person: str) -> list[Session]:
     """Return a person's living sessions, newest first, as they were last seen."""
     current = [rules.seen.refreshed(found) for found in store.live_of(tx, person)]
@@ -147,7 +157,8 @@ def collect(tx: Tx) -> int:
 
 
 def write_seen(tx: Tx, batch: Iterable[tuple[str, int]]) -> None:
-    """Write last-seen times behind; bookkeeping, so it leaves no receipt."""
+    """Write last-seen times behind, and the server's own; bookkeeping, so it leaves no receipt."""
+    store.beat(tx)
     for session_id, at in batch:
         store.write_seen(tx, session_id, at)
 

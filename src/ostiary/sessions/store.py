@@ -24,9 +24,13 @@ __all__ = [
     "FIND",
     "FIND_MANY",
     "add",
+    "beat",
+    "beyond",
     "collect",
     "end",
     "find",
+    "heartbeats",
+    "hold",
     "live_of",
     "newest",
     "newest_seen",
@@ -65,6 +69,12 @@ session_seen = Table(
     Column("session_id", String, primary_key=True),
     Column("last_seen_at", BigInteger, nullable=False),
 )
+heartbeats = Table(
+    "heartbeats",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
 
 _s, _seen = sessions.c, session_seen.c
 _FIELDS = select(
@@ -98,6 +108,23 @@ _LIVE_OF = Statement(
         _s.absolute_expires_at > bindparam("now"),
     ).order_by(_s.created_at.desc(), _s.id)
 )
+_HOLD = Statement(
+    update(sessions)
+    .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
+    .values(ended_at=0)
+)
+_BEYOND = Statement(
+    select(_s.id)
+    .where(
+        _s.tenant_id == bindparam("tenant"),
+        _s.person_id == bindparam("person"),
+        _s.ended_at == 0,
+        _s.absolute_expires_at > bindparam("now"),
+    )
+    .order_by(_s.created_at.desc(), _s.id)
+    .limit(10)
+    .offset(bindparam("most"))
+)
 _NEWEST = Statement(
     _FIELDS.where(_s.tenant_id == bindparam("tenant")).order_by(_s.created_at.desc(), _s.id).limit(bindparam("most"))
 )
@@ -115,7 +142,14 @@ _WRITE_SEEN = Statement(
         where=_SEEN.excluded.last_seen_at > _seen.last_seen_at,
     )
 )
+_ALIVE = postgresql.insert(heartbeats).values(id="server", at=bindparam("at"))
+_BEAT = Statement(
+    _ALIVE.on_conflict_do_update(
+        index_elements=["id"], set_={"at": _ALIVE.excluded.at}, where=_ALIVE.excluded.at > heartbeats.c.at
+    )
+)
 _NEWEST_SEEN = Statement(select(func.coalesce(func.max(_seen.last_seen_at), 0)))
+_NEWEST_BEAT = Statement(select(func.coalesce(func.max(heartbeats.c.at), 0)))
 _EXPIRED = (
     select(_s.id)
     .where(_s.absolute_expires_at <= bindparam("now"))
@@ -158,6 +192,12 @@ def add(tx: Tx, made: Session, attempt: str) -> bool:
     )
 
 
+def beyond(tx: Tx, person: str, most: int) -> list[Session]:
+    """Return a person's sessions that nobody ended, but for the newest `most`."""
+    ids = tx.all(_BEYOND, tenant=tx.scope.tenant, person=person, now=tx.now, most=most)
+    return [found for (one,) in ids if (found := find(tx, one)) is not None]
+
+
 def find(tx: Tx, session_id: str) -> Session | None:
     """Return one session of the scope's tenant, dead or alive."""
     row = tx.one(FIND, session=session_id)
@@ -174,6 +214,11 @@ def newest(tx: Tx, most: int) -> list[Session]:
     return [session(row) for row in tx.all(_NEWEST, tenant=tx.scope.tenant, most=most)]
 
 
+def hold(tx: Tx, session_id: str) -> bool:
+    """Keep a living session from ending until this transaction is over; False when it has ended."""
+    return bool(tx.do(_HOLD, session=session_id, tenant=tx.scope.tenant))
+
+
 def end(tx: Tx, session_id: str, reason: EndReason, by: str) -> bool:
     """End a session; False when it was not alive."""
     return bool(tx.do(_END, session=session_id, tenant=tx.scope.tenant, now=tx.now, reason=reason.value, by=by))
@@ -184,10 +229,14 @@ def write_seen(tx: Tx, session_id: str, at: int) -> None:
     tx.do(_WRITE_SEEN, session=session_id, at=at)
 
 
+def beat(tx: Tx) -> None:
+    """Note that a server is alive now, so that no later clock reads earlier."""
+    tx.do(_BEAT, at=tx.now)
+
+
 def newest_seen(tx: Tx) -> int:
-    """Return the newest last-seen time of all sessions of all tenants, 0 where there is none."""
-    row = tx.one(_NEWEST_SEEN)
-    return 0 if row is None else int(row[0])
+    """Return the newest last-seen time of all sessions and servers, 0 where there is none."""
+    return max(int(row[0]) for statement in (_NEWEST_SEEN, _NEWEST_BEAT) for row in tx.all(statement))
 
 
 def collect(tx: Tx, most: int) -> int:

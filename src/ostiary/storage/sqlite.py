@@ -27,6 +27,7 @@ __all__ = ["SqliteReader", "SqliteVault", "connect"]
 T = TypeVar("T")
 
 _PATIENCE = 5 * SECOND
+_MOVED = "the database file was moved or replaced under the running server: restart it"
 
 
 def connect(path: Path, synchronous: str = "FULL", patience: int = _PATIENCE) -> sqlite3.Connection:
@@ -58,9 +59,15 @@ class SqliteReader:
         with translated():
             self._connection = connect(path)
         self._version = self._connection.cursor()
+        self._path, self._identity = path, _identity(path)
 
     def version(self) -> int:
-        """Return data_version by the PRAGMA (the driver's file control can be stale)."""
+        """Return data_version by the PRAGMA (the driver's file control can be stale).
+
+        Raises StoreUnavailable where the path names another file by now: its ends would never be seen here.
+        """
+        if _identity(self._path) != self._identity:
+            raise StoreUnavailable(_MOVED)
         with translated():
             row = self._version.execute("PRAGMA data_version").fetchone()
         return int(row[0])
@@ -148,7 +155,7 @@ class SqliteVault:
     def _perform(self, group: Sequence[Job]) -> None:
         with self._write_lock, self._turnstile.held():
             if _identity(self.path) != self._identity:
-                raise StoreUnavailable("the database file was moved or replaced under the running server: restart it")
+                raise StoreUnavailable(_MOVED)
             self._group(group)
 
     def _group(self, group: Sequence[Job]) -> None:
@@ -181,6 +188,8 @@ class SqliteVault:
         tell(jobs, self._listeners, self._clock, SETTLE)
 
     def _read(self, scope: Scope, use_case: Callable[[Tx], T]) -> T:
+        if _identity(self.path) != self._identity:
+            raise StoreUnavailable(_MOVED)
         with translated():
             self._reading.execute("BEGIN")
             try:

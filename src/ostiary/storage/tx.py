@@ -17,7 +17,7 @@ __all__ = ["BOOKKEEPING", "Ledger", "Row", "Tx", "UseCase"]
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
-BOOKKEEPING = frozenset({"session_seen", "outbox", "receipts"})
+BOOKKEEPING = frozenset({"session_seen", "heartbeats", "outbox", "receipts"})
 """The closed list of tables whose changes need no event of their own: last-seen times, the outbox, the log."""
 
 

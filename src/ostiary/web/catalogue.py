@@ -23,7 +23,9 @@ CATALOGUE: dict[Code, Entry] = {
     Code.REQUEST_MALFORMED: Entry(400, "The request could not be read.", "Compare it with /openapi.json."),
     Code.REQUEST_TOO_LARGE: Entry(413, "The request is too large.", "Send less than 64 KiB."),
     Code.REQUEST_TOO_SLOW: Entry(408, "The request took too long to arrive.", "Send it at once."),
-    Code.ROUTE_UNKNOWN: Entry(404, "There is nothing at this address.", "Look at /docs/api."),
+    Code.ROUTE_UNKNOWN: Entry(
+        404, "There is nothing at this address.", "Check the address, or begin at the start page."
+    ),
     Code.METHOD_NOT_ALLOWED: Entry(405, "This address does not take that method.", "Look at /docs/api."),
     Code.ORIGIN_REFUSED: Entry(403, "The request came from another site.", "Start from a page of this site."),
     Code.HOST_REFUSED: Entry(403, "This listener does not answer for that host.", "Use its configured address."),
@@ -56,6 +58,7 @@ CATALOGUE: dict[Code, Entry] = {
         403, "The proof of presence is used, stale or for something else.", "Prove presence again."
     ),
     Code.INVITATION_REFUSED: Entry(403, "This link is used, expired or unknown.", "Ask for a new link."),
+    Code.PERSON_UNKNOWN: Entry(404, "There is no such person.", "List the people to see their ids."),
     Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),
     Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),

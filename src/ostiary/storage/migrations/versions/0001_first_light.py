@@ -174,6 +174,11 @@ def _sessions() -> None:
         sa.Index("sessions_of_person", "tenant_id", "person_id"),
     )
     op.create_table(
+        "heartbeats",
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
         "session_seen",
         sa.Column("session_id", sa.String, primary_key=True),
         sa.Column("last_seen_at", sa.BigInteger, nullable=False),
