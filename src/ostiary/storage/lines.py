@@ -7,7 +7,7 @@ CPU of a transaction (docs/decisions/0002-storage.md). Values are still dumped a
 import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -55,8 +55,20 @@ class Answer:
         return self.rows
 
 
+class _Sent(NamedTuple):
+    """A statement under way, or its preparation where `answer` is None."""
+
+    answer: Answer | None
+    key: _Key
+    owner: object
+
+
 class Line:
-    """One connection in pipeline mode. What is `put` travels with the next `execute` or `flush`."""
+    """One connection in pipeline mode. What is `put` travels with the next `execute` or `flush`.
+
+    `owner` is for whom statements are put now; `blamed` is who put the first that was refused, and `fault`
+    is why: with several owners in one flight, the one who meets the error need not be the one who made it.
+    """
 
     def __init__(self, url: str, limits: Limits) -> None:
         self._connection = psycopg.connect(
@@ -67,7 +79,9 @@ class Line:
         self._link, self._shape = self._connection.pgconn, Transformer(self._connection)
         self._named_so_far = 0
         self._names: dict[_Key, bytes] = {}
-        self._pending: list[tuple[Answer | None, _Key]] = []
+        self._pending: list[_Sent] = []
+        self.owner: object = None
+        self.absolve()
         self._poll, self._silence_ms = select.poll(), int(limits.answer_s * 1000)
         self._poll.register(self._connection.fileno(), select.POLLIN)
         self._link.enter_pipeline_mode()
@@ -97,7 +111,7 @@ class Line:
         except psycopg.Error:
             self.close()
             raise
-        self._pending.append((answer, key))
+        self._pending.append(_Sent(answer, key, self.owner))
         return answer
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Answer:
@@ -115,14 +129,24 @@ class Line:
         try:
             self._link.pipeline_sync()
             self._send()
-            for answer, key in pending:
-                self._take(answer, key, faults)
+            for sent in pending:
+                self._take(sent, faults)
             self._receive()  # the answer to the sync itself
         except psycopg.Error as fault:
             self.close()  # libpq itself failed, or time is over: nobody knows what the server still does
             faults.append(fault)
         if faults:
             raise faults[0]
+
+    def confirm(self) -> None:
+        """Wait where something of an owner before is still unanswered, so that there is never more than one such."""
+        if self._pending and self._pending[0].owner is not self.owner:
+            self.flush()
+
+    def absolve(self) -> None:
+        """Forget who was blamed, because it was dealt with."""
+        self.blamed: object = None
+        self.fault: psycopg.Error | None = None
 
     def settle(self) -> None:
         """Collect what is still under way after an error. Raises StoreUnavailable when the connection is lost."""
@@ -160,7 +184,7 @@ class Line:
         name = b"s%d" % self._named_so_far
         self._link.send_prepare(name, key[0].encode(), key[1])
         self._names[key] = name
-        self._pending.append((None, key))
+        self._pending.append(_Sent(None, key, self.owner))
         return name
 
     def _send(self) -> None:
@@ -181,14 +205,16 @@ class Line:
         if not ready:
             raise psycopg.OperationalError("the database did not answer in time")
 
-    def _take(self, answer: Answer | None, key: _Key, faults: list[psycopg.Error]) -> None:
-        """Take the answer to one queued statement, or to its preparation (`answer` is None then)."""
-        result = self._receive()
+    def _take(self, sent: _Sent, faults: list[psycopg.Error]) -> None:
+        """Take the answer to one queued statement, or to its preparation (there is no `answer` then)."""
+        result, answer = self._receive(), sent.answer
         if result is None or result.status in {ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED}:
             if answer is None:
-                self._names.pop(key, None)
+                self._names.pop(sent.key, None)
             if result is not None and result.status == ExecStatus.FATAL_ERROR:
                 faults.append(error_from_result(result))
+                if self.fault is None:
+                    self.fault, self.blamed = faults[0], sent.owner
         elif answer is not None:
             answer.said = result.command_status or b""
             answer.rowcount = -1 if result.command_tuples is None else result.command_tuples
@@ -224,6 +250,8 @@ class Lines:
     def line(self) -> Iterator[Line]:
         """Lend a connection."""
         line = self._rested() or Line(self._url, self._limits)
+        line.owner = None
+        line.absolve()
         try:
             yield line
         finally:

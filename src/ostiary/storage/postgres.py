@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import psycopg
+
 from ostiary.kernel.clock import Clock
 from ostiary.kernel.ids import Secrets
 from ostiary.kernel.values import Scope
@@ -125,22 +127,51 @@ class PostgresVault:
             line.put("BEGIN")
             for job in group:
                 self._one(line, job)
-            line.commit()
+            self._commit(line)
 
     def _one(self, line: Line, job: Job) -> None:
+        line.owner = job
         line.put("SAVEPOINT one")
         tx = _PipelinedTx(line, self.dialect, job.scope, self._clock(), self._secrets, self._ledger)
         try:
             job.result = job.use_case(tx)
             tx.close()
-            line.flush()
+            line.confirm()
             line.check()
             job.changes = tx.changes
         except Exception as fault:  # noqa: BLE001 - whatever it was, it is told to the one who asked
             line.settle()
-            line.put("ROLLBACK TO one")
-            job.fail(classify(fault) or fault)
+            if not _undone(line, job, fault):
+                self._one(line, job)
+                return
         line.put("RELEASE one")
+
+    def _commit(self, line: Line) -> None:
+        line.owner = None
+        try:
+            line.commit()
+        except psycopg.Error as fault:
+            if line.lost or not isinstance(line.blamed, Job):
+                raise
+            _undone(line, line.blamed, fault)
+            line.put("RELEASE one")
+            line.commit()
 
     def _tell(self, jobs: Sequence[Job]) -> None:
         tell(jobs, self._listeners, self._clock)
+
+
+def _undone(line: Line, job: Job, fault: Exception) -> bool:
+    """Undo the use case that broke and tell it. False when it was the one before: then this one must run again.
+
+    The inserts of a use case whose count is certain are answered together with the next one's first
+    statement; when one of them is refused, the server has skipped all that followed.
+    """
+    before = line.blamed if isinstance(line.blamed, Job) and line.blamed is not job else None
+    cause = fault if before is None else line.fault or fault
+    (before or job).fail(classify(cause) or cause)
+    line.put("ROLLBACK TO one")
+    if before is not None:
+        line.put("RELEASE one")
+    line.absolve()
+    return before is None
