@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -118,8 +119,8 @@ def test_the_check_reads_no_body(shared_server):
     [
         pytest.param(b"Cookie: " + b"a" * MEGABYTES, id="10 MB cookie"),
         pytest.param(b"Cookie: " + b"__Host-ostiary_session=x; " * 15_000, id="390 KB of cookies"),
-        pytest.param(b"X: " + b"a" * 100_000, id="100 KB header"),
-        pytest.param(b"a" * 100_000 + b": x", id="100 KB name"),
+        pytest.param(b"X: " + b"a" * 150_000, id="150 KB header"),
+        pytest.param(b"a" * 150_000 + b": x", id="150 KB name"),
         pytest.param(b"\r\n".join(b"X-%d: y" % number for number in range(5000)), id="5,000 headers"),
     ],
 )
@@ -163,11 +164,11 @@ def test_a_head_that_trickles_is_not_waited_for(shared_server):
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", shared_server.public_port), 5) as connection:
         connection.sendall(b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\nX: ")
-        with pytest.raises(ConnectionError):
+        with suppress(ConnectionError):
             while time.monotonic() - begun < 10:
                 connection.sendall(b"y")
                 time.sleep(0.1)
-    assert time.monotonic() - begun < 8
+    assert 1 < time.monotonic() - begun < 8
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(shared_server, host):
@@ -301,7 +302,7 @@ def test_no_address_breaks_the_server(shared_server, person, host, method):
         assert talk.statuses[0] != 200 or b"<!doctype html>" in talk.got or b'"csrf_token"' in talk.got, place
         assert b"\r\nX:y" not in talk.got
         inner = Talk(shared_server.internal_port, line + host + b"Connection: close\r\n\r\n")
-        assert inner.statuses and inner.statuses[0] in {400, 401, 403, 404, 405}, (place, inner.got[:200])
+        assert inner.statuses in ([400], [401], [403], [404], [405]), (place, inner.got[:200])
     assert person.check().status == 200
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ostiary.kernel import errors
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import ANONYMOUS, SYSTEM, Caller, Event, EventName, Mode, Outcome, Proof, Scope
+from ostiary.kernel.values import ANONYMOUS, SYSTEM, Caller, Event, EventName, Factor, Mode, Outcome, Proof, Scope
 
 
 def test_every_event_is_called_noun_verb():
@@ -25,7 +25,7 @@ def test_every_code_is_called_as_it_is_written():
 FROZEN = [
     Scope(),
     Caller(),
-    Proof("user-1", "passkey", 1, "la-1"),
+    Proof("user-1", Factor.PASSKEY, 1, "la-1"),
     Event(EventName.SESSION_END, SYSTEM, "ses-1"),
     Refusal(Code.SESSION_INVALID),
 ]

@@ -20,7 +20,9 @@ from ostiary.sessions.model import EndReason
 from ostiary.settings import read_settings
 from ostiary.storage.faults import translated
 from tests.flows.browser import SESSION
-from tests.login.gatehouse import OPERATOR, SPRING, Gatehouse, Visitor
+from tests.login.gatehouse import OPERATOR as OPERATOR  # noqa: PLC0414 - handed on to the tests
+from tests.login.gatehouse import SPRING as SPRING  # noqa: PLC0414 - handed on to the tests
+from tests.login.gatehouse import Gatehouse, Visitor
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
 STOPPED = asyncio.Event()

@@ -66,6 +66,7 @@ def test_the_policy_lets_in_nothing_from_elsewhere_and_nothing_inline():
         ("1.1", ["", "evil.test"], False),
         ("1.0", [], True),
         ("1.0", [""], True),
+        ("1", [""], True),
         ("1.0", ["id.example.test"], True),
         ("1.0", ["id.example.test", "evil.test"], False),
     ],
