@@ -25,6 +25,7 @@ _FIXED = {
     "camera=(), geolocation=(), microphone=()",
 }
 _HSTS = {"strict-transport-security": "max-age=31536000"}
+_OLD = {"1", "1.0"}  # HTTP/1.0, as granian and as ASGI name it
 _LOG = structlog.get_logger("ostiary.front")
 
 
@@ -64,6 +65,6 @@ class Front:
 def _one_host(scope: Scope) -> bool:
     """Tell whether a request names one host; granian gives an empty Host to a request that has none."""
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if scope["http_version"] == "1.0":
+    if scope["http_version"] in _OLD:
         return len(hosts) <= 1
     return len(hosts) == 1 and hosts != [b""]
