@@ -32,7 +32,7 @@ def signin(rounds: int, count: int) -> list[Row]:
         for mode in ("FULL", "OFF"):
             house = new_house(folder / mode)
             vault = SqliteVault(
-                database_path(house.settings),
+                file_of(house),
                 house.clock,
                 system_secrets,
                 SigningLedger(house.keyring),
