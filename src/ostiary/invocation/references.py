@@ -7,7 +7,7 @@ that is replaced learns new references.
 
 from functools import lru_cache
 
-from ostiary.kernel.mac import mac
+from ostiary.kernel.mac import keyed
 
 __all__ = ["caller_epoch", "caller_reference"]
 
@@ -38,11 +38,5 @@ def caller_epoch(key: bytes, service_scope: int) -> int:
 
 def _derive(key: bytes, label: bytes, service_scope: int, session: str, counter: int) -> bytes:
     name = session.encode()
-    covered = b"%b\0%b%b%b%b" % (
-        label,
-        service_scope.to_bytes(8, "big"),
-        len(name).to_bytes(4, "big"),
-        name,
-        counter.to_bytes(1, "big"),
-    )
-    return mac(key, covered)
+    begins = b"%b\0%b" % (label, service_scope.to_bytes(8, "big"))
+    return keyed(key, begins)(b"%b%b%c" % (len(name).to_bytes(4, "big"), name, counter))
