@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.shell import Shell
-from tests.flows.seed import seed
+from tests.flows.seed import opened_for
 
 
 @pytest.fixture
@@ -20,5 +20,5 @@ def settled(shell):
 
 @pytest.fixture
 def peopled(settled):
-    settled.sessions = list(seed(settled, 3))
+    settled.sessions = list(opened_for(settled, [f"user-{letter * 22}" for letter in "ABC"]))
     return settled

@@ -32,7 +32,7 @@ class Shell:
     @property
     def environ(self):
         """The environment for a real process on the same settings."""
-        return dict(os.environ)
+        return {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
 
     folder = property(lambda self: self.place)
 

@@ -31,6 +31,17 @@ def test_an_odd_or_taken_address_is_refused(settled, email, says):
     assert says in err
 
 
+def test_somebody_who_is_known_is_invited_again(settled):
+    person = settled.rows("people", "add", "--email", "ann@example.test")[0]
+    again = settled.rows("people", "invite", person["person"])[0]
+    assert kinds(again) == {"person": "str", "link": "str", "expires_in": "int"}
+    assert again["link"] != person["link"]
+    assert "/enrol#" in settled.done("people", "invite", person["person"])
+    code, out, err = settled("people", "invite", "user-nobody")
+    assert (code, out) == (1, "")
+    assert "no such person" in err
+
+
 def test_the_link_works_once(server):
     printed = server.cli("people", "add", "--email", "ann@example.test")
     link = printed.splitlines()[-1].strip()

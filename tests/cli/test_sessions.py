@@ -8,7 +8,7 @@ import pytest
 from ostiary.cli.sessions import batches
 from tests.cli.shell import OSTIARY, kinds
 from tests.flows.browser import Browser
-from tests.flows.seed import seed
+from tests.flows.seed import opened_for, seed
 
 SESSION = {
     "id": "str",
@@ -51,8 +51,8 @@ def test_an_expired_one_says_which_limit(peopled):
 
 
 def test_lists_are_bounded_and_of_one_person(peopled):
-    other = "user-BBBBBBBBBBBBBBBBBBBBBA"
-    theirs = list(seed(peopled, 2, other))
+    other = "user-DDDDDDDDDDDDDDDDDDDDDD"
+    theirs = list(opened_for(peopled, [other, other]))
     assert len(peopled.rows("sessions", "list", "--most", "4")) == 4
     assert {row["id"] for row in peopled.rows("sessions", "list", "--person", other)} == set(theirs)
     assert len(peopled.rows("sessions", "list", "--person", other, "--most", "1")) == 1

@@ -101,9 +101,13 @@ def run(command: Callable[[], object]) -> int:
     except OstiaryError as fault:
         return _failed(str(fault), _USAGE)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at exit
+        _hush()
         return 0
     except OSError as fault:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _hush()
         return _failed(f"{fault.strerror or fault}" + (f": {fault.filename}" if fault.filename else ""), _USAGE)
     except SystemExit as left:
         if isinstance(left.__context__, BrokenPipeError):  # how rich ends a program whose reader went away
@@ -112,6 +116,11 @@ def run(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _hush() -> None:
+    """Send the rest of the output nowhere, else Python tries it once more at exit and complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _nowhere() -> TextIO:

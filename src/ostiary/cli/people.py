@@ -40,12 +40,14 @@ def add(*, email: str, name: str = "", json_: bool = False) -> int:
 
 
 def invite(person: str, /, *, json_: bool = False) -> int:
-    """Print a fresh one-time link for a person who lost the old one, or every passkey.
+    """Print a fresh one-time link for somebody who is known.
+
+    For a person who lost the old link, or every passkey. Links printed before are void; roles and passkeys stay.
 
     Parameters
     ----------
     person
-        The person's id. Links printed before are void; roles and passkeys stay as they are.
+        The person's id.
     json_
         Print one JSON object.
     """

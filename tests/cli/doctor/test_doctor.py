@@ -104,9 +104,9 @@ def test_a_key_that_others_may_read(settled):
     assert "chmod 600" in advice(rows, "key").lower()
 
 
-@pytest.mark.parametrize("place", ["beside.kek", "data/../upper.kek"])
-def test_a_key_in_the_same_backup_as_the_data(shell, place):
-    shell.set(KEK_FILE=shell.place / place)
+@pytest.mark.parametrize("data", ["data", "var/lib/data", "key/../data"])
+def test_a_key_in_the_same_backup_as_the_data(shell, data):
+    shell.set(DATA_DIR=shell.place / data, KEK_FILE=shell.place / "beside.kek")
     shell.done("init")
     rows = examined(shell)
     assert f"it lies in {shell.place}" in found(rows, "warning", "key")[0]
