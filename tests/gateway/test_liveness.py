@@ -1,6 +1,7 @@
 """The promise of the check on both databases: what lives is admitted, what ended is refused once its end is acknowledged."""
 
 import asyncio
+import os
 import subprocess
 import threading
 
@@ -121,7 +122,8 @@ def test_no_check_sent_after_an_end_was_acknowledged_is_accepted_while_many_chec
 
 def test_an_end_by_the_command_line_is_felt_by_the_first_check_after_its_line(home):
     """A real process beside this one, fed one session at a time."""
-    environ = {"OSTIARY_DATA_DIR": str(home.settings.data_dir), "PATH": ""}
+    ours = {"OSTIARY_DATA_DIR": str(home.settings.data_dir)}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OSTIARY_")} | ours
     with subprocess.Popen(
         [*OSTIARY, "sessions", "revoke", "--stdin"],
         env=environ,

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from ostiary import app
 from ostiary.kernel.errors import ContractBroken, StoreUnavailable
+from ostiary.sessions.service import Opened
 from tests.flows.browser import CSRF, PRELOGIN, SESSION, Browser
 from tests.flows.server import serving
 
@@ -176,7 +177,8 @@ def test_a_chore_that_fails_names_itself_and_prints_no_settings(home):
 
 
 def test_no_value_shows_its_secret_when_it_is_printed(home):
-    _, cookie = home.open()
+    session, cookie = home.open()
+    assert repr(Opened(session, cookie)) == f"Opened({session.id!r})"
     shown = repr(home.house.keyring.all()) + repr(home.house.keyring) + repr(home.house.sealer) + repr(home.sessions())
     shown += repr(home.house)
     for key in home.house.keyring.all():

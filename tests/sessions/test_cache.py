@@ -216,6 +216,10 @@ async def test_announcements_collected_while_this_node_slept_empty_the_cache(wor
     assert await world.check(2) == "alive"
     assert world.remembered() == {name(2)}
     assert await world.check(1) is Code.SESSION_ENDED
+    assert await world.check(3) == "alive"
+    world.file.end(7)
+    assert await world.check(2) == "alive"
+    assert world.remembered() == {name(2), name(3)}, "once is enough"
     world.file.end(2)
     assert await world.check(2) is Code.SESSION_ENDED, "and goes on from there"
 

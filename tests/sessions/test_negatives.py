@@ -5,10 +5,12 @@ import pytest
 from ostiary.house import database_path
 from ostiary.kernel.ids import b64url, unb64url
 from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import Caller
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.receipts.ledger import SigningLedger
 from ostiary.sessions import wire
+from ostiary.sessions.guard import binding_broken
 from ostiary.sessions.liveness import Entry, Judge
 from ostiary.sessions.model import Session, SessionSettings
 from ostiary.sessions.seen import Seen
@@ -24,7 +26,7 @@ RETENTION = 24 * HOUR
 
 
 def session(**other):
-    given = {"ended_at": 0, "end_reason": "", "key": KEY.id, "tenant": "default", "last_seen_at": T} | other
+    given = {"ended_at": 0, "end_reason": "", "key": KEY.id, "tenant": "default", "last_seen_at": T, "address_hash": ""}
     return Session(
         id=ID,
         kind="browser",
@@ -35,10 +37,9 @@ def session(**other):
         absolute_expires_at=T + 8 * HOUR,
         csrf_hash="",
         csrf_epoch=1,
-        address_hash="",
         agent_hash="",
         label_sealed=b"",
-        **given,
+        **(given | other),
     )
 
 
@@ -152,6 +153,19 @@ async def test_a_row_that_another_key_signed_is_refused():
 
 async def test_a_row_of_another_tenant_is_refused():
     assert await judged(seal(), row=session(tenant="other")) == Refusal(Code.SESSION_INVALID)
+
+
+KNOWN = Caller(address="a" * 64, agent="b" * 64)
+
+
+@pytest.mark.parametrize(("address", "broken"), [("a" * 64, None), ("", "address"), ("c" * 64, "address")])
+def test_an_address_that_cannot_be_told_matches_none_that_can(address, broken):
+    bound = SessionSettings(bind_address=True)
+    opened = session(address_hash="a" * 64)
+    verdict = binding_broken(bound, opened, Caller(address=address))
+    assert verdict == (broken and Refusal(Code.SESSION_ADDRESS_MISMATCH, subject=ID))
+    assert binding_broken(bound, session(), KNOWN).code is Code.SESSION_ADDRESS_MISMATCH
+    assert binding_broken(SessionSettings(), opened, Caller(address=address)) is None
 
 
 # On the wire
