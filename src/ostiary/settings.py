@@ -229,7 +229,7 @@ KEYS: dict[str, Key] = {
         _samesite,
         "Lax",
         "`Lax` or `Strict`.",
-        "The SameSite attribute of the session and CSRF cookies.",
+        "SameSite of the session and CSRF cookies. With `Strict`, a link from another site arrives signed out.",
     ),
     "SESSION_BIND_IP": Key(
         "sessions.bind_address",

@@ -29,6 +29,8 @@ def free_port():
 class Served:
     """One running server. `link` is the first administrator's, as it was printed."""
 
+    command: tuple[str, ...] = (*OSTIARY, "serve")
+
     def __init__(self, folder, environ):
         self.folder = Path(folder)
         self.public_port, self.internal_port = free_port(), free_port()
@@ -50,7 +52,7 @@ class Served:
         """Start and wait for `ready`; raises with what was printed when it does not come."""
         with (self.folder / "stderr.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*OSTIARY, "serve", *words],
+                [*self.command, *words],
                 env=self.environ,
                 cwd=self.folder,
                 stdout=subprocess.PIPE,
@@ -120,9 +122,9 @@ class Served:
 
 
 @contextmanager
-def serving(folder, **environ):
+def serving(folder, kind=Served, **environ):
     """Serve on a fresh (or given) folder for the block."""
-    served = Served(folder, environ)
+    served = kind(folder, environ)
     served.cli("init")
     served.start()
     try:
