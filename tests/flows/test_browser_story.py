@@ -17,6 +17,11 @@ from tests.rigs.tls import authority, terminator, trusting_home
 pytestmark = pytest.mark.chromium
 
 HOST = "id.example.test"
+NOBODY_TAKES_THE_OFFER = """
+  const get = navigator.credentials.get.bind(navigator.credentials);
+  const open = (signal) => new Promise((_, no) => signal.addEventListener("abort", () => no(signal.reason)));
+  navigator.credentials.get = (o) => (o.mediation === "conditional" ? open(o.signal) : get(o));
+"""
 
 
 @contextmanager
@@ -56,8 +61,8 @@ def picture(page, name):
 def visit(launched, origin, agent=None):
     """A page of an own context: one of the person's browsers."""
     context = launched.new_context(base_url=origin, user_agent=agent)
-    if agent:  # this one is to sign in by the button: without autofill, nothing else can take the offer
-        context.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
+    if agent:  # this one is to sign in by the button: nobody takes the autofill offer
+        context.add_init_script(NOBODY_TAKES_THE_OFFER)
     page = context.new_page()
     page.set_default_timeout(15_000)
     return page
