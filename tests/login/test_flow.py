@@ -99,20 +99,21 @@ def test_wrong_answers_are_counted_to_the_last(gatehouse, guess):
     assert row(gatehouse) == ("exhausted" if guess == ToyMethod.guesses else "open", guess)
 
 
-def test_the_verdict_of_who_did_not_move_the_row_is_not_kept(gatehouse):
+@pytest.mark.parametrize("first", [Happening.PROVED, Happening.WRONG, Happening.ASKED])
+def test_the_verdict_of_who_did_not_move_the_row_is_not_kept(gatehouse, first):
     """As on a store where another node moves the row between the look and the move."""
     challenge = put(gatehouse, State.OPEN, 0)
 
     def use_case(tx):
         def judge(inner):
-            assert dispatch(inner, msgspec.structs.replace(step, judge=lambda _: WRONG)).code is WRONG.code
+            dispatch(inner, msgspec.structs.replace(step, judge=lambda _: SAID[first]))
             return SAID[Happening.PROVED]
 
         step = Step(ToyMethod(None), CALLER, challenge, State.OPEN, judge)
         return dispatch(tx, step)
 
     assert gatehouse.act(use_case).code is Code.LOGIN_ATTEMPT_SPENT
-    assert row(gatehouse) == ("open", 1)
+    assert row(gatehouse) == (MOVES[State.OPEN, first].value, int(first is Happening.WRONG))
 
 
 def test_the_challenge_of_another_tenant_is_not_found(gatehouse):

@@ -12,8 +12,8 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName, Scope
 from ostiary.keys import service as keys
 from ostiary.passkeys import service, store, webauthn
-from ostiary.passkeys.ceremony import AuthenticationResponse, RegistrationResponse, RelyingParty
-from ostiary_client.authenticator import SoftPasskey
+from ostiary.passkeys.ceremony import AuthenticationResponse, RegistrationResponse, RelyingParty, Stored
+from ostiary_client.authenticator import Behaviour, SoftPasskey
 from tests.login.gatehouse import OPERATOR
 
 NONCE = bytes(range(32))
@@ -92,10 +92,24 @@ def test_the_key_of_the_decoy_opens_nothing(gatehouse, rules):
     known = SoftPasskey(gatehouse.origin, key=ec.derive_private_key(1, ec.SECP256R1()))
     known.rp_id, known.user_handle = "localhost", PERSON.encode()
     credential = gotten(rules, known)
-    assert not isinstance(
-        webauthn.verify_assertion(rules.relying_party, NONCE, service.decoy(credential), credential), Refusal
-    )
+    assert not isinstance(webauthn.verify_assertion(rules.relying_party, NONCE, service.DECOY, credential), Refusal)
     assert check(gatehouse, rules, credential) == Refusal(Code.LOGIN_REFUSED, ("passkey_unknown",))
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("claimed", [True, False])
+def test_a_known_credential_and_an_unknown_one_cost_a_signature_each_whatever_is_claimed(
+    rules, passkey, stored, claimed
+):
+    """Else the time of a refusal would tell a stranger which ids are known: the word says how far the verifier went."""
+    passkey.behaviour = Behaviour(backup_eligible=stored, backed_up=stored)
+    known = webauthn.verify_registration(rules.relying_party, NONCE, created(rules, passkey))
+    on_file = Stored(known.algorithm, known.public_key, known.sign_count, known.backup_eligible, known.backed_up)
+    stranger = SoftPasskey(passkey.origin, behaviour=Behaviour(backup_eligible=claimed, backed_up=claimed))
+    stranger.id, stranger.rp_id, stranger.user_handle = passkey.id, "localhost", PERSON.encode()
+    for one in (on_file, service.DECOY):
+        refused = webauthn.verify_assertion(rules.relying_party, NONCE, one, gotten(rules, stranger))
+        assert refused.reasons == ("signature_invalid",)
 
 
 @pytest.mark.parametrize("handle", [b"", b"user-BBBBBBBBBBBBBBBBBBBBBA", PERSON.encode()[:-1], PERSON.lower().encode()])

@@ -88,12 +88,12 @@ def test_a_challenge_of_another_tenant_is_forged():
     assert not isinstance(desk.recognise(OTHER, token, LOGIN, BROWSER), Refusal)
 
 
-def test_a_key_of_another_purpose_signs_no_challenge():
-    disguised = msgspec.structs.replace(key(), purpose=KeyPurpose.SESSION)
-    token = (
-        asker(msgspec.structs.replace(disguised, purpose=KeyPurpose.PRELOGIN)).ask(SCOPE, Purpose.LOGIN, BROWSER).token
-    )
-    assert_refused(asker(disguised).recognise(SCOPE, token, LOGIN, BROWSER), "challenge_forged")
+@pytest.mark.parametrize("is_really", [{"purpose": KeyPurpose.SESSION}, {"tenant": "other"}])
+def test_a_key_of_another_purpose_or_tenant_signs_no_challenge(is_really):
+    signing = key()
+    token = asker(signing).ask(SCOPE, Purpose.LOGIN, BROWSER).token
+    owner = asker(msgspec.structs.replace(signing, **is_really))
+    assert_refused(owner.recognise(SCOPE, token, LOGIN, BROWSER), "challenge_forged")
 
 
 def test_a_retired_key_is_still_recognised_and_signs_no_more():

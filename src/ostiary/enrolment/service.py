@@ -118,7 +118,9 @@ def _take(tx: Tx, given: Acceptance) -> Invitation | Refusal:
         return Refusal(Code.INVITATION_REFUSED, ("challenge_of_another_invitation",))
     if not store.accept(tx, token_hash(given.token)):
         return Refusal(Code.INVITATION_REFUSED)
-    return found if not found.role or _first(tx, found) else Refusal(Code.INVITATION_REFUSED, ("administrator_exists",))
+    if found.role == access.ADMINISTRATOR and not _first(tx, found):
+        return Refusal(Code.INVITATION_REFUSED, ("administrator_exists",))
+    return found
 
 
 def _first(tx: Tx, invitation: Invitation) -> bool:
@@ -129,5 +131,5 @@ def _first(tx: Tx, invitation: Invitation) -> bool:
 
 def _give_back(tx: Tx, invitation: Invitation) -> None:
     store.release(tx, invitation.id)
-    if invitation.role:
+    if invitation.role == access.ADMINISTRATOR:
         identities.found(tx, invitation.person, "")

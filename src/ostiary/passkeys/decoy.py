@@ -1,9 +1,8 @@
-"""A public key that nobody holds: an unknown credential is verified against it, so that it takes its time."""
+"""A public key that nobody needs to steal: an unknown credential is verified against it, so that it takes its time."""
 
-from ostiary.kernel.ids import unb64url
-from ostiary.passkeys.ceremony import AuthenticationResponse, Stored
+from ostiary.passkeys.ceremony import Stored
 
-__all__ = ["decoy"]
+__all__ = ["DECOY"]
 
 _GENERATOR = (
     "a5010203262001"
@@ -11,18 +10,5 @@ _GENERATOR = (
     "2258204fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
 )
 
-_FLAGS, _BACKUP_ELIGIBLE = 32, 0x08
-
-
-def decoy(credential: AuthenticationResponse) -> Stored:
-    """Return the base point of P-256 as a passkey; its private key is 1, so no answer under it is ever accepted.
-
-    It claims the backup eligibility that the answer claims, so that the signature is looked at all the same.
-    """
-    try:
-        flags = unb64url(credential.response.authenticator_data)[_FLAGS : _FLAGS + 1]
-    except ValueError:
-        flags = b""
-    eligible = bool(flags and flags[0] & _BACKUP_ELIGIBLE)
-    key = bytes.fromhex(_GENERATOR)
-    return Stored(algorithm=-7, public_key=key, sign_count=0, backup_eligible=eligible, backed_up=False)
+DECOY = Stored(algorithm=-7, public_key=bytes.fromhex(_GENERATOR), sign_count=0, backup_eligible=True, backed_up=True)
+"""The base point of P-256. Its private key is 1, so whoever likes can sign under it: what it yields is thrown away."""

@@ -10,7 +10,7 @@ from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.passkeys import store, webauthn
 from ostiary.passkeys.ceremony import AuthenticationResponse, RegistrationResponse, RelyingParty
-from ostiary.passkeys.decoy import decoy
+from ostiary.passkeys.decoy import DECOY
 from ostiary.passkeys.model import Passkey
 from ostiary.storage.tx import Tx
 
@@ -32,7 +32,7 @@ def assert_passkey(tx: Tx, rules: Rules, nonce: bytes, credential: Authenticatio
     digest = webauthn.credential_hash(credential)
     found = None if isinstance(digest, Refusal) else store.find_by_credential(tx, digest)
     verdict = webauthn.verify_assertion(
-        rules.relying_party, nonce, decoy(credential) if found is None else found.stored, credential
+        rules.relying_party, nonce, DECOY if found is None else found.stored, credential
     )
     if found is None:
         return Refusal(Code.LOGIN_REFUSED, ("passkey_unknown",))

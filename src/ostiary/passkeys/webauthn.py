@@ -115,9 +115,9 @@ def verify_assertion(
 ) -> Asserted | Refusal:
     """Verify an authentication ceremony against its challenge and the stored passkey that its id names.
 
-    `rp.algorithms` is a policy for new passkeys and not asked again. The sign count is compared where either
-    side is not zero, and only under a valid signature: `sign_count_regressed` is evidence of a cloned
-    authenticator.
+    `rp.algorithms` is a policy for new passkeys and not asked again. What is stored is compared only under a
+    valid signature: the time of a refusal tells a stranger nothing about it, and `sign_count_regressed` (compared
+    where either side is not zero) is evidence of a cloned authenticator.
     """
     response = credential.response
     client_data = _bytes(response.client_data_json)
@@ -173,13 +173,13 @@ def _assert(rp: RelyingParty, stored: Stored, raw: bytes, signature: bytes, mess
         return Fault.AUTHENTICATOR_DATA_MALFORMED
     if fault := authdata.authenticator_data_fault(rp, data):
         return fault
-    if data.backup_eligible != stored.backup_eligible:
-        return Fault.BACKUP_STATE_INCONSISTENT
     key = _key(stored.public_key)
     if key is None or key.algorithm != stored.algorithm:
         return Fault.PUBLIC_KEY_MALFORMED
     if not cose.verify(key, signature, message):
         return Fault.SIGNATURE_INVALID
+    if data.backup_eligible != stored.backup_eligible:
+        return Fault.BACKUP_STATE_INCONSISTENT
     if stored.sign_count and data.sign_count <= stored.sign_count:
         return Fault.SIGN_COUNT_REGRESSED
     return Asserted(sign_count=data.sign_count, backed_up=data.backed_up)
