@@ -69,7 +69,7 @@ def test_a_link_is_void_once_there_is_an_administrator(tmp_path):
 
 
 def test_two_real_servers_that_boot_at_once_make_one_administrator(tmp_path):
-    for number in range(6):
+    for number in range(3):
         with postgres_url() as url:
             folders = [tmp_path / f"{number}-{n}" for n in (1, 2)]
             for folder in folders:
