@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 
+from ostiary.cli.doctor import places
 from ostiary.cli.doctor.command import examine
 from ostiary.kernel.clock import SECOND, system_clock
 from tests.cli.shell import OSTIARY, kinds
@@ -206,8 +207,11 @@ def test_keys_that_are_not_there_yet(settled):
     assert "none yet for session" in found(rows, "warning", "keys")[0]
 
 
-def test_a_disk_without_room(settled):
-    assert found(examined(settled), "ok", "disk")
+@pytest.mark.parametrize(("free", "level"), [(99 << 20, "problem"), (1023 << 20, "warning"), (1 << 30, "ok")])
+def test_a_disk_without_room(free, level, tmp_path):
+    finding = places._room(free, tmp_path)
+    assert (finding.level, finding.about) == (level, "disk")
+    assert str(tmp_path) in finding.says
 
 
 class Stranger(BaseHTTPRequestHandler):

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 from subprocess import SubprocessError
 
@@ -29,10 +31,9 @@ def demo(*, json_: bool = False) -> int:
     json_
         Print one JSON object a line: begin, act, claim, note, end.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     clock = system_clock()
     stage = Stage(sys.stdout, paint_for(sys.stdout), clock, as_json=json_)
-    with temporary() as server:
+    with _terminable(), temporary() as server:
         stage.open("The life of a session, shown from outside")
         cast = Cast.on(stage, clock, server)
         try:
@@ -41,3 +42,13 @@ def demo(*, json_: bool = False) -> int:
         except (OstiaryError, OSError, HTTPException, SubprocessError, LookupError, ValueError) as fault:
             stage.claim("the story goes on", f"{type(fault).__name__}: {fault}", holds=False)
     return stage.close("The server is stopped and its folder is gone.")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM leave the block as an exception does, so that everything is cleaned up."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -88,11 +88,13 @@ def data_folder(settings: Settings) -> Iterator[Finding]:
 def disk(settings: Settings) -> Iterator[Finding]:
     """Look for room: a full disk answers 503, and cannot even leave a receipt of it."""
     folder = next(path for path in (settings.data_dir.resolve(), *settings.data_dir.resolve().parents) if path.exists())
-    free = shutil.disk_usage(folder).free
+    yield _room(shutil.disk_usage(folder).free, folder)
+
+
+def _room(free: int, folder: Path) -> Finding:
     room = f"{free / _MEBIBYTE:,.0f} MiB free for {folder}"
     if free < _FULL:
-        yield problem("disk", f"only {room}", "Make room: a full disk stops every change.")
-    elif free < _TIGHT:
-        yield warning("disk", f"only {room}", "Make room soon: a full disk stops every change.")
-    else:
-        yield ok("disk", room)
+        return problem("disk", f"only {room}", "Make room: a full disk stops every change.")
+    if free < _TIGHT:
+        return warning("disk", f"only {room}", "Make room soon: a full disk stops every change.")
+    return ok("disk", room)
