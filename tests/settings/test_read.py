@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostiary.kernel.clock import SECOND
@@ -133,6 +133,7 @@ def test_a_text_that_cannot_be_read_is_named_with_what_is_expected(name, texts, 
         assert sentence in told, told
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(KEYS)), st.text())
 def test_no_text_breaks_the_reader(name, text):
     with suppress(SettingsError):

@@ -3,7 +3,7 @@
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostiary.web.address import client_address, counted_as, network
@@ -22,12 +22,14 @@ ANYTHING = FOREIGN | TRUSTED | GARBAGE | st.text(st.characters(codec="latin-1"),
 HEADERS = st.lists(st.lists(ANYTHING, max_size=4).map(", ".join), max_size=4)
 
 
+@settings(deadline=None)
 @given(FOREIGN, HEADERS)
 def test_a_header_of_an_untrusted_peer_changes_nothing(peer, headers):
     assert client_address(peer, headers, PROXIES) == peer
     assert client_address(peer, headers, ()) == peer
 
 
+@settings(deadline=None)
 @given(TRUSTED, HEADERS, FOREIGN, st.lists(TRUSTED, max_size=5))
 def test_the_client_is_the_rightmost_hop_that_is_no_proxy(peer, forged, client, behind):
     """Whatever stands left of the client was written by the client, in as many headers as it likes."""
@@ -36,6 +38,7 @@ def test_the_client_is_the_rightmost_hop_that_is_no_proxy(peer, forged, client, 
     assert client_address(peer, [", ".join([*forged, client, *behind])], PROXIES) == client
 
 
+@settings(deadline=None)
 @given(TRUSTED, HEADERS, st.lists(TRUSTED, max_size=5))
 def test_a_hop_that_cannot_be_read_ends_the_walk_at_its_writer(peer, forged, behind):
     chain = [peer, *reversed(behind)]
@@ -43,12 +46,14 @@ def test_a_hop_that_cannot_be_read_ends_the_walk_at_its_writer(peer, forged, beh
     assert client_address(peer, [*forged, ", ".join(["unknown", *behind])], PROXIES) == writer
 
 
+@settings(deadline=None)
 @given(TRUSTED, st.lists(TRUSTED, max_size=5))
 def test_a_proxy_that_speaks_for_itself_is_the_client(peer, hops):
     leftmost = (hops or [peer])[0]
     assert client_address(peer, [", ".join(hops)] if hops else [], PROXIES) == leftmost.removeprefix("::ffff:")
 
 
+@settings(deadline=None)
 @given(ANYTHING, HEADERS)
 def test_the_answer_is_an_address_or_nothing(peer, headers):
     found = client_address(peer, headers, PROXIES)
@@ -88,12 +93,14 @@ def test_a_long_chain_is_walked_from_the_right_only_so_far():
     assert client_address("10.0.0.1", [", ".join(chain[:30])], PROXIES) == "192.0.2.1"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**128 - 1).map(IPv6Address).filter(lambda one: not one.ipv4_mapped))
 def test_an_ipv6_client_is_counted_by_its_64(address):
     first = ip_network(f"{address}/64", strict=False)
     assert counted_as(str(address)) == counted_as(str(first[0])) == counted_as(str(first[-1])) == str(first)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_client_is_counted_alone(address):
     assert counted_as(str(address)) == counted_as(f"::ffff:{address}") == str(address)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostiary.web.cookies import CSRF, PRELOGIN, SESSION, Twice, clear_cookie, find_cookie, set_cookie
@@ -70,6 +70,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES | st.binary(max_size=4), max_size=12).map(b"".join))
 def test_every_header_is_read_as_the_simplest_reader_reads_it(header):
     assert outcome(find_cookie, header) == outcome(simplest, header)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostiary.kernel.refusals import Code, Refusal
@@ -92,6 +92,7 @@ def test_parameters_and_case_of_the_content_type_do_not_matter(value):
     assert parse_json(b"{}", value) == {}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_a_refusal(raw):
     value = parse_json(raw, JSON)
@@ -107,6 +108,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_every_value_of_ours_comes_back(value):
     assert parse_json(json.dumps(value).encode(), JSON) == value
@@ -178,6 +180,7 @@ def test_another_query_is_refused(raw):
     assert decode_query(raw, Kept) == malformed("bad_query")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_any_query_is_a_struct_or_a_refusal(raw):
     assert isinstance(decode_query(raw, Kept), Kept | Refusal)
