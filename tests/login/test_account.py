@@ -91,6 +91,7 @@ def test_a_passkey_is_added_with_presence_and_signs_in(gatehouse, person):
     receipt = gatehouse.receipts()[-1]
     assert (receipt.operation, receipt.outcome, receipt.actor) == ("passkey.add", "admitted", person.person)
     assert (receipt.subject, receipt.session) == (answer.json["id"], person.session)
+    assert receipt.reasons == (f"person:{person.person}",)
     assert len(gatehouse.sessions()) == sessions
     assert passkey.user_handle.decode() == person.person
     visitor = gatehouse.visitor(passkey)

@@ -51,6 +51,16 @@ class TestPasskey(LoginMethodContract):
         assert (len(gatehouse.receipts()), recorded_rows(gatehouse)) == before
 
 
+def test_who_proves_presence_is_known_to_the_method(tmp_path, furnished):
+    toy = ToyCandidate()
+    with opened(tmp_path, *toy.methods, like=furnished) as gatehouse:
+        person = gatehouse.enrolled()
+        asked = person.send("POST", "/login/toy/begin", {}).json
+        assert asked["question"] == "Who is there?"
+        asked = person.send("POST", "/api/v1/auth/presence/toy/begin", {"purpose": "passkey.add"}).json
+        assert asked["question"] == f"Is it still you, {person.person}?"
+
+
 def recorded_rows(gatehouse):
     return gatehouse.rows("SELECT count(*) FROM challenges")
 

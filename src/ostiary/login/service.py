@@ -66,7 +66,6 @@ def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, rec
     shown = show_presence(tx, caller, receipt, Purpose.PASSKEY_REMOVE, passkey)
     if isinstance(shown, Refusal):
         return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, shown)
-    if not passkeys.remove(tx, caller, passkey, f"presence:{shown.id}"):
-        return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_UNKNOWN)
+    passkeys.remove(tx, caller, passkey, f"presence:{shown.id}")
     sessions.end_opened_by(tx, caller, passkey, EndReason.PASSKEY_REMOVED)
     return None

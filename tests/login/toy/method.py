@@ -61,8 +61,9 @@ class ToyMethod:
         self._doorkeeper = doorkeeper
 
     def begin(self, tx: Tx, caller: Caller, challenge: Challenge, begin: ToyBegin | None) -> ToyAsked:
-        """Ask for name and word."""
-        return ToyAsked(challenge.token, "Who is there?", CHALLENGE_LIFE // 1_000_000)
+        """Ask for name and word; whoever proves presence is known already."""
+        question = "Who is there?" if begin is not None else f"Is it still you, {caller.actor}?"
+        return ToyAsked(challenge.token, question, CHALLENGE_LIFE // 1_000_000)
 
     def finish(self, tx: Tx, caller: Caller, challenge: Challenge, answer: ToyAnswer) -> Verdict:
         """Refuse what nobody need be asked about; else ask the doorkeeper."""
