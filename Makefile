@@ -70,7 +70,7 @@ lock: .lock-venv/bin/uv ## resolve requirements.lock and requirements-dev.lock a
 	@$(LOCK) --group build -o requirements.lock $(ARGS)
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock $(ARGS)
 	@! grep -n '://' requirements.lock requirements-dev.lock
-LOCK = .lock-venv/bin/uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet \
+LOCK = .lock-venv/bin/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-strip-extras --quiet \
 	--custom-compile-command 'make lock'
 
 audit: .lock-venv/bin/uv ## ask the registry for known vulnerabilities in requirements.lock (it must publish them)
