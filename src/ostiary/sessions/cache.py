@@ -5,13 +5,17 @@ An entry is trusted only while the file's data_version was read less than WINDOW
 session acknowledges it SETTLE after the commit, which is longer.
 """
 
+import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 
 from ostiary.kernel.refusals import Refusal
+from ostiary.keys.model import Key
 from ostiary.sessions import store
 from ostiary.sessions.liveness import Entry, Judge
 from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, WINDOW, Change
+from ostiary.storage.tx import Row
 from ostiary.storage.vault import Reader
 
 __all__ = ["SessionCache"]
@@ -26,6 +30,7 @@ class SessionCache:
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._values: dict[str, bytes] = {}
         self._read_at = 0
+        self._waiting: list[tuple[bytes, str, Key, asyncio.Future[Entry | Refusal]]] = []
         self._version = -1
         self._position = int(reader.all(CHANGES_RANGE)[0][1])
 
@@ -43,20 +48,44 @@ class SessionCache:
         return entry if entry is not None and self._clock() < entry.deadline else None
 
     async def ask(self, value: bytes) -> Entry | Refusal:
-        """Read the session's row on the spot and remember it when it lives.
-
-        The row is as new as the file. An end that commits right after it was read stands in the outbox
-        beyond the position read so far, so the next look at the file drops the entry again.
-        """
+        """Read the session's row, in one statement with all others that are asked for in this turn of the loop."""
         recognised = await self._judge.recognise(value)
         if isinstance(recognised, Refusal):
             return recognised
-        session_id, key = recognised
-        rows = self._reader.all(store.FIND, session=session_id)
-        entry = self._judge.admit(store.session(rows[0]) if rows else None, key)
-        if isinstance(entry, Entry):
-            self._remember(value, entry)
-        return entry
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._fill)
+        told: asyncio.Future[Entry | Refusal] = loop.create_future()
+        self._waiting.append((value, *recognised, told))
+        return await told
+
+    def _fill(self) -> None:
+        """Read, judge and remember in one go, so that no end comes between; the waiters hear of it afterwards.
+
+        The rows are as new as the file. An end that commits right after they were read stands in the outbox
+        beyond the position read so far, so the next look at the file drops the entry again.
+        """
+        waiting, self._waiting = self._waiting, []
+        try:
+            ids = json.dumps([session_id for _, session_id, _, _ in waiting])
+            rows = {row[0]: row for row in self._reader.all(store.FIND_LISTED, sessions=ids)}
+        except Exception as fault:  # noqa: BLE001 - whoever waits is told, whatever it was
+            for *_, told in waiting:
+                if not told.done():
+                    told.set_exception(fault)
+            return
+        for value, session_id, key, told in waiting:
+            if not told.done():
+                self._tell(told, value, rows.get(session_id), key)
+
+    def _tell(self, told: asyncio.Future[Entry | Refusal], value: bytes, row: Row | None, key: Key) -> None:
+        try:
+            verdict = self._judge.admit(None if row is None else store.session(row), key)
+            if isinstance(verdict, Entry):
+                self._remember(value, verdict)
+            told.set_result(verdict)
+        except Exception as fault:  # noqa: BLE001 - as above; what broke for one breaks nothing for the others
+            told.set_exception(fault)
 
     def slide(self, entry: Entry) -> None:
         """Count a use that ended well."""

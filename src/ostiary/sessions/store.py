@@ -22,6 +22,7 @@ from ostiary.storage.tx import Row, Tx
 
 __all__ = [
     "FIND",
+    "FIND_LISTED",
     "FIND_MANY",
     "add",
     "beat",
@@ -99,6 +100,10 @@ _FIELDS = select(
 
 _ADD = Statement(postgresql.insert(sessions).on_conflict_do_nothing())
 FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
+_LISTED = select(func.json_each(bindparam("sessions")).table_valued("value").c.value)
+FIND_LISTED = Statement(_FIELDS.where(_s.id.in_(_LISTED)))
+"""The sessions of a JSON array of ids (SQLite); FIND_MANY those of an array (PostgreSQL)."""
+
 FIND_MANY = Statement(_FIELDS.where(_s.id == func.any(bindparam("sessions"))))
 _LIVE_OF = Statement(
     _FIELDS.where(
@@ -161,7 +166,7 @@ _COLLECT = Statement(delete(sessions).where(_s.id.in_(_EXPIRED)))
 
 
 def session(row: Row) -> Session:
-    """Turn a row of FIND, FIND_MANY or a list into a Session."""
+    """Turn a row of FIND, FIND_LISTED, FIND_MANY or a list into a Session."""
     return Session(*row)
 
 
