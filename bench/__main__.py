@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.checks import check
+from bench.checks import check, flat
 from bench.conditions import conditions
 from bench.method import QUICK, ROUNDS, Row
 from bench.signins import signin
 
 __all__ = ["main"]
 
-_MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {"check": (check, 4000), "signin": (signin, 1600)}
+_MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
+    "check": (check, 4000),
+    "flat": (flat, 4000),
+    "signin": (signin, 1600),
+}
 
 
 def main() -> None:

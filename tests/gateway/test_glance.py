@@ -7,19 +7,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ostiary.gateway.check import Check
+from ostiary.sessions import service as sessions
+from ostiary.sessions.model import EndReason
 from tests.flows.browser import CSRF, SESSION
-from tests.sessions.home import HOUR
+from tests.sessions.home import HOUR, OPERATOR
 
 
 class Watched:
-    """A liveness that writes down what it is asked."""
+    """A liveness that writes down what it is asked, but for looks."""
 
     def __init__(self, liveness):
-        self.liveness, self.asked = liveness, []
+        self.liveness, self.asked, self.look = liveness, [], liveness.look
 
-    def glance(self, value):
+    def glance(self, entry, answer):
         self.asked.append("glance")
-        return self.liveness.glance(value)
+        return self.liveness.glance(entry, answer)
 
     def peek(self, value):
         self.asked.append("peek")
@@ -67,23 +69,115 @@ def test_a_warm_check_is_one_look(alive):
     first = answer(check, known(cookie))
     assert liveness.asked == ["peek", "ask", "slide"]
     liveness.asked.clear()
-    assert answer(check, known(cookie)) == answer(check, known(cookie), "/check/default") == first
-    assert liveness.asked == ["glance", "glance"]
-    assert check.counts[200] == 3
+    assert answer(check, known(cookie)) == first
+    assert liveness.asked == ["peek", "slide", "glance"]
+    liveness.asked.clear()
+    assert answer(check, known(cookie)) == first
+    assert liveness.asked == [], "what was prepared is repeated"
+    assert answer(check, known(cookie), "/check/default") == first
+    assert liveness.asked == ["peek", "slide", "glance"], "each path has answers of its own"
+    assert check.counts[200] == 4
 
 
 def test_a_check_that_starts_the_idle_time_anew_goes_the_long_way(alive):
     home, cookie = alive
-    check, liveness = watched(home)
-    answer(check, known(cookie))
     home.clock.hold()
+    check, liveness = watched(home)
+    for _ in range(3):
+        answer(check, known(cookie))
     home.clock.turn(HOUR // 100)
-    for wanted in (["glance", "peek", "slide"], ["glance"]):
+    for wanted in (["peek", "slide", "glance"], []):
         liveness.asked.clear()
         assert answer(check, known(cookie))[0]["status"] == 200
         assert liveness.asked == wanted
     home.clock.turn(HOUR - 1)
     assert answer(check, known(cookie))[0]["status"] == 200
+    home.clock.turn(HOUR)
+    assert answer(check, known(cookie))[0]["status"] == 401
+
+
+def prepared(home, cookie):
+    """A check that would repeat its answer to this cookie."""
+    check, liveness = watched(home)
+    for _ in range(3):
+        assert answer(check, known(cookie))[0]["status"] == 200
+    liveness.asked.clear()
+    assert answer(check, known(cookie))[0]["status"] == 200
+    assert liveness.asked == []
+    return check
+
+
+def test_a_prepared_answer_is_not_repeated_after_an_end_by_this_process(home):
+    session, cookie = home.open()
+    check = prepared(home, cookie)
+    home.run(
+        home.house.vault.transact(
+            home.scope, lambda tx: sessions.end(tx, OPERATOR, session.id, EndReason.ENDED_BY_OPERATOR)
+        )
+    )
+    assert answer(check, known(cookie))[0]["status"] == 401
+
+
+def test_a_prepared_answer_is_not_repeated_after_an_end_by_another_process(home):
+    session, cookie = home.open()
+    check = prepared(home, cookie)
+    home.beside().end(session.id)
+    assert answer(check, known(cookie))[0]["status"] == 401
+
+
+def test_a_prepared_answer_dies_with_its_entry_however_the_cache_lets_it_go(homes):
+    home = homes()
+    cache = home.application.internal._check._liveness
+    cache._most = 1
+    (first, cookie), (second, other) = home.open(), home.open()
+    check = prepared(home, cookie)
+    assert answer(check, known(other))[0]["status"] == 200, "which leaves no room for the first"
+    home.beside().end(first.id)
+    assert answer(check, known(cookie))[0]["status"] == 401
+    check = prepared(home, other)
+    home.run(cache.ask(other.encode()))  # a second fill takes the place of the first
+    home.beside().end(second.id)
+    assert answer(check, known(other))[0]["status"] == 401
+
+
+def test_a_prepared_answer_dies_when_announcements_are_missing(home):
+    (gone, cookie), (other, _) = home.open(), home.open()
+    check = prepared(home, cookie)
+    neighbour = home.beside()
+    neighbour.end(gone.id)
+    neighbour.end(other.id)
+    home.write("DELETE FROM outbox WHERE id < (SELECT max(id) FROM outbox)")
+    assert answer(check, known(cookie))[0]["status"] == 401
+
+
+def test_a_prepared_answer_ends_at_the_instant_of_the_absolute_time(homes):
+    home = homes(SESSION_IDLE_TIMEOUT="8h")
+    home.clock.hold()
+    cookie = home.open()[1]
+    check = prepared(home, cookie)
+    home.clock.turn(8 * HOUR - 1)
+    prepared(home, cookie)
+    for _ in range(3):
+        assert answer(check, known(cookie))[0]["status"] == 200
+    home.clock.turn(1)
+    assert answer(check, known(cookie))[0]["status"] == 401
+
+
+def test_many_spellings_of_one_request_are_prepared_within_bounds(homes):
+    home = homes()
+    cookie = home.open()[1]
+    check, _ = watched(home)
+    pair = f"{SESSION}={cookie}".encode()
+    for number in range(50):
+        for _ in range(2):
+            sent = [(b"host", b"localhost"), (b"cookie", pair + b"; n=%d" % number)]
+            assert answer(check, sent)[0]["status"] == 200
+    assert len(check._known["/check"]) <= 8
+    long = [(b"host", b"localhost"), (b"cookie", pair + b"; n=" + b"x" * 1024)]
+    check._known["/check"].clear()
+    for _ in range(3):
+        assert answer(check, long)[0]["status"] == 200
+    assert check._known["/check"] == {}
 
 
 @pytest.mark.parametrize("binding", ["SESSION_BIND_IP", "SESSION_BIND_USER_AGENT"])
@@ -94,6 +188,7 @@ def test_where_sessions_are_bound_nothing_is_decided_at_a_glance(homes, binding)
     for _ in range(2):
         assert answer(check, [*known(cookie), (b"user-agent", b"curl/8")])[0]["status"] == 401
     assert "glance" not in liveness.asked
+    assert check._known["/check"] == {}
 
 
 NAMES = st.sampled_from([b"cookie", b"host", b"origin", b"sec-fetch-site", b"accept", b"x-cookie"])

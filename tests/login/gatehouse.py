@@ -22,7 +22,6 @@ from ostiary.keys.sealing import make_kek
 from ostiary.receipts import service as receipts
 from ostiary.sessions import service as sessions
 from ostiary.settings import read_settings
-from ostiary.storage.outbox import SETTLE
 from ostiary.storage.sqlite import connect
 from tests.flows.browser import Answer, Browser
 
@@ -55,7 +54,6 @@ class Gatehouse:
         self.loop = beside.loop if beside else asyncio.new_event_loop()
         self.nodes = []
         self.house = _house(folder, url, self.clock)
-        self.house.vault.listen(self._pass_settle)
         self.scope = self.house.scope
         self.application = app.build(self.house, *methods)
 
@@ -75,10 +73,6 @@ class Gatehouse:
     def visitor(self, passkey=None):
         """A browser that has never been here."""
         return Visitor(self, passkey)
-
-    def _pass_settle(self, changes):
-        """Whoever ends something is answered SETTLE later by the clock, so let that time pass once they wait."""
-        self.loop.call_soon(self.clock.turn, SETTLE)
 
     def run(self, awaitable):
         """Run to the end on the loop of all nodes."""

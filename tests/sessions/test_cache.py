@@ -5,18 +5,20 @@ import json
 
 import pytest
 
+from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.sessions import store, wire
-from ostiary.sessions.cache import SessionCache
+from ostiary.sessions.cache import BELT, SessionCache
 from ostiary.sessions.liveness import Entry, Judge
 from ostiary.sessions.model import SessionSettings
 from ostiary.sessions.seen import Seen
-from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, SETTLE, WINDOW, Change
+from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, Change
 from tests.sessions.home import HOUR, SPRING
 
+LATER = int(BELT * SECOND)
 KEY = Key("sk-CCCCCCCCCCCCCCCCCCCCCA", "default", Purpose.SESSION, 1, b"k" * 32, b"", 0)
 LATE = Key("sk-DDDDDDDDDDDDDDDDDDDDDA", "default", Purpose.SESSION, 2, b"l" * 32, b"", 0)
 
@@ -39,15 +41,15 @@ class File:
     def __init__(self, sessions=10, key=KEY):
         self.moves, self.ended, self.changes, self.key = 1, set(), [], key
         self.sessions, self.rows = {name(number) for number in range(sessions)}, {}
-        self.asked = []
+        self.asked, self.tally = [], [0]
         self.before = self.after = nothing
 
-    def end(self, number, *, announced=True):
-        """Another process ends a session and commits."""
+    def end(self, number, *, told=True):
+        """Another process ends a session, commits, moves the tally, and only then tells anybody (`told`)."""
         self.moves += 1
         self.ended.add(name(number))
-        if announced:
-            self.changes.append((self._next(), "session", name(number)))
+        self.changes.append((self._next(), "session", name(number)))
+        self.tally[0] += told
 
     def collect(self, keep=1):
         """Another process collects all announcements but the newest."""
@@ -101,7 +103,7 @@ class World:
         judge = Judge(lambda: self.now, self.keyring, SessionSettings(cache_size=most), HOUR, Seen(), learn)
         self.cache = SessionCache(judge, self.file)
 
-    async def check(self, number, after=WINDOW + 1, key=KEY):
+    async def check(self, number, after=1, key=KEY):
         """One check, that long after the last one: the session, or why not."""
         self.now += after
         found = self.cache.peek(cookie(number, key)) or await self.cache.ask(cookie(number, key))
@@ -116,25 +118,28 @@ def world():
     return World()
 
 
-async def test_a_warm_check_reads_nothing_within_the_window_and_only_the_version_after_it(world):
+async def test_a_warm_check_reads_nothing_and_only_the_version_when_the_belt_is_due(world):
     assert await world.check(1) == "alive"
     world.file.asked.clear()
-    assert await world.check(1, after=WINDOW) == "alive"
+    assert await world.check(1, after=LATER) == "alive"
     assert world.file.asked == []
     assert await world.check(1, after=1) == "alive"
     assert world.file.asked == ["version"]
 
 
-def test_an_acknowledgement_comes_later_than_the_window_is_long():
-    assert SETTLE > WINDOW
-
-
-async def test_an_end_by_another_process_is_felt_after_the_window(world):
+async def test_an_end_by_another_process_is_felt_by_the_first_check_after_the_tally_has_moved(world):
     assert await world.check(1) == await world.check(2) == "alive"
     world.file.end(1)
-    assert await world.check(1, after=SETTLE) is Code.SESSION_ENDED
+    assert await world.check(1, after=0) is Code.SESSION_ENDED
     assert world.remembered() == {name(2)}
-    assert await world.check(2) == "alive"
+    assert await world.check(2, after=0) == "alive"
+
+
+async def test_a_change_that_moved_no_tally_is_felt_when_the_belt_is_due(world):
+    assert await world.check(1) == "alive"
+    world.file.end(1, told=False)
+    assert await world.check(1, after=LATER) == "alive", "nobody was told of it"
+    assert await world.check(1, after=1) is Code.SESSION_ENDED
 
 
 async def test_an_end_by_this_process_is_felt_at_once(world):
@@ -148,7 +153,7 @@ async def test_what_changes_nobodys_authority_evicts_nobody(world):
     assert await world.check(1) == "alive"
     world.file.moves += 1
     world.file.asked.clear()
-    assert await world.check(1) == "alive"
+    assert await world.check(1, after=LATER + 1) == "alive"
     assert world.file.asked == ["version", "changes", "range"]
 
 
@@ -169,7 +174,7 @@ async def test_an_end_just_before_any_read_of_a_fill_is_never_overlooked(world, 
     verdict = await world.check(1)
     assert fired == [moment]
     assert verdict is Code.SESSION_ENDED
-    assert await world.check(1, after=SETTLE) is Code.SESSION_ENDED
+    assert await world.check(1, after=0) is Code.SESSION_ENDED
 
 
 @pytest.mark.parametrize("moment", ["version", "changes", "range", "row"])
@@ -185,7 +190,7 @@ async def test_an_end_just_after_any_read_of_a_fill_is_felt_by_the_time_it_is_ac
     world.file.after = end
     await world.check(1)
     assert fired == [moment]
-    assert await world.check(1, after=SETTLE) is Code.SESSION_ENDED
+    assert await world.check(1, after=0) is Code.SESSION_ENDED
 
 
 async def test_an_end_while_a_fill_waits_for_its_key_is_seen_by_the_fill():
@@ -299,7 +304,7 @@ async def test_the_cache_is_bounded_and_forgets_the_oldest_first():
     world = World(most=3)
     for number in range(6):
         assert await world.check(number) == "alive"
-        assert len(world.cache._entries) == len(world.cache._values) <= 3
+        assert len(world.cache._entries) <= 3
     assert world.remembered() == {name(3), name(4), name(5)}
     assert await world.check(0) == "alive"
 
@@ -309,7 +314,7 @@ async def test_nothing_refused_is_remembered(world):
         await world.cache.ask(value)
     world.file.ended.add(name(1))
     assert await world.check(1) is Code.SESSION_ENDED
-    assert (world.cache._entries, world.cache._values) == ({}, {})
+    assert world.cache._entries == {}
 
 
 async def test_an_entry_dies_at_its_deadline_and_not_before(world):

@@ -8,8 +8,9 @@ from sqlalchemy import Column, MetaData, String, Table, insert
 from ostiary.kernel.errors import ContractBroken, OstiaryError, StoreUnavailable
 from ostiary.storage.groups import Groups
 from ostiary.storage.jobs import Job
-from ostiary.storage.outbox import SETTLE, WINDOW, Change
+from ostiary.storage.outbox import Change
 from ostiary.storage.statements import Statement
+from ostiary.storage.tally import Tally
 from tests.storage.ground import (
     ADD,
     CLOCK,
@@ -128,31 +129,21 @@ async def test_a_repeated_end_is_told_like_the_first(ground, vault):
 
 
 @pytest.mark.parametrize("end", [ends("s"), lambda tx: tx.settle("session", "s")], ids=["first", "again"])
-async def test_an_end_on_sqlite_is_answered_after_the_window_of_every_node(end, sqlite):
-    vault, told = sqlite.vault(), []
-    vault.listen(lambda _: told.append(CLOCK()))
-    waits = []
-    for _ in range(50):
+async def test_on_sqlite_the_tally_of_every_node_has_moved_before_an_end_is_told(end, sqlite):
+    vault, node = sqlite.vault(), Tally(sqlite.path)
+    moved = []
+    vault.listen(lambda _: moved.append(node.count[0]))
+    for expected in (1, 2):
         await vault.transact(SCOPE, end)
-        waits.append(CLOCK() - told[-1])
-    assert min(waits) >= SETTLE > WINDOW
-    before = CLOCK()
+        assert moved[-1] == node.count[0] == expected
     vault.transact_now(SCOPE, end)
-    assert CLOCK() - before >= SETTLE
+    assert node.count[0] == 3
 
 
-async def test_only_ends_wait(sqlite):
-    vault = sqlite.vault()
-    holds = Gate()
-    first = asyncio.create_task(vault.transact(SCOPE, holds))
-    await holds.entered()
-    order = []
-    tasks = await queued(vault, ends("s"), add("t"))
-    for name, task in zip("st", tasks, strict=True):
-        task.add_done_callback(lambda _, name=name: order.append(name))
-    holds.open()
-    await asyncio.gather(first, *tasks)
-    assert order == ["t", "s"]
+async def test_what_ends_nothing_moves_no_tally(sqlite):
+    vault, node = sqlite.vault(), Tally(sqlite.path)
+    await vault.transact(SCOPE, add("t"))
+    assert node.count[0] == 0
 
 
 @pytest.mark.parametrize("take", [TAKE, TAKE_RETURNING])

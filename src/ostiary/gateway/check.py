@@ -5,7 +5,6 @@ what a service may learn comes from its registration, never from the request.
 """
 
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 import structlog
@@ -20,21 +19,26 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
 from ostiary.sessions.guard import binding_broken, hashed, presented
-from ostiary.sessions.liveness import Entry, Liveness
+from ostiary.sessions.liveness import Answer, Entry, Glance, Liveness
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network
 from ostiary.web.cookies import SESSION
 from ostiary.web.problems import internal_fault, problem
 
-__all__ = ["Check", "CheckRules"]
+__all__ = ["CHECK", "Check", "CheckRules"]
+
+CHECK = "/check"
+"""The path of the check; a service's name may follow."""
 
 _EMPTY: Message = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
 _TELLING = _REFUSED_HEADERS | {b"cookie", b"host"}
 _PAIR = f"{SESSION}=".encode()
-_PATH = "/check"
-_SERVICE_AT = {_PATH: "default"} | {f"{_PATH}/{service}": service for service in SERVICES}
+_SERVICE_AT = {CHECK: "default"} | {f"{CHECK}/{service}": service for service in SERVICES}
 _MOST_HOSTS = 1000
+_LONGEST = 1024
+"""The longest Cookie header for which an answer is prepared, so that its size times the cache's bounds the memory."""
+
 _SEVERAL = b"several hosts"
 _KIND, _CALLER, _EPOCH, _EXPIRES, *_EMPTY_ONES = HEADERS
 _NOTHING_MORE = (*((name, b"-") for name in _EMPTY_ONES), (b"content-length", b"0"))
@@ -55,23 +59,25 @@ class Check:
     """ASGI application of `/check` and `/check/{service}`. `counts` are answers so far, by status."""
 
     def __init__(self, liveness: Liveness, rules: CheckRules) -> None:
-        self._liveness, self._rules, self._glance = liveness, rules, liveness.glance
+        self._liveness, self._rules, self._look = liveness, rules, liveness.look
         self._bound = rules.sessions.bind_address or rules.sessions.bind_agent
         self._hosts: dict[bytes, bool] = {}
+        self._known: dict[str, dict[bytes, Glance]] = {path: {} for path in _SERVICE_AT}
+        self.usual = self._known.keys()
         self.counts = {200: 0, 401: 0, 403: 0, 500: 0, 503: 0}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one check. Whatever breaks, the answer names nobody.
 
-        The usual request is read in this one function, because a call costs a fiftieth of a whole answer (decision
-        4): a known Host, one Cookie header that begins with our cookie and names it once, no refused header, no
-        binding. It says yes to nothing that the long way would refuse. Everything else goes the long way.
+        The usual request is answered in this one function, because a call costs a fiftieth of a whole answer
+        (decision 4): one Cookie header, as whole bytes, under which an answer was prepared, a known Host, no
+        refused header. It says yes to nothing that the long way would refuse. Everything else goes the long way.
         """
         del receive
         cookie = host = b""
-        start: Message | None = None
         body = _EMPTY
         try:
+            known = self._known.get(scope["path"])
             for name, value in scope["headers"]:
                 if name in _TELLING:
                     if name == b"cookie" and not cookie:
@@ -80,18 +86,13 @@ class Check:
                         host = value
                     else:
                         host = _SEVERAL
-            service = _SERVICE_AT.get(scope["path"])
-            if service and self._hosts.get(host) and cookie.rfind(_PAIR) == 0 and not self._bound:
-                value = cookie[len(_PAIR) :].partition(b";")[0]
-                entry = self._glance(value)
-                if entry is not None:
-                    start = entry.headers.get(service)
-                if start is None:
-                    value = value.strip(b" \t")
-                    found = self._liveness.peek(value) or await self._liveness.ask(value)
-                    start, body = self._answer(found, service)
-                else:
-                    self.counts[200] += 1
+            now = self._look()
+            glance = known.get(cookie) if known is not None else None
+            if glance is not None and now < glance.until and self._hosts.get(host):
+                self.counts[200] += 1
+                start = glance.answer
+            elif cookie.rfind(_PAIR) == 0 and known is not None and self._hosts.get(host) and not self._bound:
+                start, body = await self._usual(_SERVICE_AT[scope["path"]], known, cookie)
             else:
                 start, body = await self._judge(scope)
         except StoreUnavailable as fault:
@@ -102,11 +103,26 @@ class Check:
         await send(start)
         await send(body)
 
-    async def _judge(self, scope: Scope) -> tuple[Message, Message]:
+    async def _usual(self, service: str, known: dict[bytes, Glance], cookie: bytes) -> tuple[Answer, Message]:
+        """Answer for a Cookie header that begins with our cookie and names it once; prepare its next answer."""
+        value = cookie[len(_PAIR) :].partition(b";")[0].strip(b" \t")
+        entry = self._liveness.peek(value)
+        if entry is None:
+            return self._answer(await self._liveness.ask(value), service)
+        answer = self._answer(entry, service)
+        entry.headers = (entry.headers or {}) | {service: answer[0]}
+        glance = self._liveness.glance(entry, answer[0]) if len(cookie) <= _LONGEST else None
+        if glance is not None:
+            if len(known) >= self._rules.sessions.cache_size:
+                known.clear()
+            known[cookie] = glance
+        return answer
+
+    async def _judge(self, scope: Scope) -> tuple[Answer, Message]:
         """Go the long way."""
         service, (cookie, refused) = self._service(scope), self.read(scope)
         refused = refused or (None if service in SERVICES else _UNKNOWN)
-        return self._answer(refused or await self._look(scope, cookie), service)
+        return self._answer(refused or await self._look_closely(scope, cookie), service)
 
     def read(self, scope: Scope) -> tuple[bytes, Refusal | None]:
         """Read the cookies off a request of the internal listener, and whether it is refused at the threshold."""
@@ -121,7 +137,7 @@ class Check:
         return cookie, None if self._answers_for(host) else Refusal(Code.HOST_REFUSED)
 
     def _service(self, scope: Scope) -> str:
-        return scope["path"][len(_PATH) + 1 :].partition("/")[0] or "default"
+        return scope["path"][len(CHECK) + 1 :].partition("/")[0] or "default"
 
     def _answers_for(self, host: bytes) -> bool:
         known = self._hosts.get(host)
@@ -133,7 +149,7 @@ class Check:
                 self._hosts[host] = known
         return known
 
-    async def _look(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
+    async def _look_closely(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
         entry = await presented(self._liveness, cookie)
         if not self._bound or isinstance(entry, Refusal):
             return entry
@@ -141,15 +157,15 @@ class Check:
         caller = hashed(rules.keyring, rules.trusted, entry.session.tenant, peer, Headers(scope=scope))
         return binding_broken(rules.sessions, entry.session, caller) or entry
 
-    def _answer(self, found: Entry | Refusal, service: str) -> tuple[Message, Message]:
+    def _answer(self, found: Entry | Refusal, service: str) -> tuple[Answer, Message]:
         if isinstance(found, Refusal):
             return self._refuse(problem(found, "-"))
-        start = found.headers.get(service) or self._prepare(found, service)
+        start = (found.headers or {}).get(service) or self._prepare(found, service)
         self._liveness.slide(found)
         self.counts[200] += 1
         return start, _EMPTY
 
-    def _prepare(self, entry: Entry, service: str) -> dict[str, Any]:
+    def _prepare(self, entry: Entry, service: str) -> Answer:
         session, service_scope = entry.session, SERVICES[service]
         key = self._rules.keyring.active(session.tenant, Purpose.CALLER).secret
         headers = [
@@ -159,14 +175,12 @@ class Check:
             (_EXPIRES, str(entry.hard // 1_000_000).encode("ascii")),
             *_NOTHING_MORE,
         ]
-        made = {"type": "http.response.start", "status": 200, "headers": headers}
-        entry.headers[service] = made
-        return made
+        return {"type": "http.response.start", "status": 200, "headers": headers}
 
-    def _refuse(self, made: Response) -> tuple[Message, Message]:
+    def _refuse(self, made: Response) -> tuple[Answer, Message]:
         self.counts[made.status_code] += 1
         headers = [*made.raw_headers, *no_caller()]
-        start = {"type": "http.response.start", "status": made.status_code, "headers": headers}
+        start: Answer = {"type": "http.response.start", "status": made.status_code, "headers": headers}
         return start, {"type": "http.response.body", "body": made.body}
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ostiary.gateway.check import Check
+from ostiary.gateway.check import CHECK, Check
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.web.problems import problem
 
@@ -24,7 +24,7 @@ class Internal:
     """ASGI application of the internal listener. `ping` asks the store for a sign of life."""
 
     def __init__(self, check: Check, ping: Callable[[], Awaitable[object]]) -> None:
-        self._check, self._ping = check, ping
+        self._check, self._asked, self._usual, self._ping = check, check.__call__, check.usual, ping
         self._registry = CollectorRegistry()
         self._registry.register(_Checks(check))
         self._rest: ASGIApp = Starlette(
@@ -38,10 +38,10 @@ class Internal:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Send checks straight to the check, everything else to the router; foreign hosts and pages nowhere."""
         path = scope.get("path", "")
+        if path in self._usual or path.startswith(f"{CHECK}/"):
+            return self._asked(scope, receive, send)
         if scope["type"] != "http":
             return self._rest(scope, receive, send)
-        if path == "/check" or path.startswith("/check/"):
-            return self._check(scope, receive, send)
         _, refused = self._check.read(scope)
         return (problem(refused, "-") if refused else self._rest)(scope, receive, send)
 

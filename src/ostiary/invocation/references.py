@@ -12,6 +12,7 @@ from ostiary.kernel.mac import keyed
 __all__ = ["caller_epoch", "caller_reference"]
 
 _HALF = 8
+_ZERO = bytes(_HALF)
 _REFERENCE = b"ostiary.caller.reference"
 _EPOCH = b"ostiary.caller.epoch"
 _POSITIVE = (1 << 63) - 1
@@ -20,9 +21,9 @@ _POSITIVE = (1 << 63) - 1
 def caller_reference(key: bytes, service_scope: int, session: str) -> str:
     """Return 32 hex digits (128 bits); neither half is zero."""
     for counter in range(256):
-        made = _derive(key, _REFERENCE, service_scope, session, counter)[: 2 * _HALF]
-        if any(made[:_HALF]) and any(made[_HALF:]):
-            return made.hex()
+        made = _derive(key, _REFERENCE, service_scope, session, counter)
+        if made[:_HALF] != _ZERO != made[_HALF : 2 * _HALF]:
+            return made[: 2 * _HALF].hex()
     raise ArithmeticError("HMAC-SHA256 gave 256 zero halves")  # pragma: no cover - has no known input
 
 

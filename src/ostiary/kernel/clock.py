@@ -5,16 +5,31 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-__all__ = ["MINUTE", "SECOND", "Clock", "instant", "system_clock"]
+__all__ = ["MINUTE", "SECOND", "Clock", "Ticks", "instant", "system_clock", "ticks_of"]
 
 Clock = Callable[[], int]
 """A clock: a function without arguments that answers microseconds since 1970 (UTC)."""
+
+Ticks = Callable[[], float]
+"""The cheapest clock: seconds since some instant, only good for comparing with each other."""
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 
 
 _since_boot = partial(time.clock_gettime_ns, time.CLOCK_BOOTTIME)
+
+
+class _SystemClock:
+    """See `system_clock`. `start` and `since_boot` are nanoseconds."""
+
+    __slots__ = ("_since_boot", "_start")
+
+    def __init__(self, start: int, since_boot: Callable[[], int]) -> None:
+        self._start, self._since_boot = start, since_boot
+
+    def __call__(self) -> int:
+        return (self._start + self._since_boot()) // 1000
 
 
 def system_clock(
@@ -25,12 +40,14 @@ def system_clock(
     Stepping the wall clock while the process runs changes nothing; suspend counts as time passed. The two
     sources give nanoseconds.
     """
-    start = max(wall() // 1000, floor) * 1000 - since_boot()
+    return _SystemClock(max(wall() // 1000, floor) * 1000 - since_boot(), since_boot)
 
-    def now() -> int:
-        return (start + since_boot()) // 1000
 
-    return now
+def ticks_of(clock: Clock) -> Ticks:
+    """Return ticks that go exactly as fast as `clock`: a system clock's come straight from CLOCK_BOOTTIME."""
+    if isinstance(clock, _SystemClock):
+        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return lambda: clock() / SECOND
 
 
 def instant(micros: int) -> str:

@@ -1,24 +1,32 @@
-"""Liveness on SQLite: answers from memory while the file has provably not changed, else from the file.
+"""Liveness on SQLite: answers from memory while nothing has been ended since, else from the file.
 
 The law (rulings 11 and 12): no check whose request was sent after an end was acknowledged is accepted.
-An entry is trusted only while the file's data_version was read less than WINDOW ago; whoever ends a
-session acknowledges it SETTLE after the commit, which is longer.
+Whoever ends a session moves the tally before anybody is told; here it is looked at for every check. The
+file's data_version is read every BELT besides, so that a change by no process of ours is felt too.
 """
 
 import asyncio
+import hmac
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from ostiary.kernel.clock import SECOND, ticks_of
 from ostiary.kernel.refusals import Refusal
 from ostiary.keys.model import Key
 from ostiary.sessions import store
-from ostiary.sessions.liveness import Entry, Judge
-from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, WINDOW, Change
+from ostiary.sessions.liveness import Answer, Entry, Glance, Judge
+from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, Change
 from ostiary.storage.tx import Row
 from ostiary.storage.vault import Reader
 
-__all__ = ["SessionCache"]
+__all__ = ["BELT", "SessionCache"]
+
+BELT = 0.02
+"""Seconds after which the file's data_version is read anew: how long a change made by hand may be overlooked."""
+
+_MOST_GLANCES = 8
+_ID = slice(3, 29)  # NOTE: where the id stands in a cookie value, `v1.<id>.…` (sessions.wire)
 
 
 class SessionCache:
@@ -28,24 +36,28 @@ class SessionCache:
         self._judge, self._reader = judge, reader
         self._clock, self._most = judge.clock, judge.settings.cache_size
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
-        self._values: dict[str, bytes] = {}
-        self._read_at = 0
+        self._ticks = ticks_of(judge.clock)
+        self.look = self._watching()
         self._waiting: list[tuple[bytes, str, Key, asyncio.Future[Entry | Refusal]]] = []
         self._version = -1
         self._position = int(reader.all(CHANGES_RANGE)[0][1])
 
-    def glance(self, value: bytes) -> Entry | None:
-        """Return a cached, resting session after making sure that the file says nothing new."""
-        now = self._clock()
-        if now - self._read_at > WINDOW:
-            self._follow(now)
-        entry = self._entries.get(value)
-        return entry if entry is not None and now < entry.rests_until else None
+    def glance(self, entry: Entry, answer: Answer) -> Glance | None:
+        """Return leave to repeat an answer; what is not in memory any more gets none, and no entry gets many."""
+        given = entry.glances = entry.glances or []
+        if len(given) >= _MOST_GLANCES or self._entries.get(entry.id.encode()) is not entry:
+            return None
+        made = Glance(answer, self._ticks() + (entry.rests_until - self._clock()) / SECOND)
+        given.append(made)
+        return made
 
     def peek(self, value: bytes) -> Entry | None:
-        """Return a cached, living session after making sure that the file says nothing new."""
-        entry = self.glance(value) or self._entries.get(value)
-        return entry if entry is not None and self._clock() < entry.deadline else None
+        """Return a cached, living session after making sure that no end is overlooked."""
+        self.look()
+        entry = self._entries.get(value[_ID])
+        if entry is None or not hmac.compare_digest(entry.value, value):
+            return None
+        return entry if self._clock() < entry.deadline else None
 
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Read the session's row, in one statement with all others that are asked for in this turn of the loop."""
@@ -94,14 +106,31 @@ class SessionCache:
     def forget(self, changes: Sequence[Change]) -> None:
         """Drop what lost authority (the vault's listener)."""
         for change in changes:
-            self._drop(change.subject)
+            self._drop(change.subject.encode())
 
-    def _follow(self, now: int) -> None:
+    def _watching(self) -> Callable[[], float]:
+        """Return `look`. A closure, because it runs for every check: it costs half of what a method does."""
+        ticks, tally = self._ticks, self._reader.tally
+        counted, due = -1, 0.0
+
+        def look() -> float:
+            """Make sure that no end is overlooked, and return the ticks."""
+            nonlocal counted, due
+            now = ticks()
+            if tally[0] != counted or now > due:
+                found = tally[0]  # noted before the file is read: a move in between shows at the next look
+                self._follow(moved=found != counted)
+                counted, due = found, now + BELT
+            return now
+
+        return look
+
+    def _follow(self, *, moved: bool) -> None:
+        """Read what is new."""
         version = self._reader.version()
-        if version != self._version:
+        if moved or version != self._version:
             self._catch_up()
-            self._version = version
-        self._read_at = now
+        self._version = version
 
     def _catch_up(self) -> None:
         """Drop what the outbox names; drop everything where rows are gone that this node has not read.
@@ -112,22 +141,24 @@ class SessionCache:
         changes = self._reader.all(CHANGES_AFTER, position=was)
         oldest, newest = self._reader.all(CHANGES_RANGE)[0]
         if oldest > was + 1:
+            for entry in self._entries.values():
+                entry.dim()
             self._entries.clear()
-            self._values.clear()
             self._position = newest
             return
         for position, _, subject in changes:
-            self._drop(subject)
+            self._drop(subject.encode())
             self._position = position
 
     def _remember(self, value: bytes, entry: Entry) -> None:
+        key = value[_ID]
+        self._drop(key)
         while len(self._entries) >= self._most:
-            _, oldest = self._entries.popitem(last=False)
-            self._values.pop(oldest.session.id, None)
-        self._entries[value] = entry
-        self._values[entry.session.id] = value
+            self._entries.popitem(last=False)[1].dim()
+        entry.pack(value)
+        self._entries[key] = entry
 
-    def _drop(self, session_id: str) -> None:
-        value = self._values.pop(session_id, None)
-        if value is not None:
-            self._entries.pop(value, None)
+    def _drop(self, key: bytes) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            entry.dim()

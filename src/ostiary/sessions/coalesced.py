@@ -5,11 +5,12 @@ No entry outlives its request here, so an acknowledged end is never ignored, who
 """
 
 import asyncio
+import math
 from typing import Protocol
 
 from ostiary.kernel.refusals import Refusal
 from ostiary.sessions import store
-from ostiary.sessions.liveness import Entry, Judge
+from ostiary.sessions.liveness import Answer, Entry, Judge
 from ostiary.sessions.model import Session
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Row
@@ -32,10 +33,13 @@ class AskedSessions:
         self._waiting: dict[str, asyncio.Future[Session | None]] = {}
         self._asking: set[asyncio.Task[None]] = set()
 
-    def glance(self, value: bytes) -> Entry | None:
-        """Answer nothing: memory is not trusted here."""
-        del value
-        return None
+    def look(self) -> float:
+        """Answer "too late": memory is not trusted here."""
+        return math.inf
+
+    def glance(self, entry: Entry, answer: Answer) -> None:
+        """Give no leave: memory is not trusted here."""
+        del entry, answer
 
     def peek(self, value: bytes) -> Entry | None:
         """Answer nothing: memory is not trusted here."""

@@ -13,40 +13,85 @@ from ostiary.sessions import wire
 from ostiary.sessions.model import Session, SessionSettings, judge
 from ostiary.sessions.seen import Seen
 
-__all__ = ["Entry", "Judge", "Learn", "Liveness"]
+__all__ = ["Answer", "Entry", "Glance", "Judge", "Learn", "Liveness"]
 
 Learn = Callable[[str], Awaitable[None]]
 """Load a signing key that another process may have made since."""
 
+Answer = dict[str, Any]
+"""The first message of an HTTP answer, as ASGI wants it."""
+
+_PACK = msgspec.msgpack.Encoder().encode
+_UNPACK = msgspec.msgpack.Decoder(Session).decode
+
 INVALID = Refusal(Code.SESSION_INVALID)
+
+
+class Glance:
+    """An answer that may be repeated as it is: `answer` until `until`, in the ticks of `Liveness.look`."""
+
+    __slots__ = ("answer", "until")
+
+    def __init__(self, answer: Answer, until: float) -> None:
+        self.answer, self.until = answer, until
 
 
 class Entry:
     """A living session in memory, as it was last used. Times are microseconds since 1970.
 
     `hard` is when it dies whatever is done, `deadline` when it dies unless it is used, `rests_until` when a use
-    of it will next change something; `headers` are prepared by the gateway.
+    of it will next change something; `headers` and `glances` are prepared by the gateway. At rest (`pack`) it is
+    a handful of objects: what is not there need not be fetched from memory, nor be let go one by one.
     """
 
-    __slots__ = ("deadline", "hard", "headers", "rests_until", "session")
+    __slots__ = ("_session", "deadline", "glances", "hard", "headers", "id", "rests_until", "value")
 
     def __init__(self, session: Session, hard: int, idle: int) -> None:
-        self.session = session
-        self.hard = hard
-        self.headers: dict[str, dict[str, Any]] = {}
+        self._session: Session | bytes = session
+        self.id, self.hard, self.value = session.id, hard, b""
+        self.headers: dict[str, Answer] | None = None
+        self.glances: list[Glance] | None = None
         self.used(session.last_seen_at, idle)
+
+    @property
+    def session(self) -> Session:
+        """The session; unpacked anew each time where the entry is at rest."""
+        held = self._session
+        return _UNPACK(held) if isinstance(held, bytes) else held
+
+    def pack(self, value: bytes) -> None:
+        """Come to rest in a cache, under the cookie value that it was found by."""
+        self._session, self.value = _PACK(self.session), value
 
     def used(self, at: int, idle: int) -> None:
         """Let the idle time start at `at`; uses within the next hundredth of it change nothing."""
         self.deadline = min(self.hard, at + idle)
         self.rests_until = min(self.deadline, at + idle // 100)
 
+    def slide(self, at: int, idle: int) -> None:
+        """Do the same, and let the session say when it was last seen."""
+        moved = msgspec.structs.replace(self.session, last_seen_at=at)
+        self._session = _PACK(moved) if isinstance(self._session, bytes) else moved
+        self.used(at, idle)
+
+    def dim(self) -> None:
+        """Let no prepared answer be repeated any more; asked of every entry that its cache lets go."""
+        for glance in self.glances or ():
+            glance.until = 0
+        self.glances = None
+
 
 class Liveness(Protocol):
-    """The steps of the hot path: at a glance, from memory, from the truth."""
+    """The steps of the hot path: a look at what is new, then from memory, then from the truth."""
 
-    def glance(self, value: bytes) -> Entry | None:
-        """Do as `peek` does, for a use that changes nothing; None too when the idle time is due to start anew."""
+    def look(self) -> float:
+        """Make sure that no end is overlooked, and return the ticks: what memory holds is good at this moment.
+
+        Raises StoreUnavailable.
+        """
+
+    def glance(self, entry: Entry, answer: Answer) -> Glance | None:
+        """Return leave to repeat an answer for as long as a use of the entry changes nothing; None for no leave."""
 
     def peek(self, value: bytes) -> Entry | None:
         """Return the living session of a cookie value, from memory only; None when the truth must be asked."""
@@ -99,6 +144,5 @@ class Judge(msgspec.Struct, frozen=True):
         """Move an entry's idle deadline to start now, at most once in a hundredth of the idle time."""
         now = self.clock()
         if now >= entry.rests_until:
-            entry.session = msgspec.structs.replace(entry.session, last_seen_at=now)
-            entry.used(now, self.settings.idle)
-            self.seen.note(entry.session.id, now)
+            entry.slide(now, self.settings.idle)
+            self.seen.note(entry.id, now)

@@ -43,7 +43,7 @@ class EndReason(StrEnum):
     TOO_MANY = "too_many_sessions"
 
 
-class Session(msgspec.Struct, frozen=True):
+class Session(msgspec.Struct, frozen=True, array_like=True):
     """One session as the store knows it. Times are microseconds since 1970; `ended_at` is 0 while it lives."""
 
     id: str

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from ostiary.kernel.clock import SECOND, Clock
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.values import Scope
 from ostiary.storage.outbox import Change
@@ -48,28 +47,20 @@ class Job:
         return self.result
 
 
-def tell(jobs: Sequence[Job], listeners: Sequence[Listener], clock: Clock, settle: int = 0) -> None:
-    """Tell the listeners, then the waiters, on their own loops; any thread may call this after the commit.
-
-    `settle` is how many microseconds the waiters of a change wait after their listeners were told.
-    """
+def tell(jobs: Sequence[Job], listeners: Sequence[Listener]) -> None:
+    """Tell the listeners, then the waiters, on their own loops; any thread may call this after the commit."""
     for loop in {job.loop for job in jobs if job.loop is not None}:
         mine = [job for job in jobs if job.loop is loop]
         try:
-            loop.call_soon_threadsafe(_told, loop, mine, listeners, clock, settle)
+            loop.call_soon_threadsafe(_told, mine, listeners)
         except RuntimeError:
             continue  # the loop has ended; nobody waits there any more
 
 
-def _told(
-    loop: asyncio.AbstractEventLoop, jobs: Sequence[Job], listeners: Sequence[Listener], clock: Clock, settle: int
-) -> None:
+def _told(jobs: Sequence[Job], listeners: Sequence[Listener]) -> None:
     changes = [change for job in jobs for change in job.changes]
     if changes:
         _spread(changes, jobs, listeners)
-    if changes and settle:
-        _settle(loop, [job for job in jobs if job.changes], clock, clock() + settle)
-        jobs = [job for job in jobs if not job.changes]
     _deliver(jobs)
 
 
@@ -81,15 +72,6 @@ def _spread(changes: Sequence[Change], jobs: Sequence[Job], listeners: Sequence[
         for job in jobs:
             if job.changes:
                 job.fail(fault)
-
-
-def _settle(loop: asyncio.AbstractEventLoop, jobs: Sequence[Job], clock: Clock, due: int) -> None:
-    """Deliver not before `due`: a loop counts a timer from when its turn began, so it may ring early."""
-    left = due - clock()
-    if left > 0:
-        loop.call_later(left / SECOND, _settle, loop, jobs, clock, due)
-    else:
-        _deliver(jobs)
 
 
 def _deliver(jobs: Sequence[Job]) -> None:

@@ -13,19 +13,10 @@ __all__ = [
     "CHANGES_RANGE",
     "COLLECT_CHANGES",
     "KEEP",
-    "SETTLE",
-    "WINDOW",
     "Change",
     "collect",
     "outbox",
 ]
-
-WINDOW = 1_000
-"""Microseconds for which a node may trust what it last read of the file's data_version (ruling 12)."""
-
-SETTLE = 2 * WINDOW
-"""Microseconds between a commit that shrinks authority and its acknowledgement, on SQLite: longer
-than WINDOW, so that every check sent after the acknowledgement looks at the file again."""
 
 outbox = Table(
     "outbox",

@@ -158,7 +158,7 @@ class PostgresVault:
             line.commit()
 
     def _tell(self, jobs: Sequence[Job]) -> None:
-        tell(jobs, self._listeners, self._clock)
+        tell(jobs, self._listeners)
 
 
 def _undone(line: Line, job: Job, fault: Exception) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,8 +15,8 @@ from ostiary.kernel.values import Scope
 from ostiary.storage.faults import classify, translated
 from ostiary.storage.groups import Groups
 from ostiary.storage.jobs import Job, tell
-from ostiary.storage.outbox import SETTLE
 from ostiary.storage.statements import Statement
+from ostiary.storage.tally import Tally
 from ostiary.storage.turnstile import Turnstile
 from ostiary.storage.tx import Ledger, Row, Tx, UseCase
 from ostiary.storage.vault import Listener
@@ -27,6 +26,7 @@ __all__ = ["SqliteReader", "SqliteVault", "connect"]
 T = TypeVar("T")
 
 _PATIENCE = 5 * SECOND
+_READ_CACHE_KIB = 65_536
 _MOVED = "the database file was moved or replaced under the running server: restart it"
 
 
@@ -58,8 +58,11 @@ class SqliteReader:
     def __init__(self, path: Path) -> None:
         with translated():
             self._connection = connect(path)
+            self._connection.execute(f"PRAGMA cache_size=-{_READ_CACHE_KIB}").close()
+        self._tally = Tally(path)
         self._version = self._connection.cursor()
         self._path, self._identity = path, _identity(path)
+        self.tally: Sequence[int] = self._tally.count
 
     def version(self) -> int:
         """Return data_version by the PRAGMA (the driver's file control can be stale).
@@ -80,6 +83,7 @@ class SqliteReader:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+        self._tally.close()
 
 
 class SqliteVault:
@@ -106,7 +110,7 @@ class SqliteVault:
             self._writer = connect(path, synchronous, patience)
             self._reading = connect(path)
         self._identity = _identity(path)
-        self._turnstile = Turnstile(path, clock, patience)
+        self._turnstile, self._tally = Turnstile(path, clock, patience), Tally(path)
         self._listeners: list[Listener] = []
         self._write_lock, self._closed = threading.Lock(), False
         self._groups = Groups(self._perform, self._tell, clock)
@@ -127,8 +131,6 @@ class SqliteVault:
         """Run a use case in the calling thread, as a group of one."""
         job = Job(scope, use_case)
         self._groups.run([job])
-        if job.changes:
-            time.sleep(SETTLE / SECOND)
         result: T = job.value()
         return result
 
@@ -151,12 +153,15 @@ class SqliteVault:
         self._writer.close()
         self._reading.close()
         self._turnstile.close()
+        self._tally.close()
 
     def _perform(self, group: Sequence[Job]) -> None:
         with self._write_lock, self._turnstile.held():
             if _identity(self.path) != self._identity:
                 raise StoreUnavailable(_MOVED)
             self._group(group)
+            if any(job.changes for job in group):
+                self._tally.move()  # by now the end is durable, and nobody has been told of it
 
     def _group(self, group: Sequence[Job]) -> None:
         writer = self._writer
@@ -185,7 +190,7 @@ class SqliteVault:
         writer.execute("RELEASE one")
 
     def _tell(self, jobs: Sequence[Job]) -> None:
-        tell(jobs, self._listeners, self._clock, SETTLE)
+        tell(jobs, self._listeners)
 
     def _read(self, scope: Scope, use_case: Callable[[Tx], T]) -> T:
         if _identity(self.path) != self._identity:

@@ -17,7 +17,12 @@ Listener = Callable[[Sequence[Change]], None]
 
 
 class Reader(Protocol):
-    """Reads for the check path, made on the event loop's own thread (SQLite only)."""
+    """Reads for the check path, made on the event loop's own thread (SQLite only).
+
+    `tally[0]` has moved by the time that anybody is told of an end, whichever process made it.
+    """
+
+    tally: Sequence[int]
 
     def version(self) -> int:
         """Return the file's data_version: it moves whenever another connection has committed."""
