@@ -9,6 +9,7 @@ import msgspec
 from bench.checks import check, flat
 from bench.conditions import conditions
 from bench.method import QUICK, ROUNDS, Row
+from bench.middleware import middleware
 from bench.signins import signin
 
 __all__ = ["main"]
@@ -16,6 +17,7 @@ __all__ = ["main"]
 _MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "check": (check, 4000),
     "flat": (flat, 4000),
+    "middleware": (middleware, 1000),
     "signin": (signin, 1600),
 }
 

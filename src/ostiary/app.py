@@ -19,12 +19,16 @@ from ostiary.console.routes import Console
 from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
+from ostiary.gateway.feed import Feed
 from ostiary.gateway.internal import Internal
+from ostiary.gateway.model import SERVICES
 from ostiary.house import House, database_path
-from ostiary.kernel.clock import SECOND
+from ostiary.invocation.references import caller_reference
+from ostiary.kernel.clock import SECOND, system_clock, ticks_of
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
 from ostiary.kernel.ids import system_secrets
 from ostiary.keys import service as keys
+from ostiary.keys.model import Purpose
 from ostiary.login import account
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
@@ -45,7 +49,7 @@ from ostiary.sessions.liveness import Judge, Liveness
 from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox
 from ostiary.storage.postgres import PostgresVault
-from ostiary.storage.sqlite import SqliteReader
+from ostiary.storage.sqlite import SqliteReader, SqliteVault
 from ostiary.storage.tx import UseCase
 from ostiary.web.door import Door
 from ostiary.web.front import Front
@@ -102,7 +106,7 @@ def build(house: House, *more: Method) -> Application:
     check = Check(liveness, CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies))
     return Application(
         public=Front(public, secure=settings.origin.startswith("https:")),
-        internal=Internal(check, lambda: vault.read(scope, receipts.newest_time)),
+        internal=Internal(check, lambda: vault.read(scope, receipts.newest_time), _feed(house, liveness)),
         operations=operations,
         chores=partial(_chores, house, seen, refusals),
     )
@@ -114,6 +118,24 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     cache = SessionCache(judge, SqliteReader(database_path(house.settings) or Path()))
     house.vault.listen(cache.forget)
     return cache
+
+
+def _feed(house: House, liveness: Liveness) -> Feed | None:
+    """Return the feed where this process's memory can be trusted itself (SQLite), and sessions follow no address."""
+    settings = house.settings.sessions
+    if (
+        settings.bind_address
+        or settings.bind_agent
+        or not (isinstance(liveness, SessionCache) and isinstance(house.vault, SqliteVault))
+    ):
+        return None
+
+    def reference(service: str, session: str) -> str:
+        key = house.keyring.active(house.scope.tenant, Purpose.CALLER).secret
+        return caller_reference(key, SERVICES[service], session)
+
+    clocks = house.clock, ticks_of(system_clock())
+    return Feed(liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
 
 
 def _learner(house: House) -> Callable[[str], Awaitable[None]]:

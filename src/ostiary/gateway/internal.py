@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.gateway.check import CHECK, Check
+from ostiary.gateway.feed import Feed
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.web.problems import problem
 
@@ -23,7 +24,7 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 class Internal:
     """ASGI application of the internal listener. `ping` asks the store for a sign of life."""
 
-    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]], feed: Feed | None = None) -> None:
         self._check, self._asked, self._usual, self._ping = check, check.__call__, check.usual, ping
         self._registry = CollectorRegistry()
         self._registry.register(_Checks(check))
@@ -32,6 +33,7 @@ class Internal:
                 Route("/healthz", self._healthz),
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._metrics),
+                *([Route("/feed", feed.answer, methods=["POST"])] if feed else []),
             ]
         )
 

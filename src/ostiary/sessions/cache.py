@@ -8,7 +8,7 @@ file's data_version is read every BELT besides, so that a change by no process o
 import asyncio
 import hmac
 import json
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from ostiary.kernel.clock import SECOND, ticks_of
@@ -26,6 +26,7 @@ BELT = 0.02
 """Seconds after which the file's data_version is read anew: how long a change made by hand may be overlooked."""
 
 _MOST_GLANCES = 8
+_RECENT = 10_000
 _ID = slice(3, 29)  # NOTE: where the id stands in a cookie value, `v1.<id>.…` (sessions.wire)
 
 
@@ -39,8 +40,9 @@ class SessionCache:
         self._ticks = ticks_of(judge.clock)
         self.look = self._watching()
         self._waiting: list[tuple[bytes, str, Key, asyncio.Future[Entry | Refusal]]] = []
-        self._version = -1
-        self._position = int(reader.all(CHANGES_RANGE)[0][1])
+        self._version, self.counted = -1, -1
+        self._recent: deque[tuple[int, Change]] = deque(maxlen=_RECENT)
+        self.position = int(reader.all(CHANGES_RANGE)[0][1])
 
     def glance(self, entry: Entry, answer: Answer) -> Glance | None:
         """Return leave to repeat an answer; what is not in memory any more gets none, and no entry gets many."""
@@ -108,6 +110,16 @@ class SessionCache:
         for change in changes:
             self._drop(change.subject.encode())
 
+    def since(self, position: int) -> list[Change] | None:
+        """Return what was announced after that position, oldest first; None where not all of it is known."""
+        if position > self.position or (position < self.position and not self._known_from(position)):
+            return None
+        return [change for at, change in self._recent if at > position]
+
+    def _known_from(self, position: int) -> bool:
+        """Tell whether nothing after that position was skipped or forgotten; positions leave no hole (outbox)."""
+        return bool(self._recent) and self._recent[0][0] <= position + 1
+
     def _watching(self) -> Callable[[], float]:
         """Return `look`. A closure, because it runs for every check: it costs half of what a method does."""
         ticks, tally = self._ticks, self._reader.tally
@@ -121,6 +133,7 @@ class SessionCache:
                 found = tally[0]  # noted before the file is read: a move in between shows at the next look
                 self._follow(moved=found != counted)
                 counted, due = found, now + BELT
+                self.counted = found
             return now
 
         return look
@@ -137,18 +150,20 @@ class SessionCache:
 
         The rows are read before the range, so that rows collected in between count as gone.
         """
-        was = self._position
+        was = self.position
         changes = self._reader.all(CHANGES_AFTER, position=was)
         oldest, newest = self._reader.all(CHANGES_RANGE)[0]
         if oldest > was + 1:
             for entry in self._entries.values():
                 entry.dim()
             self._entries.clear()
-            self._position = newest
+            self._recent.clear()
+            self.position = newest
             return
-        for position, _, subject in changes:
+        for position, kind, subject in changes:
             self._drop(subject.encode())
-            self._position = position
+            self._recent.append((position, Change(kind, subject)))
+            self.position = position
 
     def _remember(self, value: bytes, entry: Entry) -> None:
         key = value[_ID]

@@ -1,7 +1,7 @@
 """What waits for the vault: one use case, its outcome, and who is told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ostiary.kernel.errors import ContractBroken
@@ -10,7 +10,10 @@ from ostiary.storage.outbox import Change
 from ostiary.storage.tx import UseCase
 from ostiary.storage.vault import Listener
 
-__all__ = ["Job", "tell"]
+__all__ = ["NAP_S", "Job", "Outstanding", "tell"]
+
+NAP_S = 0.0005
+"""Seconds between two looks at what is outstanding."""
 
 
 class Job:
@@ -19,7 +22,7 @@ class Job:
     It is performed even when its waiter has gone away meanwhile: what was asked for happens.
     """
 
-    __slots__ = ("changes", "error", "future", "loop", "result", "scope", "use_case")
+    __slots__ = ("changes", "count", "error", "future", "loop", "result", "scope", "use_case")
 
     def __init__(self, scope: Scope, use_case: UseCase[Any], loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.scope = scope
@@ -29,6 +32,7 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.changes: Sequence[Change] = ()
+        self.count = 0  # the tally's, once its changes are announced (SQLite)
 
     def fail(self, error: BaseException) -> None:
         """Let nothing of this job stand."""
@@ -47,21 +51,44 @@ class Job:
         return self.result
 
 
-def tell(jobs: Sequence[Job], listeners: Sequence[Listener]) -> None:
-    """Tell the listeners, then the waiters, on their own loops; any thread may call this after the commit."""
+Outstanding = Callable[[int], bool]
+"""Tells whether anybody may still trust what it knew before that count of the tally."""
+
+
+def tell(jobs: Sequence[Job], listeners: Sequence[Listener], outstanding: Outstanding | None = None) -> None:
+    """Tell the listeners, then the waiters, on their own loops; any thread may call this after the commit.
+
+    The waiters of a change are told when nothing is outstanding any more.
+    """
     for loop in {job.loop for job in jobs if job.loop is not None}:
         mine = [job for job in jobs if job.loop is loop]
         try:
-            loop.call_soon_threadsafe(_told, mine, listeners)
+            loop.call_soon_threadsafe(_told, loop, mine, listeners, outstanding)
         except RuntimeError:
             continue  # the loop has ended; nobody waits there any more
 
 
-def _told(jobs: Sequence[Job], listeners: Sequence[Listener]) -> None:
+def _told(
+    loop: asyncio.AbstractEventLoop,
+    jobs: Sequence[Job],
+    listeners: Sequence[Listener],
+    outstanding: Outstanding | None,
+) -> None:
     changes = [change for job in jobs for change in job.changes]
     if changes:
         _spread(changes, jobs, listeners)
+    waiting = [job for job in jobs if job.changes] if outstanding is not None else []
+    if waiting and outstanding is not None:
+        _await(loop, waiting, outstanding)
+        jobs = [job for job in jobs if not job.changes]
     _deliver(jobs)
+
+
+def _await(loop: asyncio.AbstractEventLoop, jobs: Sequence[Job], outstanding: Outstanding) -> None:
+    if outstanding(max(job.count for job in jobs)):
+        loop.call_later(NAP_S, _await, loop, jobs, outstanding)
+    else:
+        _deliver(jobs)
 
 
 def _spread(changes: Sequence[Change], jobs: Sequence[Job], listeners: Sequence[Listener]) -> None:

@@ -3,18 +3,20 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from ostiary.kernel.clock import SECOND, Clock
+from ostiary.kernel.clock import SECOND, Clock, system_clock, ticks_of
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import Secrets
 from ostiary.kernel.values import Scope
 from ostiary.storage.faults import classify, translated
 from ostiary.storage.groups import Groups
-from ostiary.storage.jobs import Job, tell
+from ostiary.storage.jobs import NAP_S, Job, tell
+from ostiary.storage.pledges import Pledges
 from ostiary.storage.statements import Statement
 from ostiary.storage.tally import Tally
 from ostiary.storage.turnstile import Turnstile
@@ -111,6 +113,7 @@ class SqliteVault:
             self._reading = connect(path)
         self._identity = _identity(path)
         self._turnstile, self._tally = Turnstile(path, clock, patience), Tally(path)
+        self.pledges = Pledges(path, ticks_of(system_clock()))
         self._listeners: list[Listener] = []
         self._write_lock, self._closed = threading.Lock(), False
         self._groups = Groups(self._perform, self._tell, clock)
@@ -131,6 +134,8 @@ class SqliteVault:
         """Run a use case in the calling thread, as a group of one."""
         job = Job(scope, use_case)
         self._groups.run([job])
+        while job.changes and self.pledges.outstanding(job.count):
+            time.sleep(NAP_S)
         result: T = job.value()
         return result
 
@@ -154,6 +159,7 @@ class SqliteVault:
         self._reading.close()
         self._turnstile.close()
         self._tally.close()
+        self.pledges.close()
 
     def _perform(self, group: Sequence[Job]) -> None:
         with self._write_lock, self._turnstile.held():
@@ -162,6 +168,8 @@ class SqliteVault:
             self._group(group)
             if any(job.changes for job in group):
                 self._tally.move()  # by now the end is durable, and nobody has been told of it
+                for job in group:
+                    job.count = self._tally.count[0]
 
     def _group(self, group: Sequence[Job]) -> None:
         writer = self._writer
@@ -190,7 +198,7 @@ class SqliteVault:
         writer.execute("RELEASE one")
 
     def _tell(self, jobs: Sequence[Job]) -> None:
-        tell(jobs, self._listeners)
+        tell(jobs, self._listeners, self.pledges.outstanding)
 
     def _read(self, scope: Scope, use_case: Callable[[Tx], T]) -> T:
         if _identity(self.path) != self._identity:

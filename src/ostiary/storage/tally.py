@@ -22,7 +22,9 @@ class Tally:
     def __init__(self, database: Path) -> None:
         self._file = os.open(f"{database}.tally", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._file).st_size < _SIZE:
-            os.posix_fallocate(self._file, 0, _SIZE)  # changes no byte, so two may do it at once; no page is missing later
+            os.posix_fallocate(
+                self._file, 0, _SIZE
+            )  # changes no byte, so two may do it at once; no page is missing later
         self._map = mmap.mmap(self._file, _SIZE, prot=mmap.PROT_READ)
         self.count = memoryview(self._map).cast("Q")
 

@@ -1,0 +1,172 @@
+"""The feed: lets a service keep answers of the check in its own memory without ever using one that has been ended.
+
+`POST /feed` is asked again and again by the service's middleware. It is answered at once when something was ended,
+else after HOLD, and gives leave to trust memory for LEASE from the moment at which the question was *sent*. The
+next question confirms what the last answer said. Whoever ends a session waits until every such leave has confirmed
+it or has run out (storage/pledges.py), so the law of the check holds for these memories too (ruling 17).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Protocol
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ostiary.gateway.model import SERVICES
+from ostiary.kernel.clock import SECOND, Clock, Ticks
+from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.ids import Secrets, new_id
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.storage.outbox import Change
+from ostiary.web.decode import decode_body, parse_json
+from ostiary.web.problems import problem, unavailable
+
+__all__ = ["Asked", "Feed", "Followed", "Pledged"]
+
+LEASE = 0.3
+HOLD = 0.1
+_NAP = 0.002
+_MOST = 1000
+_LARGEST = 4096
+
+
+class Followed(Protocol):
+    """The cache that follows the store (sessions.cache)."""
+
+    look: Callable[[], float]
+    counted: int
+    position: int
+
+    def since(self, position: int) -> list[Change] | None:
+        """Return what was announced after that position; None where not all of it is known."""
+
+
+class Pledged(Protocol):
+    """Where leave is put on record before it is given (storage.pledges)."""
+
+    def pledge(self, until: float, confirmed: int) -> None:
+        """Put it on record. Raises StoreUnavailable."""
+
+
+class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One question. `feed` and `count` are those of the last answer; without them the memory is empty."""
+
+    service: Annotated[str, msgspec.Meta(max_length=64)] = "default"
+    feed: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    count: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 0
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One answer. `ended` are caller references to forget, `all` means every one; `lease` and `again` are seconds.
+
+    `again` is how long an answer of the check may be repeated before it is asked anew, so that the idle time
+    slides; `now` is the server's time in seconds since 1970.
+    """
+
+    feed: str
+    count: int
+    ended: list[str]
+    all: bool
+    lease: float
+    again: float
+    now: float
+
+
+class _Holder:
+    """One memory out there. `sent` is the count of its last answer, `confirmed` that of the last it has taken in."""
+
+    __slots__ = ("confirmed", "position", "sent", "service", "until")
+
+    def __init__(self, service: str, position: int, count: int) -> None:
+        self.service, self.position, self.until = service, position, 0.0
+        self.sent = self.confirmed = count
+
+
+class Feed:
+    """`references` gives the caller reference of (service, session id), `idle` is in microseconds."""
+
+    def __init__(
+        self,
+        followed: Followed,
+        pledged: Pledged,
+        references: Callable[[str, str], str],
+        clocks: tuple[Clock, Ticks],
+        secrets: Secrets,
+        idle: int,
+    ) -> None:
+        self._followed, self._pledged, self._references = followed, pledged, references
+        self._clock, self._ticks = clocks
+        self._secrets, self._again = secrets, idle / SECOND / 100
+        self._holders: dict[str, _Holder] = {}
+
+    async def answer(self, request: Request) -> Response:
+        """Answer `POST /feed`."""
+        asked = await _read(request)
+        if isinstance(asked, Refusal):
+            return problem(asked, "-")
+        try:
+            told = await self.ask(asked)
+        except StoreUnavailable as fault:
+            return unavailable("-", fault.retry_after)
+        return JSONResponse(msgspec.to_builtins(told), headers={"cache-control": "no-store"})
+
+    async def ask(self, asked: Asked) -> Told:
+        """Take in what is confirmed, wait for news, put the leave on record, and give it. Raises StoreUnavailable.
+
+        Whoever does not repeat what it was last told (the answer was lost, the server is another) begins anew,
+        and its old leave stays outstanding until it runs out.
+        """
+        self._followed.look()
+        self._forget_lapsed()
+        holder = self._holders.get(asked.feed)
+        if holder is not None and (holder.service, holder.sent) == (asked.service, asked.count):
+            holder.confirmed = asked.count
+            self._record()
+            await self._news(holder)
+            return self._tell(asked.feed, holder, fresh=False)
+        if len(self._holders) >= _MOST:
+            return Told("", 0, [], all=True, lease=0, again=0, now=self._clock() / SECOND)
+        name = new_id("fd", self._secrets)
+        holder = self._holders[name] = _Holder(asked.service, self._followed.position, self._followed.counted)
+        return self._tell(name, holder, fresh=True)
+
+    async def _news(self, holder: _Holder) -> None:
+        due = self._ticks() + HOLD
+        while self._followed.counted == holder.sent and self._ticks() < due:
+            await asyncio.sleep(_NAP)
+            self._followed.look()
+
+    def _tell(self, name: str, holder: _Holder, *, fresh: bool) -> Told:
+        changes = self._followed.since(holder.position)
+        every = fresh or changes is None or any(change.kind != "session" for change in changes)
+        ended = [] if every else [self._references(holder.service, change.subject) for change in changes or ()]
+        holder.position, holder.sent = self._followed.position, self._followed.counted
+        if fresh:
+            holder.confirmed = holder.sent  # there is nothing in its memory yet that could be wrong
+        holder.until = self._ticks() + LEASE
+        self._record()
+        return Told(name, holder.sent, ended, every, LEASE, self._again, self._clock() / SECOND)
+
+    def _forget_lapsed(self) -> None:
+        now = self._ticks()
+        for name in [name for name, holder in self._holders.items() if holder.until < now]:
+            del self._holders[name]
+
+    def _record(self) -> None:
+        held = self._holders.values()
+        until, confirmed = max(one.until for one in held), min(one.confirmed for one in held)
+        self._pledged.pledge(until, confirmed)
+
+
+async def _read(request: Request) -> Asked | Refusal:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST:
+            return Refusal(Code.REQUEST_TOO_LARGE)
+    asked: Asked | Refusal = decode_body(parse_json(bytes(body), request.headers.get("content-type", "")), Asked)
+    if isinstance(asked, Refusal) or asked.service in SERVICES:
+        return asked
+    return Refusal(Code.SERVICE_UNKNOWN)

@@ -1,0 +1,147 @@
+"""Asking the authority: one check over HTTP, and the memory that may repeat its answers while the feed is held.
+
+The law: no request that was sent after the end of its session was acknowledged is let in. So an answer is repeated
+only within a lease that the authority has on record, counted from before the question that won it was sent; whatever
+the feed names is forgotten before it is confirmed; and an answer that was on its way meanwhile is not remembered.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import httpx2
+
+from ostiary_client.caller import Caller, Refused, caller_from, without_ours
+
+__all__ = ["Authority", "Key", "Known"]
+
+Key = tuple[bytes, bytes]
+"""What a request shows: its Cookie header and its Authorization header, as they came."""
+
+_MOST = 100_000
+_PATIENCE_S = 1.0
+_LONGEST = 4096
+
+
+class Known:
+    """An answer that may be repeated until `until` (ticks); `cookie` is what the application may see of the cookies."""
+
+    __slots__ = ("caller", "cookie", "until")
+
+    def __init__(self, caller: Caller, cookie: bytes, until: float) -> None:
+        self.caller, self.cookie, self.until = caller, cookie, until
+
+
+class Authority:
+    """One authority and one service. `base` is the address of its internal listener, `key` the service's own key.
+
+    Lives on one event loop. `ticks` are seconds that go on while the machine sleeps.
+    """
+
+    def __init__(
+        self,
+        base: str = "http://127.0.0.1:8081",
+        service: str = "default",
+        key: str = "",
+        *,
+        client: httpx2.AsyncClient | None = None,
+        ticks: Callable[[], float] | None = None,
+    ) -> None:
+        self._client = client or httpx2.AsyncClient(base_url=base, timeout=_PATIENCE_S, trust_env=False)
+        self._service, self._key = service, key
+        self._ticks = ticks or partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+        self.known: dict[Key, Known] = {}
+        self.until = 0.0
+        self._names: dict[str, set[Key]] = {}
+        self._asking: dict[Key, asyncio.Task[Caller | Refused]] = {}
+        self._generation, self._feed, self._count = 0, "", 0
+        self._again, self._ahead = 0.0, 0.0
+
+    def repeated(self, key: Key) -> Known | None:
+        """Return what was answered to the same request before, while that may be repeated."""
+        found = self.known.get(key)
+        now = self._ticks()
+        return found if found is not None and now < self.until and now < found.until else None
+
+    async def ask(self, key: Key, more: dict[str, str]) -> Caller | Refused:
+        """Ask the check; the same question of several requests at once is asked once. `more` are headers to send."""
+        if self._asking.get(key) is None:
+            self._asking[key] = asyncio.ensure_future(self._asked(key, more))
+            self._asking[key].add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(self._asking[key])
+
+    async def _asked(self, key: Key, more: dict[str, str]) -> Caller | Refused:
+        noted = self._generation
+        sent = {"cookie": key[0].decode("latin-1"), "authorization": key[1].decode("latin-1")} | more
+        if self._key:
+            sent["ostiary-service-key"] = self._key
+        try:
+            answer = await self._client.get(
+                f"/check/{self._service}", headers={name: value for name, value in sent.items() if value}
+            )
+            if answer.status_code == httpx2.codes.OK:
+                caller = caller_from(answer.headers)
+                if noted == self._generation:
+                    self._remember(key, caller)
+                return caller
+        except (httpx2.HTTPError, ValueError):
+            return Refused(503)
+        if answer.status_code in {401, 403} and answer.headers.get("ostiary-caller") == "-":
+            return Refused(answer.status_code, answer.headers.get("www-authenticate", ""))
+        return Refused(503)
+
+    def _remember(self, key: Key, caller: Caller) -> None:
+        now = self._ticks()
+        if now >= self.until or sum(map(len, key)) > _LONGEST:
+            return
+        if len(self.known) >= _MOST:
+            self._forget_all()
+        self.known[key] = Known(caller, without_ours(key[0]), min(now + self._again, caller.expires - self._ahead))
+        self._names.setdefault(caller.reference, set()).add(key)
+
+    def _forget_all(self) -> None:
+        self.known.clear()
+        self._names.clear()
+
+    async def follow(self) -> None:
+        """Hold the feed until cancelled. Where there is none, every request is asked about."""
+        while True:
+            try:
+                await self._followed()
+            except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+                self.until = 0.0
+                self._forget_all()
+                self._feed, self._count = "", 0
+                await asyncio.sleep(_PATIENCE_S)
+
+    async def _followed(self) -> None:
+        began = self._ticks()
+        asked = {"service": self._service, "feed": self._feed, "count": self._count}
+        sent = {"ostiary-service-key": self._key} if self._key else {}
+        answer = await self._client.post("/feed", json=asked, headers=sent)
+        if answer.status_code != httpx2.codes.OK:
+            raise ValueError(f"the feed answered {answer.status_code}")
+        self._take(answer.json(), began)
+        if not self.until > began:
+            await asyncio.sleep(_PATIENCE_S)
+
+    def _take(self, told: dict[str, Any], began: float) -> None:
+        """Forget what was ended, then trust the rest for as long as was granted, from before the question was sent."""
+        if told["all"] or told["ended"]:
+            self._generation += 1
+        if told["all"]:
+            self._forget_all()
+        for reference in told["ended"]:
+            for key in self._names.pop(reference, ()):
+                self.known.pop(key, None)
+        self._feed, self._count = told["feed"], told["count"]
+        self._again, self._ahead = float(told["again"]), float(told["now"]) - began
+        self.until = began + float(told["lease"])
+
+    async def close(self) -> None:
+        """Hang up."""
+        with suppress(httpx2.HTTPError):
+            await self._client.aclose()

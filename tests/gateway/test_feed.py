@@ -1,0 +1,191 @@
+"""The feed: who holds it may trust a memory, is told what to forget, and whoever ends something waits for them."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from ostiary.gateway import feed as gateway_feed
+from ostiary.gateway.feed import Asked, Feed
+from ostiary.kernel.errors import StoreUnavailable
+from ostiary.kernel.refusals import Code
+from ostiary.storage.outbox import Change
+from tests.sessions.home import HOUR, SPRING
+
+
+class Store:
+    """What is followed, and where leave is put on record."""
+
+    def __init__(self):
+        self.counted, self.position, self.changes, self.pledges, self.now = 0, 0, [], [], 1000.0
+        self.looks, self.fault = [], None
+
+    def look(self):
+        if self.looks:
+            self.looks.pop(0)()
+        else:
+            self.now += gateway_feed.HOLD / 2
+        if self.fault:
+            raise self.fault
+        return self.now
+
+    def since(self, position):
+        return None if position < 0 else [change for at, change in self.changes if at > position]
+
+    def pledge(self, until, confirmed):
+        self.pledges.append((round(until - self.now, 6), confirmed))
+
+    def end(self, session, kind="session"):
+        self.counted += 1
+        self.position += 1
+        self.changes.append((self.position, Change(kind, session)))
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+def feed(store):
+    ids = iter(range(1, 10_000))
+    made = Feed(
+        store,
+        store,
+        lambda service, session: f"{service}:{session}",
+        (lambda: SPRING, lambda: store.now),
+        lambda count: next(ids).to_bytes(count, "big"),
+        HOUR,
+    )
+
+    async def ask(told=None, **given):
+        asked = {"feed": told.feed, "count": told.count} if told else {}
+        return await made.ask(Asked(**asked | given))
+
+    made.asked = ask
+    return made
+
+
+async def test_a_fresh_memory_is_told_to_be_empty_and_gets_leave_that_was_recorded_first(feed, store):
+    told = await feed.asked()
+    assert (told.all, told.ended, told.lease, told.again) == (True, [], gateway_feed.LEASE, 36.0)
+    assert store.pledges == [(gateway_feed.LEASE, 0)]
+
+
+async def test_what_was_ended_is_told_by_the_callers_reference_only_and_confirmed_by_the_next_question(feed, store):
+    told = await feed.asked()
+    store.looks = [lambda: None, lambda: store.end("ses-1")]
+    told = await feed.asked(told)
+    assert (told.all, told.ended, told.count) == (False, ["default:ses-1"], 1)
+    assert store.pledges[-1] == (gateway_feed.LEASE, 0), "told is not yet taken in"
+    store.looks = [lambda: None, lambda: store.end("ses-2")]
+    told = await feed.asked(told)
+    assert store.pledges[-1][1] == 1
+    assert told.ended == ["default:ses-2"]
+
+
+async def test_whoever_repeats_something_else_than_what_it_was_last_told_begins_anew(feed, store):
+    first = await feed.asked()
+    store.end("ses-1")
+    second = await feed.asked(first)
+    assert second.ended == ["default:ses-1"]
+    for count in (0, 7):
+        again = await feed.asked(msgspec.structs.replace(second, count=count))
+        assert again.all
+        assert again.feed != first.feed
+
+
+async def test_the_leave_of_an_answer_that_was_lost_stays_outstanding_until_it_runs_out(feed, store):
+    """The answer that named the end never arrived: that memory still trusts what it has, and says so to nobody."""
+    first = await feed.asked()
+    store.end("ses-1")
+    await feed.ask(Asked(feed=first.feed, count=first.count))  # answered, and lost on its way
+    again = await feed.ask(Asked(feed=first.feed, count=first.count))
+    assert again.all
+    assert store.pledges[-1][1] == 0, "the old leave has not confirmed the end"
+    store.now += gateway_feed.LEASE + 0.001
+    later = await feed.ask(Asked())
+    assert later.all
+    assert store.pledges[-1][1] == 1, "and has run out by now"
+
+
+async def test_the_slowest_of_several_memories_counts(feed, store):
+    quick, slow = await feed.asked(), await feed.asked()
+    store.end("ses-1")
+    quick = await feed.ask(Asked(feed=quick.feed, count=quick.count))
+    store.looks = [lambda: None, lambda: store.end("ses-2")]
+    await feed.ask(Asked(feed=quick.feed, count=quick.count))
+    assert store.pledges[-1][1] == 0
+    slow = await feed.ask(Asked(feed=slow.feed, count=slow.count))
+    store.looks = [lambda: None, lambda: store.end("ses-3")]
+    await feed.ask(Asked(feed=slow.feed, count=slow.count))
+    assert store.pledges[-1][1] == 1
+
+
+async def test_what_is_no_session_empties_every_memory(feed, store):
+    told = await feed.asked()
+    store.end("default", kind="service")
+    assert (await feed.asked(told)).all
+
+
+async def test_a_memory_that_slept_too_long_is_emptied(feed, store):
+    told = await feed.asked()
+    feed._holders[told.feed].position = -1
+    assert (await feed.asked(told)).all
+
+
+async def test_a_store_that_cannot_answer_gives_no_leave(feed, store):
+    told = await feed.asked()
+    store.fault = StoreUnavailable("disk I/O error")
+    recorded = len(store.pledges)
+    for asked in (Asked(), Asked(feed=told.feed, count=told.count)):
+        with pytest.raises(StoreUnavailable):
+            await feed.ask(asked)
+    assert len(store.pledges) == recorded
+
+
+async def test_too_many_memories_get_no_leave_and_nobody_loses_theirs(feed, store):
+    store.looks = [lambda: None] * 1001
+    for _ in range(1000):
+        assert (await feed.ask(Asked())).lease
+    assert (await feed.ask(Asked())).lease == 0
+    assert len(feed._holders) == 1000
+
+
+async def test_without_news_the_answer_comes_when_the_hold_is_over(feed, store):
+    told, began = await feed.asked(), store.now
+    answered = await asyncio.wait_for(feed.asked(told), 5)
+    assert (answered.all, answered.ended) == (False, [])
+    assert gateway_feed.HOLD <= store.now - began <= 2 * gateway_feed.HOLD
+
+
+# Over HTTP, in the assembled application
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", Code.REQUEST_MALFORMED),
+        (b"{", Code.REQUEST_MALFORMED),
+        (b'{"feed": 1}', Code.REQUEST_MALFORMED),
+        (b'{"count": -1}', Code.REQUEST_MALFORMED),
+        (b'{"count": 18446744073709551616}', Code.REQUEST_MALFORMED),
+        (b'{"more": 1}', Code.REQUEST_MALFORMED),
+        (b'{"service": "other"}', Code.SERVICE_UNKNOWN),
+        (b'{"service": "' + b"x" * 5000 + b'"}', Code.REQUEST_TOO_LARGE),
+    ],
+)
+def test_an_odd_question_is_refused(home, body, code):
+    answer = home.visitor().send("POST", "/feed", internal=True, raw=body, headers={"content-type": "application/json"})
+    assert answer.code == code
+
+
+@pytest.mark.parametrize("setting", ["SESSION_BIND_IP", "SESSION_BIND_USER_AGENT"])
+def test_where_sessions_follow_an_address_no_memory_is_trusted(homes, setting):
+    home = homes(**{setting: "true"})
+    assert home.visitor().send("POST", "/feed", {}, internal=True).status == 404
+
+
+def test_a_page_cannot_ask_for_it(home):
+    answer = home.visitor().send("POST", "/feed", {}, internal=True, headers={"origin": "http://localhost:8080"})
+    assert answer.code == "origin_refused"
