@@ -2,28 +2,35 @@
 
 import asyncio
 import logging
+import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Annotated
 
 import structlog
 import uvloop
+from cyclopts import Parameter, validators
 
 from ostiary.app import Application, build
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
 from ostiary.cli.terminal import say
+from ostiary.cli.workers import supervise
 from ostiary.enrolment import service as enrolment
 from ostiary.house import House, open_house, prepare
 from ostiary.kernel.values import Mode
 from ostiary.keys.sealing import read_kek
 from ostiary.settings import read_settings
 
-__all__ = ["serve"]
+__all__ = ["serve", "work"]
+
+Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
 
 _PROXIES_KEEP = 75_000
 """Milliseconds that the internal listener, which only this machine reaches, leaves a proxy's idle connections."""
 
 
-def serve(*, fixture: bool = False) -> int:
+def serve(*, fixture: bool = False, workers: Workers = 1) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Prints `ready` on standard output once both listeners are bound; writes its log as JSON lines to standard error.
@@ -33,6 +40,8 @@ def serve(*, fixture: bool = False) -> int:
     ----------
     fixture
         Make the tenant of a fresh data folder a fixture: everything runs for real, and no live gate accepts it.
+    workers
+        How many processes serve, on the same ports and one truth. More than the machine has cores gains nothing.
     """
     settings = read_settings()
     _log_to_stderr()
@@ -44,23 +53,42 @@ def serve(*, fixture: bool = False) -> int:
         opened = open_house(settings, Mode.FIXTURE if fixture else None)
         try:
             token = opened.vault.transact_now(opened.scope, enrolment.invite_first)
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(opened, build(opened), token))
+            if workers == 1:
+                _served(opened, lambda: _announce(opened, token))
         finally:
             opened.close()
+        if workers > 1:
+            supervise([sys.executable, "-m", __spec__.name], workers, lambda: _announce(opened, token))
     return 0
 
 
-async def _run(opened: House, application: Application, token: str | None) -> None:
+def work() -> None:
+    """Be one of several workers: all that is made once has been made by the supervisor, which holds standard input."""
+    _log_to_stderr()
+    opened = open_house(read_settings())
+    try:
+        _served(opened, _ready, sys.stdin.fileno())
+    finally:
+        opened.close()
+
+
+def _served(opened: House, ready: Callable[[], None], lifeline: int | None = None) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(opened, build(opened), ready, lifeline))
+
+
+async def _run(opened: House, application: Application, ready: Callable[[], None], lifeline: int | None) -> None:
     settings = opened.settings
     stop, ended = asyncio.Event(), asyncio.Event()
+    if lifeline is not None:
+        asyncio.get_running_loop().add_reader(lifeline, lambda: None if os.read(lifeline, 1) else stop.set())
     chores = asyncio.ensure_future(application.chores(ended))
     listeners = [
         Listener(settings.public_http_addr, application.public),
         Listener(settings.internal_http_addr, application.internal, _PROXIES_KEEP),
     ]
     try:
-        await serve_until_told(listeners, lambda: _announce(opened, token), stop)
+        await serve_until_told(listeners, ready, stop)
     finally:
         ended.set()  # only now: the last requests have been answered, so nothing is noted after the last flush
         await chores
@@ -82,6 +110,10 @@ def _announce(opened: House, token: str | None) -> None:
         say("")
         say("It works once. A restart prints a fresh one.")
         say("")
+    _ready()
+
+
+def _ready() -> None:
     say("ready")
     sys.stdout.flush()
 
@@ -109,3 +141,7 @@ class _Patient(structlog.PrintLogger):
             super().msg(message)
 
     log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
+if __name__ == "__main__":
+    work()
