@@ -20,6 +20,7 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.internal import Internal
+from ostiary.gateway.presence import ConsumeDesk
 from ostiary.house import House, database_path
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
@@ -102,7 +103,11 @@ def build(house: House, *more: Method) -> Application:
     check = Check(liveness, CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies))
     return Application(
         public=Front(public, secure=settings.origin.startswith("https:")),
-        internal=Internal(check, lambda: vault.read(scope, receipts.newest_time)),
+        internal=Internal(
+            check,
+            lambda: vault.read(scope, receipts.newest_time),
+            ConsumeDesk(vault, scope, session_rules, check).routes(),
+        ),
         operations=operations,
         chores=partial(_chores, house, seen, refusals),
     )
