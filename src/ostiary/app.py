@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from ostiary import __version__
 from ostiary.console.pages import Pages
+from ostiary.console.returns import Returns
 from ostiary.console.routes import Console
 from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
@@ -90,7 +91,8 @@ def build(house: House, *more: Method) -> Application:
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals, system_secrets)
     openapi = document(operations, __version__, settings.origin)
-    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations))
+    returns = Returns(settings.origin)
+    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations), returns)
     public = Starlette(
         routes=[*console.routes(), *door.routes(operations)],
         exception_handlers={
