@@ -337,6 +337,13 @@ def test_a_reference_of_another_session_stands_for_nothing(home, person):
     assert verdict(consume(home.visitor(), "hp-AAAAAAAAAAAAAAAAAAAAAA", caller="0" * 32)) == REFUSED
 
 
+def test_a_stolen_cookie_is_not_helped_by_the_thiefs_own_reference_and_proof(home, person):
+    thief = home.enrolled()
+    receipt, reference = proved(thief), thief.check().header("ostiary-caller")
+    assert verdict(consume(person, receipt, caller=reference)) == REFUSED
+    assert consume(thief, receipt, caller=reference).status == 200
+
+
 def test_a_session_that_expired_is_dead_by_its_reference_too(homes):
     home = homes(SESSION_IDLE_TIMEOUT="1m")
     declare(home, ENTER)

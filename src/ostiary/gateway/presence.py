@@ -100,17 +100,16 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         return Response(msgspec.json.encode(told), headers={"cache-control": "no-store"}, media_type="application/json")
 
     async def _caller(self, request: Request, service: str, shown: ReceiptShown) -> Caller | Refusal:
-        """Name the caller by the session cookie; where there is only a reference, the receipt will have to fit it."""
+        """Name the caller by the session cookie; where there is only a reference, the receipt names the session."""
         kept = (service, shown.purpose, shown.operation, shown.says, shown.caller)
         digest = mac(
             self.rules.keyring.active(self.scope.tenant, Purpose.DIGEST).secret, msgspec.json.encode(kept)
         ).hex()
-        if shown.caller:
-            return Caller(digest=digest)
         cookie, _ = self.check.read(request.scope)
         entry = await self.check.look(request.scope, cookie)
         if isinstance(entry, Refusal):
-            return entry
+            referenced = entry.code is Code.SESSION_MISSING and shown.caller
+            return Caller(digest=digest) if referenced else entry
         if entry.session.tenant != self.scope.tenant:
             return Refusal(Code.SESSION_INVALID, ("session_of_another_tenant",))
         return Caller(actor=entry.session.person, session=entry.session.id, digest=digest)
@@ -135,8 +134,11 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         return Consumed(shown.purpose, used.factor, used.user_verified, instant(used.proved_at), recorded), None
 
     def _referenced(self, tx: Tx, service: str, caller: Caller, shown: ReceiptShown) -> Caller | Refusal:
-        """Name the caller by the receipt's own session, where the service's reference is that session's."""
-        found = presence.holder(tx, shown.receipt)
+        """Compare the service's reference with the cookie's session, or else with the receipt's own.
+
+        Where both are there they agree: a reference and a receipt of a thief's own do nothing for a stolen cookie.
+        """
+        found = (caller.actor, caller.session) if caller.session else presence.holder(tx, shown.receipt)
         key = self.rules.keyring.active(self.scope.tenant, Purpose.CALLER).secret
         reference = caller_reference(key, SERVICES[service], found[1]) if found else ""
         if found is None or not hmac.compare_digest(reference.encode(), shown.caller.encode()):
