@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostiary.kernel.clock import MINUTE, SECOND
+from ostiary.kernel.refusals import Code
 from ostiary.presence.model import BUILT_IN, Approval, PurposeRule, plain
 
 VECTORS = json.loads((Path(__file__).parents[1] / "wire" / "approvals.json").read_text(encoding="utf-8"))["approvals"]
@@ -62,3 +63,22 @@ def test_what_people_cannot_read_as_it_stands_is_not_plain(text):
 def test_plain_has_a_length():
     assert plain("x" * 64, 64)
     assert not plain("x" * 65, 64)
+
+
+PAY = PurposeRule("invoice.pay", "Pay", commits_operation=True)
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+def test_a_digest_is_spelled_in_one_way():
+    assert Approval("invoice.pay", operation=DIGEST, says="Pay").unfit(PAY) is None
+    for digest in (
+        DIGEST + "\n",
+        DIGEST + "0",
+        DIGEST[:-1],
+        "x" + DIGEST,
+        DIGEST.upper(),
+        DIGEST[7:],
+        "",
+        "\u0660" * 71,
+    ):
+        assert Approval("invoice.pay", operation=digest, says="Pay").unfit(PAY).code is Code.REQUEST_MALFORMED
