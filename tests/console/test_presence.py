@@ -91,7 +91,21 @@ def test_a_link_that_cannot_be_read_is_malformed(person, query):
 def test_nobody_in_particular_is_sent_to_the_door_and_learns_nothing_of_the_purposes(gatehouse, person):
     for purpose in ("vault.enter", "nobody.knows"):
         answer = page(gatehouse.visitor(), purpose=purpose)
-        assert (answer.status, answer.header("location")) == (303, "/sign-in")
+        after = f"/presence?purpose={purpose}&return_to=%2Fbills%3Fid%3D7"
+        assert (answer.status, answer.header("location")) == (303, "/sign-in?" + urlencode({"next": after}))
+        door = gatehouse.visitor().send("GET", answer.header("location")).body.decode()
+        assert f'data-next="{html.escape(after)}"' in door
+
+
+@pytest.mark.parametrize(
+    "after", ["/account?", "//evil.test", "/presence", "/presence?\\", "https://evil.test/presence?", "/presence?\n"]
+)
+def test_the_door_leads_to_the_page_of_presence_and_nowhere_else(gatehouse, person, after):
+    link = "/sign-in?" + urlencode({"next": after})
+    assert 'data-next="/account"' in gatehouse.visitor().send("GET", link).body.decode()
+    assert person.send("GET", link).header("location") == "/account"
+    wanted = "/presence?purpose=vault.enter&return_to=%2F"
+    assert person.send("GET", "/sign-in?" + urlencode({"next": wanted})).header("location") == wanted
 
 
 def test_who_has_no_passkey_is_told_so(gatehouse, person):

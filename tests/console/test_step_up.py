@@ -84,6 +84,18 @@ def test_the_page_is_no_place_to_come_back_to(page, enrolled):
     page.wait_for_url("**/account")
 
 
+def test_who_is_signed_out_signs_in_first_and_goes_on(page, enrolled):
+    page.goto("/account")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/signed-out")
+    enrolled.willing(yes=True)
+    page.goto(link(PAY))
+    expect(page.get_by_role("heading", name="Pay an invoice?")).to_be_visible()
+    expect(page.get_by_text(SAYS, exact=True)).to_be_visible()
+    page.get_by_role("button", name="Yes, show that it is me").click()
+    handed_back(page)
+
+
 def test_a_person_says_no(page, enrolled):
     page.goto(link(ENTER))
     page.get_by_role("link", name="No, go back").click()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -36,6 +37,7 @@ __all__ = ["Console"]
 _FACTORS = {"passkey": "A passkey, unlocked on the device", "invitation": "A one-time link and a new passkey"}
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-store"}
+_PRESENCE = "/presence?"
 _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Code.STORE_UNAVAILABLE}
 
 
@@ -72,10 +74,15 @@ class Console(msgspec.Struct, frozen=True):
         return RedirectResponse("/account", 303)
 
     async def sign_in(self, request: Request) -> Response:
-        """Show the door; a reason is shown only in words that the template knows."""
+        """Show the door; a reason is shown only in words that the template knows.
+
+        Whoever came to the page of presence goes on there; no other place can be asked for.
+        """
+        asked = request.query_params.get("next", "")
+        following = asked if asked.startswith(_PRESENCE) and self.returns.place(asked) else "/account"
         if isinstance(await self._look(request), Entry):
-            return RedirectResponse("/account", 303)
-        return self._page("sign_in", next="/account", reason=request.query_params.get("reason"))
+            return RedirectResponse(following, 303)
+        return self._page("sign_in", next=following, reason=request.query_params.get("reason"))
 
     async def enrol(self, request: Request) -> Response:
         """Show the page of a one-time link; the token is in the fragment, which the server never sees."""
@@ -99,7 +106,7 @@ class Console(msgspec.Struct, frozen=True):
             return self.failure(request, Refusal(Code.RETURN_REFUSED))
         entry = await self._look(request)
         if isinstance(entry, Refusal):
-            return _to_the_door(entry)
+            return _to_the_door(entry, next=f"{_PRESENCE}{request.url.query}")
         shown, now = await self.vault.read(
             self.scope, lambda tx: (self._presence(tx, entry.session, asked, place), tx.now)
         )
@@ -208,9 +215,9 @@ class Console(msgspec.Struct, frozen=True):
         return Response(self.pages.render(template, **context), headers=_FRESH, media_type="text/html")
 
 
-def _to_the_door(refusal: Refusal) -> Response:
-    known = refusal.code is not Code.SESSION_MISSING
-    return RedirectResponse(f"/sign-in?reason={cause(refusal)}" if known else "/sign-in", 303)
+def _to_the_door(refusal: Refusal, **query: str) -> Response:
+    told = query if refusal.code is Code.SESSION_MISSING else {"reason": cause(refusal), **query}
+    return RedirectResponse(f"/sign-in?{urlencode(told)}".removesuffix("?"), 303)
 
 
 def _session_row(shown: SessionView) -> SessionRow:
