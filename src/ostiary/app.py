@@ -11,10 +11,12 @@ import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ostiary import __version__
 from ostiary.console.pages import Pages
+from ostiary.console.returns import Returns
 from ostiary.console.routes import Console
 from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
@@ -22,6 +24,7 @@ from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.feed import Feed
 from ostiary.gateway.internal import Internal
 from ostiary.gateway.model import SERVICES
+from ostiary.gateway.presence import ConsumeDesk
 from ostiary.house import House, database_path
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
@@ -93,7 +96,8 @@ def build(house: House, *more: Method) -> Application:
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals, system_secrets)
     openapi = document(operations, __version__, settings.origin)
-    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations))
+    returns = Returns(settings.origin)
+    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations), returns)
     public = Starlette(
         routes=[*console.routes(), *door.routes(operations)],
         exception_handlers={
@@ -106,7 +110,11 @@ def build(house: House, *more: Method) -> Application:
     check = Check(liveness, CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies))
     return Application(
         public=Front(public, secure=settings.origin.startswith("https:")),
-        internal=Internal(check, lambda: vault.read(scope, receipts.newest_time), _feed(house, liveness)),
+        internal=Internal(
+            check,
+            lambda: vault.read(scope, receipts.newest_time),
+            (*_feed(house, liveness), *ConsumeDesk(vault, scope, session_rules, check).routes()),
+        ),
         operations=operations,
         chores=partial(_chores, house, seen, refusals),
     )
@@ -120,22 +128,23 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     return cache
 
 
-def _feed(house: House, liveness: Liveness) -> Feed | None:
-    """Return the feed where this process's memory can be trusted itself (SQLite), and sessions follow no address."""
+def _feed(house: House, liveness: Liveness) -> tuple[Route, ...]:
+    """Return the feed's route where this process's memory may be trusted (SQLite) and sessions follow no address."""
     settings = house.settings.sessions
     if (
         settings.bind_address
         or settings.bind_agent
         or not (isinstance(liveness, SessionCache) and isinstance(house.vault, SqliteVault))
     ):
-        return None
+        return ()
 
     def reference(service: str, session: str) -> str:
         key = house.keyring.active(house.scope.tenant, Purpose.CALLER).secret
         return caller_reference(key, SERVICES[service], session)
 
     clocks = house.clock, ticks_of(system_clock())
-    return Feed(liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
+    feed = Feed(liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
+    return (Route("/feed", feed.answer, methods=["POST"]),)
 
 
 def _learner(house: House) -> Callable[[str], Awaitable[None]]:

@@ -19,6 +19,16 @@ CONTEXTS = {
     "sign_in": {"next": None, "reason": "idle_timeout"},
     "enrol": {},
     "account": {"name": "Ann", "sessions": [session()], "passkeys": []},
+    "presence": {
+        "title": "Pay an invoice",
+        "name": "Ann",
+        "able": True,
+        "place": "https://id.example.test/bills",
+        "back": "/bills",
+        "purpose": "invoice.pay",
+        "operation": "",
+        "says": "Pay 1 €",
+    },
     "signed_out": {},
     "error": {"status": 404, "title": "No", "message": "m", "code": "c", "request_id": "", "action": ""},
     "refusals": {"refusals": [{"code": "login_refused", "status": 401, "meaning": "m", "action": "a"}]},
@@ -78,4 +88,4 @@ def test_a_module_imports_the_very_version_that_the_page_would_name(pages):
 
 def test_the_scripts_stay_small(pages):
     scripts = [asset.body for asset in pages.assets.values() if asset.name.endswith(".js")]
-    assert sum(body.count(b"\n") for body in scripts) < 250
+    assert sum(body.count(b"\n") for body in scripts) < 300

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostiary.kernel.clock import MINUTE
-from ostiary.kernel.ids import b64url, system_secrets
+from ostiary.kernel.ids import b64url, system_secrets, unb64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Scope
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose as KeyPurpose
 from ostiary.keys.service import make
 from ostiary.presence.challenges import Asker
-from ostiary.presence.model import Purpose
+from ostiary.presence.model import Approval, Purpose
 from tests.login.gatehouse import Clock
 
 SCOPE, OTHER = Scope(), Scope("other")
@@ -59,6 +59,36 @@ def test_its_form_is_frozen():
     covered = f"q1.default.{payload}.{name}".encode()
     assert mac == b64url(hmac.digest(signing.secret, b"challenge\0" + covered, "sha256"))
     assert asked.nonce == hmac.digest(signing.secret, b"nonce\0" + covered, "sha256")
+
+
+APPROVAL = Approval("invoice.pay", "x", "sha256:" + "a" * 64, "Pay 1 €")
+
+
+def test_a_challenge_for_presence_carries_what_it_approves_in_a_form_that_is_frozen():
+    desk = asker()
+    asked = desk.ask_presence(SCOPE, APPROVAL, BROWSER, "passkey")
+    assert desk.recognise(SCOPE, asked.token, {Purpose.PRESENCE}, BROWSER) == asked
+    assert (asked.act, asked.subject, asked.commitment) == ("invoice.pay", "x", APPROVAL.commitment)
+    fields = [asked.id, "presence", "passkey", "x", BROWSER, asked.expires_at, "invoice.pay", APPROVAL.commitment]
+    assert asked.token.split(".")[1] == b64url(msgspec.json.encode(fields))
+
+
+def test_a_challenge_for_presence_serves_nothing_else_whatever_its_purpose_is_called():
+    desk = asker()
+    for name in Purpose:
+        token = desk.ask_presence(SCOPE, Approval(name.value), BROWSER, "passkey").token
+        others = set(Purpose) - {Purpose.PRESENCE}
+        assert_refused(desk.recognise(SCOPE, token, others, BROWSER), "challenge_of_another_purpose")
+
+
+def test_what_is_approved_cannot_be_changed_under_the_signature():
+    desk = asker()
+    version, payload, *rest = desk.ask_presence(SCOPE, APPROVAL, BROWSER, "passkey").token.split(".")
+    fields = msgspec.json.decode(unb64url(payload))
+    for place, value in ((6, "invoice.send"), (7, ""), (7, "sha256:" + "b" * 64)):
+        forged = b64url(msgspec.json.encode([*fields[:place], value, *fields[place + 1 :]]))
+        token = ".".join((version, forged, *rest))
+        assert_refused(desk.recognise(SCOPE, token, {Purpose.PRESENCE}, BROWSER), "challenge_forged")
 
 
 def test_no_two_challenges_share_anything():

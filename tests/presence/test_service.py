@@ -16,7 +16,8 @@ SPENT, EXPIRED = Code.LOGIN_ATTEMPT_SPENT, Code.LOGIN_ATTEMPT_EXPIRED
 
 
 def challenge(gatehouse, purpose=Purpose.PASSKEY_REMOVE, subject="pk-a"):
-    return Challenge(new_id("la", system_secrets), purpose, "m", subject, "b", gatehouse.clock() + CHALLENGE_LIFE)
+    until = gatehouse.clock() + CHALLENGE_LIFE
+    return Challenge(new_id("la", system_secrets), Purpose.PRESENCE, "m", subject, "b", until, act=str(purpose))
 
 
 def noted(use_case):
@@ -117,7 +118,7 @@ def test_collection_leaves_one_receipt_and_none_for_nothing(gatehouse):
 def test_a_proof_is_consumed_once(gatehouse):
     made = proved(gatehouse)
     assert made.expires_at == gatehouse.clock() + PRESENCE_LIFE
-    assert consume(gatehouse, made.id) == Presence(made.id, "passkey", user_verified=True)
+    assert consume(gatehouse, made.id) == Presence(made.id, "passkey", user_verified=True, proved_at=gatehouse.clock())
     assert consume(gatehouse, made.id).code is Code.PRESENCE_REFUSED
 
 

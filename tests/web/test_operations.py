@@ -18,7 +18,17 @@ EVIL = "https://evil.test"
 PUBLIC = {"enrolment.begin", "login.passkey.begin"}
 PRELOGIN_ONLY = {"enrolment.finish", "login.passkey.finish"}
 LEAVING = {"session.logout"}
-PAGES = {"/", "/sign-in", "/enrol", "/account", "/signed-out", "/docs/api", "/docs/refusals", "/openapi.json"}
+PAGES = {
+    "/",
+    "/sign-in",
+    "/enrol",
+    "/account",
+    "/presence",
+    "/signed-out",
+    "/docs/api",
+    "/docs/refusals",
+    "/openapi.json",
+}
 STATIC = "/static/{name}"
 
 

@@ -48,6 +48,14 @@ _GROUPS = {
             "revoke": ("sessions:revoke", "End sessions."),
         },
     ),
+    "purposes": (
+        "Purposes: what a service may ask a person's presence for.",
+        {
+            "add": ("purposes:add", "Declare a purpose for the services behind Ostiary."),
+            "list": ("purposes:list_purposes", "List all purposes, Ostiary's own first."),
+            "remove": ("purposes:remove", "Remove a declared purpose; proofs for it that nobody has used are void."),
+        },
+    ),
     "receipts": (
         "Receipts: the signed log of every change and refusal.",
         {

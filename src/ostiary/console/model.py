@@ -1,8 +1,8 @@
-"""What the pages show, as plain values: the server fills them, the templates only print them."""
+"""What the pages are asked and show, as plain values: the server fills them, the templates only print them."""
 
 import msgspec
 
-__all__ = ["PasskeyRow", "SessionRow"]
+__all__ = ["PasskeyRow", "PresenceAsked", "SessionRow"]
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,3 +25,12 @@ class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     last_used_at: str | None
     synced: bool
+
+
+class PresenceAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of the page that asks for presence: what for, and where the person goes afterwards."""
+
+    purpose: str
+    return_to: str
+    operation: str = ""
+    says: str = ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -9,14 +10,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ostiary.console.model import PasskeyRow, SessionRow
+from ostiary.console.model import PasskeyRow, PresenceAsked, SessionRow
 from ostiary.console.pages import Pages
+from ostiary.console.returns import Returns
 from ostiary.identities import service as identities
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Scope
 from ostiary.login.account import passkey_views
 from ostiary.passkeys import service as passkeys
+from ostiary.presence import purposes
+from ostiary.presence.model import Approval
 from ostiary.sessions import service
 from ostiary.sessions.guard import SessionGuard
 from ostiary.sessions.liveness import Entry
@@ -25,6 +29,7 @@ from ostiary.sessions.routes import SessionView, csrf_cookie, view
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 from ostiary.web.catalogue import CATALOGUE, FAULT, cause
+from ostiary.web.decode import decode_query
 from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem
 
 __all__ = ["Console"]
@@ -32,6 +37,7 @@ __all__ = ["Console"]
 _FACTORS = {"passkey": "A passkey, unlocked on the device", "invitation": "A one-time link and a new passkey"}
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-store"}
+_PRESENCE = "/presence?"
 _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Code.STORE_UNAVAILABLE}
 
 
@@ -46,6 +52,7 @@ class Console(msgspec.Struct, frozen=True):
     passkeys: passkeys.Rules
     openapi: Mapping[str, Any]
     operations: list[dict[str, Any]]
+    returns: Returns
 
     def routes(self) -> list[Route]:
         """Return every page's route."""
@@ -54,6 +61,7 @@ class Console(msgspec.Struct, frozen=True):
             Route("/sign-in", self.sign_in),
             Route("/enrol", self.enrol),
             Route("/account", self.account),
+            Route("/presence", self.presence),
             Route("/signed-out", self.signed_out),
             Route("/docs/refusals", self.refusals),
             Route("/docs/api", self.api),
@@ -66,10 +74,15 @@ class Console(msgspec.Struct, frozen=True):
         return RedirectResponse("/account", 303)
 
     async def sign_in(self, request: Request) -> Response:
-        """Show the door; a reason is shown only in words that the template knows."""
+        """Show the door; a reason is shown only in words that the template knows.
+
+        Whoever came to the page of presence goes on there; no other place can be asked for.
+        """
+        asked = request.query_params.get("next", "")
+        following = asked if asked.startswith(_PRESENCE) and self.returns.place(asked) else "/account"
         if isinstance(await self._look(request), Entry):
-            return RedirectResponse("/account", 303)
-        return self._page("sign_in", next="/account", reason=request.query_params.get("reason"))
+            return RedirectResponse(following, 303)
+        return self._page("sign_in", next=following, reason=request.query_params.get("reason"))
 
     async def enrol(self, request: Request) -> Response:
         """Show the page of a one-time link; the token is in the fragment, which the server never sees."""
@@ -79,13 +92,27 @@ class Console(msgspec.Struct, frozen=True):
         """Show sessions and passkeys of the person who is signed in."""
         entry = await self._look(request)
         if isinstance(entry, Refusal):
-            known = entry.code is not Code.SESSION_MISSING
-            return RedirectResponse(f"/sign-in?reason={cause(entry)}" if known else "/sign-in", 303)
+            return _to_the_door(entry)
         shown, now = await self.vault.read(self.scope, lambda tx: (self._account(tx, entry.session), tx.now))
-        made = self._page("account", **shown)
-        made.headers.append("set-cookie", csrf_cookie(self.sessions, entry.session, now)[1])
-        self.guard.liveness.slide(entry)
-        return made
+        return self._own(entry, now, "account", shown)
+
+    async def presence(self, request: Request) -> Response:
+        """Ask for presence on behalf of a service: a declared purpose in its own words, and one way back."""
+        asked = decode_query(request.scope["query_string"], PresenceAsked)
+        if isinstance(asked, Refusal):
+            return self.failure(request, asked)
+        place = self.returns.place(asked.return_to)
+        if place is None:
+            return self.failure(request, Refusal(Code.RETURN_REFUSED))
+        entry = await self._look(request)
+        if isinstance(entry, Refusal):
+            return _to_the_door(entry, next=f"{_PRESENCE}{request.url.query}")
+        shown, now = await self.vault.read(
+            self.scope, lambda tx: (self._presence(tx, entry.session, asked, place), tx.now)
+        )
+        if isinstance(shown, Refusal):
+            return self.failure(request, shown)
+        return self._own(entry, now, "presence", shown)
 
     async def signed_out(self, request: Request) -> Response:
         """Say that the session has ended."""
@@ -158,8 +185,39 @@ class Console(msgspec.Struct, frozen=True):
         title = person.title if person else ""
         return {"name": title, "sessions": [_session_row(row) for row in living], "passkeys": kept}
 
+    def _presence(self, tx: Tx, session: Session, asked: PresenceAsked, place: str) -> dict[str, Any] | Refusal:
+        rule = purposes.found_for_service(tx, asked.purpose)
+        if isinstance(rule, Refusal):
+            return rule
+        unfit = Approval(asked.purpose, operation=asked.operation, says=asked.says).unfit(rule)
+        if unfit is not None:
+            return unfit
+        person = identities.find_person(tx, self.sessions.keyring, session.person)
+        return {
+            "title": rule.title,
+            "name": person.title if person else "",
+            "able": bool(passkeys.list_of(tx, session.person)),
+            "place": place,
+            "back": place.removeprefix(self.returns.origin).partition("?")[0],
+            "purpose": rule.name,
+            "operation": asked.operation,
+            "says": asked.says,
+        }
+
+    def _own(self, entry: Entry, now: int, template: str, shown: dict[str, Any]) -> Response:
+        """Show a page of the person who is signed in, which may act in their name."""
+        made = self._page(template, **shown)
+        made.headers.append("set-cookie", csrf_cookie(self.sessions, entry.session, now)[1])
+        self.guard.liveness.slide(entry)
+        return made
+
     def _page(self, template: str, **context: object) -> Response:
         return Response(self.pages.render(template, **context), headers=_FRESH, media_type="text/html")
+
+
+def _to_the_door(refusal: Refusal, **query: str) -> Response:
+    told = query if refusal.code is Code.SESSION_MISSING else {"reason": cause(refusal), **query}
+    return RedirectResponse(f"/sign-in?{urlencode(told)}".removesuffix("?"), 303)
 
 
 def _session_row(shown: SessionView) -> SessionRow:

@@ -122,7 +122,7 @@ class Check:
         """Go the long way."""
         service, (cookie, refused) = self._service(scope), self.read(scope)
         refused = refused or (None if service in SERVICES else _UNKNOWN)
-        return self._answer(refused or await self._look_closely(scope, cookie), service)
+        return self._answer(refused or await self.look(scope, cookie), service)
 
     def read(self, scope: Scope) -> tuple[bytes, Refusal | None]:
         """Read the cookies off a request of the internal listener, and whether it is refused at the threshold."""
@@ -149,7 +149,8 @@ class Check:
                 self._hosts[host] = known
         return known
 
-    async def _look_closely(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
+    async def look(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
+        """Return the living session of a request's cookies, bound to its client where that is switched on."""
         entry = await presented(self._liveness, cookie)
         if not self._bound or isinstance(entry, Refusal):
             return entry

@@ -1,4 +1,4 @@
-"""The internal listener: the check in front, then health, readiness and metrics."""
+"""The internal listener: the check in front, then health, readiness, metrics and what else services ask."""
 
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -12,7 +12,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.gateway.check import CHECK, Check
-from ostiary.gateway.feed import Feed
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.web.problems import problem
 
@@ -22,9 +21,9 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Internal:
-    """ASGI application of the internal listener. `ping` asks the store for a sign of life."""
+    """ASGI application of the internal listener. `ping` asks the store for a sign of life; `more` are other routes."""
 
-    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]], feed: Feed | None = None) -> None:
+    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]], more: Iterable[Route] = ()) -> None:
         self._check, self._asked, self._usual, self._ping = check, check.__call__, check.usual, ping
         self._registry = CollectorRegistry()
         self._registry.register(_Checks(check))
@@ -33,7 +32,7 @@ class Internal:
                 Route("/healthz", self._healthz),
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._metrics),
-                *([Route("/feed", feed.answer, methods=["POST"])] if feed else []),
+                *more,
             ]
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -13,9 +13,9 @@ from ostiary.kernel.values import EventName
 from ostiary.login.browser import browser_cookie, forget_browser
 from ostiary.login.flow import Step
 from ostiary.login.method import Ask, Method
-from ostiary.login.service import Registry, prove_presence, sign_in
+from ostiary.login.service import Registry, begin_presence, prove_presence, sign_in
 from ostiary.presence.challenges import Asker
-from ostiary.presence.model import PRESENCE_PURPOSES, Purpose, State
+from ostiary.presence.model import Approval, Purpose, State
 from ostiary.sessions.agents import agent_label
 from ostiary.sessions.routes import SessionView, session_cookies, view
 from ostiary.sessions.service import Opened, Rules
@@ -29,6 +29,7 @@ T = TypeVar("T")
 Act = Callable[[Tx, Step], T | Refusal | Ask]
 
 _LOGIN = frozenset({Purpose.LOGIN})
+_PRESENCE = frozenset({Purpose.PRESENCE})
 
 _REFUSALS = (
     Code.LOGIN_REFUSED,
@@ -65,10 +66,16 @@ class PresenceProved(msgspec.Struct, frozen=True):
 
 
 class PresenceWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What presence is wanted for; `subject` where the purpose is about one thing (a passkey to remove)."""
+    """What presence is wanted for; `subject` where the purpose is about one thing (a passkey to remove).
 
-    purpose: Literal["passkey.add", "passkey.remove"]
+    Where the purpose commits to an operation, `operation` is its digest (`sha256:` and 64 hex digits) and `says` the
+    sentence that the person is shown; the proof approves exactly both.
+    """
+
+    purpose: Annotated[str, msgspec.Meta(max_length=64)]
     subject: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    operation: Annotated[str, msgspec.Meta(max_length=71)] = ""
+    says: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 def signed_in(rules: Rules, opened: Opened) -> Reply:
@@ -91,13 +98,15 @@ async def _finish(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
 
 
 async def _begin_presence(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
-    challenge = desk.asker.ask(x.scope, Purpose(x.body.purpose), x.browser, method.name, x.body.subject)
-    asked = await desk.vault.transact(x.scope, lambda tx: method.begin(tx, x.caller, challenge, None))
+    approval = Approval(x.body.purpose, x.body.subject, x.body.operation, x.body.says)
+    asked = await desk.vault.transact(
+        x.scope, lambda tx: begin_presence(tx, desk.asker, method, x.caller, x.browser, approval)
+    )
     return asked if isinstance(asked, Refusal) else Reply(asked)
 
 
 async def _finish_presence(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
-    outcome = await _take(desk, method, x, PRESENCE_PURPOSES, prove_presence)
+    outcome = await _take(desk, method, x, _PRESENCE, prove_presence)
     if isinstance(outcome, Refusal):
         return outcome
     return Reply(PresenceProved(outcome.id, instant(outcome.expires_at)))
@@ -179,6 +188,7 @@ def _proving_presence(desk: Desk, method: Method) -> tuple[Operation, ...]:
             handler=partial(_begin_presence, desk, method),
             request=PresenceWanted,
             response=method.Asked,
+            refusals=(Code.PURPOSE_UNKNOWN,),
         ),
         Operation(
             name=f"presence.{name}.finish",
@@ -190,7 +200,7 @@ def _proving_presence(desk: Desk, method: Method) -> tuple[Operation, ...]:
             handler=partial(_finish_presence, desk, method),
             request=method.Answer,
             response=PresenceProved,
-            refusals=(*_REFUSALS, Code.PRESENCE_REFUSED),
+            refusals=(*_REFUSALS, Code.PRESENCE_REFUSED, Code.PURPOSE_UNKNOWN),
             secrets=method.secrets,
         ),
     )

@@ -1,6 +1,7 @@
 """Use cases of login: a step that may open a session or prove presence, showing presence, removing a way in."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from ostiary.identities import service as identities
 from ostiary.kernel.refusals import Code, Refusal
@@ -8,14 +9,16 @@ from ostiary.kernel.values import Caller, EventName, Proof
 from ostiary.login.flow import Step, dispatch
 from ostiary.login.method import Ask, Method
 from ostiary.passkeys import service as passkeys
+from ostiary.presence import purposes
 from ostiary.presence import service as presence
-from ostiary.presence.model import Presence, PresenceReceipt, Purpose
+from ostiary.presence.challenges import Asker
+from ostiary.presence.model import Approval, Minimum, Presence, PresenceReceipt, Purpose
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.service import Opened, Rules
 from ostiary.storage.tx import Tx
 
-__all__ = ["Registry", "prove_presence", "remove_passkey", "show_presence", "sign_in"]
+__all__ = ["Registry", "begin_presence", "prove_presence", "remove_passkey", "show_presence", "sign_in"]
 
 Registry = Mapping[str, Method]
 
@@ -24,6 +27,17 @@ def sign_in(tx: Tx, rules: Rules, step: Step, agent: str) -> Opened | Refusal | 
     """Take a step of a login attempt; a proof opens a session in the same transaction."""
     verdict = dispatch(tx, step)
     return sessions.open_session(tx, rules, step.caller, verdict, agent) if isinstance(verdict, Proof) else verdict
+
+
+def begin_presence(
+    tx: Tx, asker: Asker, method: Method, caller: Caller, browser: str, approval: Approval
+) -> Any | Refusal:  # noqa: ANN401 - the method's own struct
+    """Ask for presence by a method, for a purpose that is declared and an approval that fits it."""
+    rule = purposes.find(tx, approval.purpose)
+    refused = rule if isinstance(rule, Refusal) else approval.unfit(rule)
+    if refused is not None:
+        return refused
+    return method.begin(tx, caller, asker.ask_presence(tx.scope, approval, browser, method.name), None)
 
 
 def prove_presence(tx: Tx, step: Step) -> PresenceReceipt | Refusal | Ask:
@@ -37,19 +51,24 @@ def prove_presence(tx: Tx, step: Step) -> PresenceReceipt | Refusal | Ask:
     return presence.prove(tx, step.caller, step.challenge, verdict)
 
 
-def show_presence(tx: Tx, caller: Caller, receipt: str, purpose: Purpose, subject: str = "") -> Presence | Refusal:
-    """Consume presence for an act on the ways in: a user-verified passkey's where the person has one (ruling 9).
+def show_presence(
+    tx: Tx, caller: Caller, receipt: str, purpose: str, subject: str = "", commitment: str = ""
+) -> Presence | Refusal:
+    """Consume presence for an act, as strong as its purpose demands (ruling 9).
 
     The session is asked for once more, inside the act: an end that came first must keep a thief from
-    leaving a way in behind.
+    leaving a way in behind. So is the purpose: one that was removed meanwhile approves nothing.
     """
     ended = sessions.still(tx, caller)
     if ended is not None:
         return ended
-    shown = presence.consume(tx, caller, receipt, purpose, subject)
-    if isinstance(shown, Refusal) or shown.strong or not passkeys.list_of(tx, caller.actor):
+    rule = purposes.held(tx, purpose)
+    if isinstance(rule, Refusal):
+        return rule
+    shown = presence.consume(tx, caller, receipt, purpose, subject, commitment)
+    if isinstance(shown, Refusal) or shown.strong or rule.minimum is Minimum.ANY:
         return shown
-    return Refusal(Code.PRESENCE_REFUSED, ("presence_too_weak",))
+    return Refusal(Code.PRESENCE_REFUSED, ("presence_too_weak",)) if passkeys.list_of(tx, caller.actor) else shown
 
 
 def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, receipt: str) -> Refusal | None:

@@ -12,7 +12,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Scope
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose as KeyPurpose
-from ostiary.presence.model import CHALLENGE_LIFE, Challenge, Purpose
+from ostiary.presence.model import CHALLENGE_LIFE, Approval, Challenge, Purpose
 
 __all__ = ["Asker"]
 
@@ -33,7 +33,18 @@ class Asker(msgspec.Struct, frozen=True):
 
     def ask(self, scope: Scope, purpose: Purpose, browser: str, method: str = "", subject: str = "") -> Challenge:
         """Make a challenge that only `browser` may answer, within CHALLENGE_LIFE."""
-        bare = Challenge(new_id("la", self.secrets), purpose, method, subject, browser, self.clock() + CHALLENGE_LIFE)
+        return self._signed(scope, self._bare(purpose, browser, method, subject))
+
+    def ask_presence(self, scope: Scope, approval: Approval, browser: str, method: str) -> Challenge:
+        """Make a challenge whose answer proves presence, and approves exactly this."""
+        bare = self._bare(Purpose.PRESENCE, browser, method, approval.subject)
+        bound = msgspec.structs.replace(bare, act=approval.purpose, commitment=approval.commitment)
+        return self._signed(scope, bound)
+
+    def _bare(self, purpose: Purpose, browser: str, method: str, subject: str) -> Challenge:
+        return Challenge(new_id("la", self.secrets), purpose, method, subject, browser, self.clock() + CHALLENGE_LIFE)
+
+    def _signed(self, scope: Scope, bare: Challenge) -> Challenge:
         key = self.keyring.active(scope.tenant, KeyPurpose.PRELOGIN)
         payload = b64url(msgspec.json.encode(_fields(bare)))
         covered = f"{_VERSION}.{scope.tenant}.{payload}.{key.id}".encode()
@@ -66,15 +77,29 @@ class Asker(msgspec.Struct, frozen=True):
         try:
             if not hmac.compare_digest(unb64url(parts[3]), _mac(key.secret, b"challenge", covered)):
                 return None
-            fields = msgspec.json.decode(unb64url(parts[1]), type=tuple[str, Purpose, str, str, str, int])
+            fields = msgspec.json.decode(unb64url(parts[1]), type=_Payload)
         except (ValueError, msgspec.MsgspecError):
             return None
-        return Challenge(*fields, token=token, nonce=_mac(key.secret, b"nonce", covered))
+        return Challenge(**msgspec.structs.asdict(fields), token=token, nonce=_mac(key.secret, b"nonce", covered))
 
 
-def _fields(challenge: Challenge) -> tuple[str, str, str, str, str, int]:
+class _Payload(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The fields of a challenge, as the payload orders them; the last two stand there for presence only."""
+
+    id: str
+    purpose: Purpose
+    method: str
+    subject: str
+    browser: str
+    expires_at: int
+    act: str = ""
+    commitment: str = ""
+
+
+def _fields(challenge: Challenge) -> tuple[str | int, ...]:
     c = challenge
-    return (c.id, c.purpose.value, c.method, c.subject, c.browser, c.expires_at)
+    fields = (c.id, c.purpose.value, c.method, c.subject, c.browser, c.expires_at)
+    return (*fields, c.act, c.commitment) if c.purpose is Purpose.PRESENCE else fields
 
 
 def _mac(key: bytes, label: bytes, covered: bytes) -> bytes:

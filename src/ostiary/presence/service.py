@@ -3,11 +3,11 @@
 from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
-from ostiary.presence import store
-from ostiary.presence.model import PRESENCE_LIFE, Challenge, Presence, PresenceReceipt, Purpose, State
+from ostiary.presence import purposes, store
+from ostiary.presence.model import Challenge, Presence, PresenceReceipt, State
 from ostiary.storage.tx import Tx
 
-__all__ = ["collect", "consume", "move", "prove", "recorded", "spend"]
+__all__ = ["collect", "consume", "holder", "move", "prove", "recorded", "spend"]
 
 _BATCH = 1000
 
@@ -32,22 +32,34 @@ def spend(tx: Tx, challenge: Challenge) -> Refusal | None:
     return None if store.record(tx, challenge, State.PROVED) else Refusal(Code.LOGIN_ATTEMPT_SPENT)
 
 
-def prove(tx: Tx, caller: Caller, challenge: Challenge, proof: Proof) -> PresenceReceipt:
-    """Store a proof of presence for the caller's own session and the challenge's purpose and subject."""
-    made = PresenceReceipt(new_id("hp", tx.secrets), tx.now + PRESENCE_LIFE)
+def prove(tx: Tx, caller: Caller, challenge: Challenge, proof: Proof) -> PresenceReceipt | Refusal:
+    """Store a proof of presence for the caller's own session and what the challenge asked approval of.
+
+    Refused where the purpose was removed, or declared otherwise, since the challenge was made.
+    """
+    rule = purposes.held(tx, challenge.act)
+    if isinstance(rule, Refusal) or rule.commits_operation != bool(challenge.commitment):
+        return tx.refuse(EventName.PRESENCE_PROVE, caller, challenge.id, Refusal(Code.PURPOSE_UNKNOWN))
+    made = PresenceReceipt(new_id("hp", tx.secrets), tx.now + rule.life)
     store.add_presence(
         tx,
         id=made.id,
         person_id=proof.person,
         session_id=caller.session,
-        purpose=challenge.purpose.value,
+        purpose=challenge.act,
         subject=challenge.subject,
+        operation=challenge.commitment,
         factor=proof.factor.value,
         user_verified=int(proof.user_verified),
         expires_at=made.expires_at,
     )
-    tx.emit(Event(EventName.PRESENCE_PROVE, caller, made.id, reasons=(challenge.purpose.value, proof.factor.value)))
+    reasons = (challenge.act, proof.factor.value, *_told(challenge.commitment))
+    tx.emit(Event(EventName.PRESENCE_PROVE, caller, made.id, reasons=reasons))
     return made
+
+
+def _told(commitment: str) -> tuple[str, ...]:
+    return (f"approves:{commitment}",) if commitment else ()
 
 
 def collect(tx: Tx) -> int:
@@ -58,11 +70,18 @@ def collect(tx: Tx) -> int:
     return count
 
 
-def consume(tx: Tx, caller: Caller, receipt: str, purpose: Purpose, subject: str = "") -> Presence | Refusal:
-    """Consume the caller's proof for one purpose and subject; refuse a stale, used, foreign or absent one."""
+def holder(tx: Tx, receipt: str) -> tuple[str, str] | None:
+    """Return (person, session) whose proof this is; None for what is no proof of this tenant."""
+    return store.holder(tx, receipt) if is_id("hp", receipt) else None
+
+
+def consume(
+    tx: Tx, caller: Caller, receipt: str, purpose: str, subject: str = "", commitment: str = ""
+) -> Presence | Refusal:
+    """Consume the caller's proof for exactly this; refuse a stale, used, foreign or absent one."""
     if not receipt:
         return Refusal(Code.PRESENCE_REQUIRED)
     if not is_id("hp", receipt):
         return Refusal(Code.PRESENCE_REFUSED)
-    binds = {"person": caller.actor, "session": caller.session, "wanted": purpose.value, "about": subject}
-    return store.consume_presence(tx, receipt, **binds) or Refusal(Code.PRESENCE_REFUSED)
+    binds = {"person": caller.actor, "session": caller.session, "wanted": str(purpose), "about": subject}
+    return store.consume_presence(tx, receipt, commitment, **binds) or Refusal(Code.PRESENCE_REFUSED)

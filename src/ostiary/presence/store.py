@@ -1,13 +1,30 @@
-"""The tables `challenges` (written when first answered) and `presence`."""
+"""The tables `challenges` (written when first answered), `presence` and `purposes`."""
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql
 
-from ostiary.presence.model import CHALLENGE_LIFE, Challenge, Presence, State
+from ostiary.presence.model import CHALLENGE_LIFE, Challenge, Minimum, Presence, PurposeRule, State
 from ostiary.storage.statements import METADATA, Statement
-from ostiary.storage.tx import Tx
+from ostiary.storage.tx import Row, Tx
 
-__all__ = ["add_presence", "challenges", "collect", "consume_presence", "load", "move", "presence", "record"]
+__all__ = [
+    "add_presence",
+    "add_purpose",
+    "challenges",
+    "collect",
+    "consume_presence",
+    "find_purpose",
+    "hold_purpose",
+    "holder",
+    "list_purposes",
+    "load",
+    "move",
+    "presence",
+    "purposes",
+    "record",
+    "remove_purpose",
+    "void_presence",
+]
 
 challenges = Table(
     "challenges",
@@ -27,10 +44,23 @@ presence = Table(
     Column("session_id", String, nullable=False),
     Column("purpose", String, nullable=False),
     Column("subject", String, nullable=False),
+    Column("operation", String, nullable=False),
     Column("factor", String, nullable=False),
     Column("user_verified", Integer, nullable=False),
+    Column("proved_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("consumed_at", BigInteger, nullable=False),
+)
+purposes = Table(
+    "purposes",
+    METADATA,
+    Column("tenant_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("minimum", String, nullable=False),
+    Column("commits_operation", Integer, nullable=False),
+    Column("life", BigInteger, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
 )
 
 _RECORD = Statement(postgresql.insert(challenges).on_conflict_do_nothing())
@@ -51,12 +81,32 @@ _CONSUME = Statement(
         presence.c.session_id == bindparam("session"),
         presence.c.purpose == bindparam("wanted"),
         presence.c.subject == bindparam("about"),
+        presence.c.operation == bindparam("commitment"),
         presence.c.consumed_at == 0,
         presence.c.expires_at > bindparam("now"),
     )
     .values(consumed_at=bindparam("now"))
-    .returning(presence.c.factor, presence.c.user_verified)
+    .returning(presence.c.factor, presence.c.user_verified, presence.c.proved_at)
 )
+_HOLDER = Statement(
+    select(presence.c.person_id, presence.c.session_id).where(
+        presence.c.id == bindparam("receipt"), presence.c.tenant_id == bindparam("tenant")
+    )
+)
+_VOID = Statement(
+    delete(presence).where(
+        presence.c.tenant_id == bindparam("tenant"),
+        presence.c.purpose == bindparam("wanted"),
+        presence.c.consumed_at == 0,
+    )
+)
+_p = purposes.c
+_RULES = select(_p.name, _p.title, _p.minimum, _p.commits_operation, _p.life).where(_p.tenant_id == bindparam("tenant"))
+_FIND_PURPOSE = Statement(_RULES.where(_p.name == bindparam("wanted")))
+_HOLD_PURPOSE = Statement(_RULES.where(_p.name == bindparam("wanted")).with_for_update(read=True))
+_LIST_PURPOSES = Statement(_RULES.order_by(_p.name))
+_ADD_PURPOSE = Statement(postgresql.insert(purposes).on_conflict_do_nothing())
+_REMOVE_PURPOSE = Statement(delete(purposes).where(_p.tenant_id == bindparam("tenant"), _p.name == bindparam("wanted")))
 _OLD_CHALLENGES = select(challenges.c.id).where(challenges.c.expires_at <= bindparam("before")).limit(bindparam("most"))
 _COLLECT_CHALLENGES = Statement(delete(challenges).where(challenges.c.id.in_(_OLD_CHALLENGES)))
 _OLD_PRESENCE = select(presence.c.id).where(presence.c.expires_at <= bindparam("before")).limit(bindparam("most"))
@@ -82,14 +132,59 @@ def move(tx: Tx, challenge: Challenge, was: tuple[State, int], becomes: tuple[St
 
 
 def add_presence(tx: Tx, **fields: object) -> None:
-    """Store a fresh proof of presence."""
-    tx.do(_ADD, **fields, tenant_id=tx.scope.tenant, consumed_at=0)
+    """Store a fresh proof of presence; one without `operation` approves no operation."""
+    tx.do(_ADD, **{"operation": ""} | fields, tenant_id=tx.scope.tenant, proved_at=tx.now, consumed_at=0)
 
 
-def consume_presence(tx: Tx, receipt: str, **binds: str) -> Presence | None:
+def consume_presence(tx: Tx, receipt: str, commitment: str = "", **binds: str) -> Presence | None:
     """Consume a proof in one statement; None unless it is fresh, unused, and of exactly these bindings."""
-    row = tx.one(_CONSUME, receipt=receipt, tenant=tx.scope.tenant, now=tx.now, **binds)
-    return None if row is None else Presence(receipt, row[0], bool(row[1]))
+    binds |= {"receipt": receipt, "tenant": tx.scope.tenant, "commitment": commitment}
+    row = tx.one(_CONSUME, now=tx.now, **binds)
+    return None if row is None else Presence(receipt, row[0], bool(row[1]), row[2])
+
+
+def holder(tx: Tx, receipt: str) -> tuple[str, str] | None:
+    """Return (person, session) of a proof, whether it still serves or not."""
+    row = tx.one(_HOLDER, receipt=receipt, tenant=tx.scope.tenant)
+    return None if row is None else (row[0], row[1])
+
+
+def void_presence(tx: Tx, purpose: str) -> int:
+    """Delete the unused proofs for a purpose; return how many."""
+    return tx.do(_VOID, tenant=tx.scope.tenant, wanted=purpose)
+
+
+def add_purpose(tx: Tx, rule: PurposeRule) -> bool:
+    """Store a purpose; False when one of that name stands."""
+    fields = {"name": rule.name, "title": rule.title, "minimum": rule.minimum.value, "life": rule.life}
+    commits = int(rule.commits_operation)
+    return bool(tx.do(_ADD_PURPOSE, tenant_id=tx.scope.tenant, **fields, commits_operation=commits, added_at=tx.now))
+
+
+def find_purpose(tx: Tx, name: str) -> PurposeRule | None:
+    """Return a declared purpose."""
+    row = tx.one(_FIND_PURPOSE, tenant=tx.scope.tenant, wanted=name)
+    return _rule(row) if row else None
+
+
+def hold_purpose(tx: Tx, name: str) -> PurposeRule | None:
+    """Return a declared purpose and keep it from being removed until this transaction ends."""
+    row = tx.one(_HOLD_PURPOSE, tenant=tx.scope.tenant, wanted=name)
+    return _rule(row) if row else None
+
+
+def list_purposes(tx: Tx) -> list[PurposeRule]:
+    """Return the declared purposes by name."""
+    return [_rule(row) for row in tx.all(_LIST_PURPOSES, tenant=tx.scope.tenant)]
+
+
+def remove_purpose(tx: Tx, name: str) -> bool:
+    """Delete a declared purpose; False when there is none."""
+    return bool(tx.do(_REMOVE_PURPOSE, tenant=tx.scope.tenant, wanted=name))
+
+
+def _rule(row: Row) -> PurposeRule:
+    return PurposeRule(row[0], row[1], Minimum(row[2]), bool(row[3]), row[4])
 
 
 def collect(tx: Tx, before: int, most: int) -> int:

@@ -57,6 +57,14 @@ CATALOGUE: dict[Code, Entry] = {
     Code.PRESENCE_REFUSED: Entry(
         403, "The proof of presence is used, stale or for something else.", "Prove presence again."
     ),
+    Code.PURPOSE_UNKNOWN: Entry(403, "No such purpose is declared here.", "See `ostiary purposes list`."),
+    Code.PURPOSE_TAKEN: Entry(409, "A purpose of that name is declared already.", "See `ostiary purposes list`."),
+    Code.PURPOSE_INVALID: Entry(
+        400, "That is no purpose: a name is noun.verb, a life one second to five minutes.", "Correct it and try again."
+    ),
+    Code.RETURN_REFUSED: Entry(
+        400, "The link names a place that this server does not send anybody to.", "Go back to where you came from."
+    ),
     Code.INVITATION_REFUSED: Entry(403, "This link is used, expired or unknown.", "Ask for a new link."),
     Code.PERSON_UNKNOWN: Entry(404, "There is no such person.", "List the people to see their ids."),
     Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),

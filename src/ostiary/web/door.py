@@ -19,7 +19,7 @@ from ostiary.web.decode import clean, decode_body, decode_query, malformed, pars
 from ostiary.web.operation import Exchange, Operation, Record, Reply
 from ostiary.web.problems import internal_fault, problem, unavailable
 
-__all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "same_origin"]
+__all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "read_body", "same_origin"]
 
 _LARGEST = 65_536
 _OUR_SITE = {"same-origin", "none"}
@@ -106,7 +106,7 @@ class Door(msgspec.Struct, frozen=True):
             return internal_fault(request_id)
 
     async def _pass(self, operation: Operation, request: Request, request_id: str) -> Response:
-        raw = await _body(request, self.patience)
+        raw = await read_body(request, self.patience)
         value = None
         if operation.request is not None and isinstance(raw, bytes):
             value = parse_json(raw, request.headers.get("content-type", ""))
@@ -152,7 +152,7 @@ def same_origin(headers: Headers, origin: str) -> bool:
     return set(headers.getlist("origin")) <= {origin} and set(headers.getlist("sec-fetch-site")) <= _OUR_SITE
 
 
-async def _body(request: Request, patience: float) -> bytes | Refusal:
+async def read_body(request: Request, patience: float) -> bytes | Refusal:
     """Read a body as far as it is wanted. What is declared too large is not read at all."""
     declared = request.headers.get("content-length", "0").lstrip("0") or "0"
     if not declared.isdecimal():

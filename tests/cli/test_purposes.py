@@ -1,0 +1,84 @@
+"""`ostiary purposes`: what an operator declares is what is enforced, and Ostiary's own names stay its own."""
+
+import pytest
+
+from tests.cli.shell import kinds
+
+FIELDS = {
+    "name": "str",
+    "title": "str",
+    "minimum": "str",
+    "commits_operation": "bool",
+    "life_seconds": "int",
+    "built_in": "bool",
+}
+
+
+def test_ostiarys_own_purposes_are_listed(settled):
+    rows = settled.rows("purposes", "list")
+    assert kinds(rows[0]) == FIELDS
+    assert [row["name"] for row in rows] == ["passkey.add", "passkey.remove"]
+    assert "built in" in settled.done("purposes", "list")
+
+
+def test_a_purpose_is_declared_listed_and_removed(settled):
+    made = settled.rows(
+        *("purposes", "add", "invoice.pay", "--title", "Pay an invoice", "--minimum", "any"),
+        *("--commits-operation", "--life", "90s"),
+    )[0]
+    assert kinds(made) == FIELDS
+    assert list(made.values()) == ["invoice.pay", "Pay an invoice", "any", True, 90, False]
+    assert settled.rows("purposes", "list")[-1] == made
+    assert "one operation" in settled.done("purposes", "list")
+    assert settled.rows("purposes", "remove", "invoice.pay") == [{"name": "invoice.pay", "voided": 0}]
+    code, out, err = settled("purposes", "remove", "invoice.pay")
+    assert (code, out) == (1, "")
+    assert "No such purpose" in err
+    told = [(row["operation"], row["outcome"]) for row in settled.rows("receipts", "list", "--most", "3")]
+    assert told == [("purpose.remove", "refused"), ("purpose.remove", "admitted"), ("purpose.add", "admitted")]
+
+
+def test_without_options_it_is_strict_and_named_by_its_words(settled):
+    assert settled.done("purposes", "add", "safe_box.open") == "declared safe_box.open: Open safe box\n"
+    made = settled.rows("purposes", "list")[-1]
+    assert list(made.values()) == ["safe_box.open", "Open safe box", "passkey", False, 300, False]
+    assert settled.done("purposes", "remove", "safe_box.open").startswith("removed safe_box.open")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pay"],
+        ["Invoice.pay"],
+        ["invoice.pay.now"],
+        ["invoice-pay.x"],
+        [".pay"],
+        ["a." + "b" * 63],
+        ["invoice.pay", "--life", "301s"],
+        ["invoice.pay", "--life", "6m"],
+        ["invoice.pay", "--life", "0s"],
+        ["invoice.pay", "--life", "5"],
+        ["invoice.pay", "--title", " "],
+        ["invoice.pay", "--title", "x" * 65],
+    ],
+)
+def test_what_is_no_purpose_is_refused(settled, words):
+    code, out, err = settled("purposes", "add", *words)
+    assert (code, out) == (1, "")
+    assert "noun.verb" in err
+    assert len(settled.rows("purposes", "list")) == 2
+
+
+@pytest.mark.parametrize("name", ["passkey.add", "passkey.remove", "passkey.registration", "invoice.pay"])
+def test_a_name_is_declared_once_and_ostiarys_own_never(settled, name):
+    settled.done("purposes", "add", "invoice.pay")
+    before = settled.rows("purposes", "list")
+    code, out, err = settled("purposes", "add", name, "--minimum", "any")
+    assert (code, out) == (1, "")
+    assert "declared already" in err
+    assert settled.rows("purposes", "list") == before
+
+
+def test_ostiarys_own_purpose_is_not_removed(settled):
+    assert settled("purposes", "remove", "passkey.remove")[0] == 1
+    assert len(settled.rows("purposes", "list")) == 2

@@ -1,0 +1,123 @@
+"""The page that asks for presence: what the server puts on it, and what it refuses to put on it."""
+
+import html
+import re
+from urllib.parse import urlencode
+
+import pytest
+
+from ostiary.presence import purposes
+from ostiary.presence.model import PurposeRule
+from tests.login.gatehouse import OPERATOR
+
+DIGEST = "sha256:" + "a" * 64
+SAYS = "Pay 120.00 € to <b>Huber & Söhne</b>"
+RULES = (
+    PurposeRule("invoice.pay", "Pay an invoice", commits_operation=True),
+    PurposeRule("vault.enter", "Enter the vault"),
+)
+
+
+@pytest.fixture
+def person(gatehouse):
+    for rule in RULES:
+        assert gatehouse.act(lambda tx, rule=rule: purposes.add(tx, OPERATOR, rule)) is None
+    return gatehouse.enrolled()
+
+
+def page(visitor, query=None, **given):
+    text = urlencode({"purpose": "vault.enter", "return_to": "/bills?id=7"} | given) if query is None else query
+    return visitor.send("GET", f"/presence?{text}", headers={"accept": "text/html"})
+
+
+def test_it_names_the_purpose_in_its_own_words_and_the_person_and_the_way_back(person):
+    answer = page(person)
+    text = answer.body.decode()
+    assert answer.status == 200
+    assert answer.header("cache-control") == "no-store"
+    assert "<h1>Enter the vault?</h1>" in text
+    assert "example.test</strong>" in text
+    assert 'data-purpose="vault.enter" data-operation="" data-place="http://localhost:8080/bills?id=7"' in text
+    assert '<span class="place">/bills</span>' in text
+    assert 'id="says"' not in text
+
+
+def test_what_is_shown_is_the_sentence_and_no_code(person):
+    text = page(person, purpose="invoice.pay", operation=DIGEST, says=SAYS).body.decode()
+    (shown,) = re.findall(r'<p id="says" dir="auto">(.*?)</p>', text)
+    assert html.unescape(shown) == SAYS
+    assert "<b>Huber" not in text
+    assert f'data-operation="{DIGEST}"' in text
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        ({"purpose": "nobody.knows"}, 403, "purpose_unknown"),
+        ({"purpose": "passkey.remove"}, 403, "purpose_unknown"),
+        ({"purpose": "login"}, 403, "purpose_unknown"),
+        ({"purpose": "Send all my money"}, 403, "purpose_unknown"),
+        ({"purpose": "<script>"}, 403, "purpose_unknown"),
+        ({"says": "You have won!"}, 400, "request_malformed"),
+        ({"operation": DIGEST}, 400, "request_malformed"),
+        ({"purpose": "invoice.pay"}, 400, "request_malformed"),
+        ({"purpose": "invoice.pay", "operation": DIGEST}, 400, "request_malformed"),
+        ({"purpose": "invoice.pay", "operation": "sha256:x", "says": SAYS}, 400, "request_malformed"),
+        ({"purpose": "invoice.pay", "operation": DIGEST, "says": "1 €\u202e9"}, 400, "request_malformed"),
+        ({"purpose": "invoice.pay", "operation": DIGEST, "says": "a\0"}, 400, "request_malformed"),
+        ({"return_to": "https://evil.test/"}, 400, "return_refused"),
+        ({"return_to": "//evil.test"}, 400, "return_refused"),
+        ({"return_to": "/\\evil.test"}, 400, "return_refused"),
+        ({"return_to": "javascript:alert(1)"}, 400, "return_refused"),
+        ({"title": "Something nicer"}, 400, "request_malformed"),
+    ],
+)
+def test_a_forged_link_asks_for_nothing(person, given, status, code):
+    answer = page(person, **given)
+    text = answer.body.decode()
+    assert answer.status == status
+    assert f"/docs/refusals#{code}" in text
+    assert 'id="presence"' not in text
+    for value in given.values():
+        assert value not in text
+        assert html.escape(value) not in text
+
+
+@pytest.mark.parametrize("query", ["", "purpose=vault.enter", "purpose=a&purpose=b&return_to=/", "%ff"])
+def test_a_link_that_cannot_be_read_is_malformed(person, query):
+    assert page(person, query).status == 400
+
+
+def test_nobody_in_particular_is_sent_to_the_door_and_learns_nothing_of_the_purposes(gatehouse, person):
+    for purpose in ("vault.enter", "nobody.knows"):
+        answer = page(gatehouse.visitor(), purpose=purpose)
+        after = f"/presence?purpose={purpose}&return_to=%2Fbills%3Fid%3D7"
+        assert (answer.status, answer.header("location")) == (303, "/sign-in?" + urlencode({"next": after}))
+        door = gatehouse.visitor().send("GET", answer.header("location")).body.decode()
+        assert f'data-next="{html.escape(after)}"' in door
+
+
+@pytest.mark.parametrize(
+    "after", ["/account?", "//evil.test", "/presence", "/presence?\\", "https://evil.test/presence?", "/presence?\n"]
+)
+def test_the_door_leads_to_the_page_of_presence_and_nowhere_else(gatehouse, person, after):
+    link = "/sign-in?" + urlencode({"next": after})
+    assert 'data-next="/account"' in gatehouse.visitor().send("GET", link).body.decode()
+    assert person.send("GET", link).header("location") == "/account"
+    wanted = "/presence?purpose=vault.enter&return_to=%2F"
+    assert person.send("GET", "/sign-in?" + urlencode({"next": wanted})).header("location") == wanted
+
+
+def test_who_has_no_passkey_is_told_so(gatehouse, person):
+    owner = person.person
+    gatehouse.write("UPDATE passkeys SET removed_at = 1 WHERE person_id = ?", (owner,))
+    text = page(person).body.decode()
+    assert "you have none yet" in text
+    assert 'id="presence"' not in text
+
+
+def test_it_changes_nothing_and_leaves_no_receipt(gatehouse, person):
+    before = gatehouse.receipts()
+    page(person)
+    page(person, purpose="nobody.knows")
+    assert gatehouse.receipts() == before
