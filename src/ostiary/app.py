@@ -20,6 +20,7 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.internal import Internal
+from ostiary.gateway.teller import Teller
 from ostiary.house import House, database_path
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
@@ -36,6 +37,7 @@ from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
 from ostiary.receipts import service as receipts
 from ostiary.receipts.refusals import RefusalLog
+from ostiary.services.registrations import AskedServices, Registrations, ServicesInFile
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
 from ostiary.sessions.cache import SessionCache
@@ -99,10 +101,11 @@ def build(house: House, *more: Method) -> Application:
         },
     )
     public.router.redirect_slashes = False  # it would send the browser to whatever host the request names
-    check = Check(liveness, CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies))
+    teller = Teller(scope, _registrations(house), vault, keyring, clock)
+    rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller)
     return Application(
         public=Front(public, secure=settings.origin.startswith("https:")),
-        internal=Internal(check, lambda: vault.read(scope, receipts.newest_time)),
+        internal=Internal(Check(liveness, rules), lambda: vault.read(scope, receipts.newest_time)),
         operations=operations,
         chores=partial(_chores, house, seen, refusals),
     )
@@ -114,6 +117,12 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     cache = SessionCache(judge, SqliteReader(database_path(house.settings) or Path()))
     house.vault.listen(cache.forget)
     return cache
+
+
+def _registrations(house: House) -> Registrations:
+    if isinstance(house.vault, PostgresVault):
+        return AskedServices(house.vault)
+    return ServicesInFile(SqliteReader(database_path(house.settings) or Path()))
 
 
 def _learner(house: House) -> Callable[[str], Awaitable[None]]:

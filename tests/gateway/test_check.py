@@ -380,7 +380,9 @@ class Liveness:
 
 
 def failing(home, fault, **given):
-    rules = CheckRules(home.house.keyring, SessionSettings(), GatewaySettings(), ())
+    rules = CheckRules(
+        home.house.keyring, SessionSettings(), GatewaySettings(), (), home.application.internal._check._rules.teller
+    )
     check = Check(Liveness(fault), rules)
     sent = {"host": "localhost", "cookie": f"{SESSION}=x"} | given
     return check, asyncio.run(call(check, "GET", "/check", b"", sent))

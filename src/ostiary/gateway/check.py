@@ -4,21 +4,18 @@ A raw ASGI application: no framework object is made here. Any method, any suffix
 what a service may learn comes from its registration, never from the request.
 """
 
-from functools import lru_cache
-from typing import Any
-
 import msgspec
 import structlog
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from ostiary.gateway.model import HEADERS, SERVICES, GatewaySettings, no_caller
-from ostiary.invocation.references import caller_epoch, caller_reference
+from ostiary.gateway.model import DISCLOSE, SERVICE_KEY, GatewaySettings, no_caller
+from ostiary.gateway.teller import Teller, Wanted, wanted
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.keys.keyring import Keyring
-from ostiary.keys.model import Purpose
+from ostiary.services.model import DEFAULT, Service
 from ostiary.sessions.guard import binding_broken, hashed, presented
 from ostiary.sessions.liveness import Entry, Liveness
 from ostiary.sessions.model import SessionSettings
@@ -30,15 +27,12 @@ __all__ = ["Check", "CheckRules"]
 
 _EMPTY: Message = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
-_TELLING = _REFUSED_HEADERS | {b"cookie", b"host"}
+_TELLING = _REFUSED_HEADERS | {b"cookie", b"host", DISCLOSE, SERVICE_KEY}
 _PAIR = f"{SESSION}=".encode()
 _PATH = "/check"
-_SERVICE_AT = {_PATH: "default"} | {f"{_PATH}/{service}": service for service in SERVICES}
-_MOST_HOSTS = 1000
+_SERVICE_AT = {_PATH: DEFAULT.name, f"{_PATH}/{DEFAULT.name}": DEFAULT.name}
+_MOST_HOSTS = _MOST_PATHS = 1000
 _SEVERAL = b"several hosts"
-_KIND, _CALLER, _EPOCH, _EXPIRES, *_EMPTY_ONES = HEADERS
-_NOTHING_MORE = (*((name, b"-") for name in _EMPTY_ONES), (b"content-length", b"0"))
-_UNKNOWN = Refusal(Code.SERVICE_UNKNOWN)
 _LOG = structlog.get_logger("ostiary.check")
 
 
@@ -49,6 +43,7 @@ class CheckRules(msgspec.Struct, frozen=True):
     sessions: SessionSettings
     gateway: GatewaySettings
     trusted: tuple[Network, ...]
+    teller: Teller
 
 
 class Check:
@@ -56,6 +51,7 @@ class Check:
 
     def __init__(self, liveness: Liveness, rules: CheckRules) -> None:
         self._liveness, self._rules, self._glance = liveness, rules, liveness.glance
+        self._teller, self._service_at = rules.teller, dict(_SERVICE_AT)
         self._bound = rules.sessions.bind_address or rules.sessions.bind_agent
         self._hosts: dict[bytes, bool] = {}
         self.counts = {200: 0, 401: 0, 403: 0, 500: 0, 503: 0}
@@ -84,7 +80,7 @@ class Check:
             if self._hosts.get(host) and cookie.rfind(_PAIR) == 0 and not self._bound:
                 entry = self._glance(cookie[len(_PAIR) :].partition(b";")[0])
                 if entry is not None:
-                    start = entry.headers.get(_SERVICE_AT.get(scope["path"], ""))
+                    start = entry.headers.get(self._service_at.get(scope["path"], ""))
             if start is None:
                 start, body = await self._judge(scope)
             else:
@@ -98,10 +94,29 @@ class Check:
         await send(body)
 
     async def _judge(self, scope: Scope) -> tuple[Message, Message]:
-        """Go the long way."""
-        service, (cookie, refused) = self._service(scope), self.read(scope)
-        refused = refused or (None if service in SERVICES else _UNKNOWN)
-        return self._answer(refused or await self._look(scope, cookie), service)
+        """Go the long way. The service is known, and let in, before anybody is named."""
+        cookie, refused = self.read(scope)
+        given = refused or wanted(scope, self._service(scope))
+        if isinstance(given, Refusal):
+            return self._refuse(problem(given, "-"))
+        start = await self._tell(scope, cookie, given)
+        if isinstance(start, Refusal):
+            return self._refuse(problem(start, "-"))
+        self.counts[200] += 1
+        return start, _EMPTY
+
+    async def _tell(self, scope: Scope, cookie: bytes, given: Wanted) -> Message | Refusal:
+        service = await self._teller.admit(given)
+        if isinstance(service, Refusal):
+            return service
+        found = await self._look(scope, cookie)
+        if isinstance(found, Refusal):
+            return found
+        start = await self._teller.tell(found, service, given.facts)
+        if not isinstance(start, Refusal):
+            self._liveness.slide(found)
+            self._learn(service)
+        return start
 
     def read(self, scope: Scope) -> tuple[bytes, Refusal | None]:
         """Read the cookies off a request of the internal listener, and whether it is refused at the threshold."""
@@ -116,7 +131,7 @@ class Check:
         return cookie, None if self._answers_for(host) else Refusal(Code.HOST_REFUSED)
 
     def _service(self, scope: Scope) -> str:
-        return scope["path"][len(_PATH) + 1 :].partition("/")[0] or "default"
+        return scope["path"][len(_PATH) + 1 :].partition("/")[0] or DEFAULT.name
 
     def _answers_for(self, host: bytes) -> bool:
         known = self._hosts.get(host)
@@ -136,36 +151,13 @@ class Check:
         caller = hashed(rules.keyring, rules.trusted, entry.session.tenant, peer, Headers(scope=scope))
         return binding_broken(rules.sessions, entry.session, caller) or entry
 
-    def _answer(self, found: Entry | Refusal, service: str) -> tuple[Message, Message]:
-        if isinstance(found, Refusal):
-            return self._refuse(problem(found, "-"))
-        start = found.headers.get(service) or self._prepare(found, service)
-        self._liveness.slide(found)
-        self.counts[200] += 1
-        return start, _EMPTY
-
-    def _prepare(self, entry: Entry, service: str) -> dict[str, Any]:
-        session, service_scope = entry.session, SERVICES[service]
-        key = self._rules.keyring.active(session.tenant, Purpose.CALLER).secret
-        headers = [
-            _common(_KIND, session.kind),
-            (_CALLER, caller_reference(key, service_scope, session.id).encode("ascii")),
-            _common(_EPOCH, str(caller_epoch(key, service_scope))),
-            (_EXPIRES, str(entry.hard // 1_000_000).encode("ascii")),
-            *_NOTHING_MORE,
-        ]
-        made = {"type": "http.response.start", "status": 200, "headers": headers}
-        entry.headers[service] = made
-        return made
+    def _learn(self, service: Service) -> None:
+        """Let the glance find by its path what was prepared for a service; what needs a key it finds at no path."""
+        if len(self._service_at) < _MOST_PATHS:
+            self._service_at[f"{_PATH}/{service.name}"] = service.name
 
     def _refuse(self, made: Response) -> tuple[Message, Message]:
         self.counts[made.status_code] += 1
         headers = [*made.raw_headers, *no_caller()]
         start = {"type": "http.response.start", "status": made.status_code, "headers": headers}
         return start, {"type": "http.response.body", "body": made.body}
-
-
-@lru_cache(maxsize=256)
-def _common(name: bytes, value: str) -> tuple[bytes, bytes]:
-    """Return a header that many sessions share, once for all of them: what is not touched need not be fetched."""
-    return name, value.encode("ascii")

@@ -1,21 +1,36 @@
-"""Values of the gateway: the services it answers for, its answers' headers, its settings."""
+"""Values of the gateway: the names of its headers, its settings."""
 
 import msgspec
 
-__all__ = ["HEADERS", "SERVICES", "GatewaySettings", "no_caller"]
+__all__ = [
+    "CALLER",
+    "DISCLOSE",
+    "DISCLOSED",
+    "EPOCH",
+    "EXPIRES",
+    "HEADERS",
+    "KIND",
+    "SCOPES",
+    "SERVICE_KEY",
+    "GatewaySettings",
+    "no_caller",
+]
 
-SERVICES = {"default": 1}
-"""Registered services and their scope ids (never reused). `default` is the one that every server has."""
+KIND = b"ostiary-session"
+CALLER = b"ostiary-caller"
+EPOCH = b"ostiary-epoch"
+EXPIRES = b"ostiary-expires"
+SCOPES = b"ostiary-scopes"
+DISCLOSED = b"ostiary-disclosed"
 
-HEADERS = (
-    b"ostiary-session",
-    b"ostiary-caller",
-    b"ostiary-epoch",
-    b"ostiary-expires",
-    b"ostiary-scopes",
-    b"ostiary-disclosed",
-)
+HEADERS = (KIND, CALLER, EPOCH, EXPIRES, SCOPES, DISCLOSED)
 """All present in every answer, `-` where empty: some proxies pass a forged header where ours is absent (ruling 16)."""
+
+SERVICE_KEY = b"ostiary-service-key"
+"""Carries a service's key. Not `Authorization`: that one is the caller's own, and some proxies hand it on."""
+
+DISCLOSE = b"caller-disclose"
+"""The facts that a caller lets the service know."""
 
 
 class GatewaySettings(msgspec.Struct, frozen=True):

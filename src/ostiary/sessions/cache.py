@@ -65,7 +65,7 @@ class SessionCache:
     def forget(self, changes: Sequence[Change]) -> None:
         """Drop what lost authority (the vault's listener)."""
         for change in changes:
-            self._drop(change.subject)
+            self._lose(change.kind, change.subject)
 
     def _follow(self, now: int) -> None:
         version = self._reader.version()
@@ -83,13 +83,23 @@ class SessionCache:
         changes = self._reader.all(CHANGES_AFTER, position=was)
         oldest, newest = self._reader.all(CHANGES_RANGE)[0]
         if oldest > was + 1:
-            self._entries.clear()
-            self._values.clear()
+            self._clear()
             self._position = newest
             return
-        for position, _, subject in changes:
-            self._drop(subject)
+        for position, kind, subject in changes:
+            self._lose(kind, subject)
             self._position = position
+
+    def _lose(self, kind: str, subject: str) -> None:
+        """Drop a session; of anything else (a service) nobody here knows what was prepared from it: drop everything."""
+        if kind == "session":
+            self._drop(subject)
+        else:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._entries.clear()
+        self._values.clear()
 
     def _remember(self, value: bytes, entry: Entry) -> None:
         while len(self._entries) >= self._most:
