@@ -18,8 +18,12 @@ from ostiary.console.pages import Pages
 from ostiary.console.routes import Console
 from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
+from ostiary.gateway import landing
 from ostiary.gateway.check import Check, CheckRules
+from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.internal import Internal
+from ostiary.gateway.onward import Onward
+from ostiary.gateway.passes import Passes
 from ostiary.gateway.teller import Teller
 from ostiary.house import House, database_path
 from ostiary.kernel.clock import SECOND
@@ -37,7 +41,7 @@ from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
 from ostiary.receipts import service as receipts
 from ostiary.receipts.refusals import RefusalLog
-from ostiary.services.registrations import AskedServices, Registrations, ServicesInFile
+from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
 from ostiary.sessions.cache import SessionCache
@@ -48,7 +52,8 @@ from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteReader
-from ostiary.storage.tx import UseCase
+from ostiary.storage.statements import Statement
+from ostiary.storage.tx import Row, UseCase
 from ostiary.web.door import Door
 from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
@@ -91,7 +96,10 @@ def build(house: House, *more: Method) -> Application:
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals, system_secrets)
     openapi = document(operations, __version__, settings.origin)
-    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations))
+    fetch = _fetch(house)
+    registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, _learner(house))
+    onward = Onward(settings.origin, registrations, keyring, clock, system_secrets)
+    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(operations))
     public = Starlette(
         routes=[*console.routes(), *door.routes(operations)],
         exception_handlers={
@@ -101,10 +109,13 @@ def build(house: House, *more: Method) -> Application:
         },
     )
     public.router.redirect_slashes = False  # it would send the browser to whatever host the request names
-    teller = Teller(scope, _registrations(house), vault, keyring, clock)
-    rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller)
+    entrance = Entrance(
+        EntranceRules(onward, scope, session_rules, passes, vault, refusals, settings.trusted_proxies), public
+    )
+    teller = Teller(scope, registrations, vault, keyring, clock)
+    rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
     return Application(
-        public=Front(public, secure=settings.origin.startswith("https:")),
+        public=Front(entrance, secure=settings.origin.startswith("https:")),
         internal=Internal(Check(liveness, rules), lambda: vault.read(scope, receipts.newest_time)),
         operations=operations,
         chores=partial(_chores, house, seen, refusals),
@@ -119,10 +130,15 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     return cache
 
 
-def _registrations(house: House) -> Registrations:
+def _fetch(house: House) -> Fetch:
     if isinstance(house.vault, PostgresVault):
-        return AskedServices(house.vault)
-    return ServicesInFile(SqliteReader(database_path(house.settings) or Path()))
+        return house.vault.fetch
+    reader = SqliteReader(database_path(house.settings) or Path())
+
+    async def on_the_spot(statement: Statement, **binds: object) -> list[Row]:
+        return reader.all(statement, **binds)
+
+    return on_the_spot
 
 
 def _learner(house: House) -> Callable[[str], Awaitable[None]]:
@@ -184,6 +200,7 @@ async def _collect(house: House, stop: asyncio.Event) -> None:
         presence.collect,
         enrolment.collect,
         unused_keys,
+        landing.collect,
         outbox.collect,
     )
     for collect in collectors:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ostiary.console.model import PasskeyRow, SessionRow
+from ostiary.console.model import PasskeyRow, SessionRow, Ways
 from ostiary.console.pages import Pages
 from ostiary.identities import service as identities
 from ostiary.kernel.errors import StoreUnavailable
@@ -44,6 +45,7 @@ class Console(msgspec.Struct, frozen=True):
     guard: SessionGuard
     sessions: service.Rules
     passkeys: passkeys.Rules
+    ways: Ways
     openapi: Mapping[str, Any]
     operations: list[dict[str, Any]]
 
@@ -66,10 +68,17 @@ class Console(msgspec.Struct, frozen=True):
         return RedirectResponse("/account", 303)
 
     async def sign_in(self, request: Request) -> Response:
-        """Show the door; a reason is shown only in words that the template knows."""
-        if isinstance(await self._look(request), Entry):
-            return RedirectResponse("/account", 303)
-        return self._page("sign_in", next="/account", reason=request.query_params.get("reason"))
+        """Show the door, or lead on; a reason is shown only in words that the template knows."""
+        asked = request.query_params
+        wish, browser = asked.get("return_to", ""), asked.get("browser", "")
+        known = bool(wish) and await self.ways.known(wish)
+        entry = await self._look(request)
+        if isinstance(entry, Entry):
+            onward = await self.ways.onward(wish, browser, entry.session) if known else "/account"
+            return RedirectResponse(onward, 303, _FRESH)
+        again = f"/sign-in?{urlencode({'return_to': wish, 'browser': browser})}"
+        reason = "unknown_return" if wish and not known else asked.get("reason")
+        return self._page("sign_in", next=again if known else "/account", reason=reason)
 
     async def enrol(self, request: Request) -> Response:
         """Show the page of a one-time link; the token is in the fragment, which the server never sees."""

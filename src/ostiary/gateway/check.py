@@ -10,7 +10,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from ostiary.gateway.model import DISCLOSE, SERVICE_KEY, GatewaySettings, no_caller
+from ostiary.gateway.model import DISCLOSE, FORWARDED_HOST, SERVICE_KEY, GatewaySettings, no_caller
+from ostiary.gateway.passes import Passes
 from ostiary.gateway.teller import Teller, Wanted, wanted
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
@@ -20,7 +21,7 @@ from ostiary.sessions.guard import binding_broken, hashed, presented
 from ostiary.sessions.liveness import Entry, Liveness
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network
-from ostiary.web.cookies import SESSION
+from ostiary.web.cookies import SERVICE, SESSION, Twice, find_cookie
 from ostiary.web.problems import internal_fault, problem
 
 __all__ = ["Check", "CheckRules"]
@@ -29,6 +30,8 @@ _EMPTY: Message = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
 _TELLING = _REFUSED_HEADERS | {b"cookie", b"host", DISCLOSE, SERVICE_KEY}
 _PAIR = f"{SESSION}=".encode()
+_SERVICE_PAIR = f"{SERVICE}=".encode()
+_SEVERAL_COOKIES = Refusal(Code.SESSION_INVALID, ("session_cookie_twice",))
 _PATH = "/check"
 _SERVICE_AT = {_PATH: DEFAULT.name, f"{_PATH}/{DEFAULT.name}": DEFAULT.name}
 _MOST_HOSTS = _MOST_PATHS = 1000
@@ -44,6 +47,7 @@ class CheckRules(msgspec.Struct, frozen=True):
     gateway: GatewaySettings
     trusted: tuple[Network, ...]
     teller: Teller
+    passes: Passes
 
 
 class Check:
@@ -109,7 +113,7 @@ class Check:
         service = await self._teller.admit(given)
         if isinstance(service, Refusal):
             return service
-        found = await self._look(scope, cookie)
+        found = await self._look(scope, cookie, service)
         if isinstance(found, Refusal):
             return found
         start = await self._teller.tell(found, service, given.facts)
@@ -143,13 +147,29 @@ class Check:
                 self._hosts[host] = known
         return known
 
-    async def _look(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
-        entry = await presented(self._liveness, cookie)
+    async def _look(self, scope: Scope, cookie: bytes, service: Service) -> Entry | Refusal:
+        entry = await self._presented(scope, cookie, service)
         if not self._bound or isinstance(entry, Refusal):
             return entry
         rules, peer = self._rules, scope["client"][0] if scope.get("client") else ""
         caller = hashed(rules.keyring, rules.trusted, entry.session.tenant, peer, Headers(scope=scope))
         return binding_broken(rules.sessions, entry.session, caller) or entry
+
+    async def _presented(self, scope: Scope, cookie: bytes, service: Service) -> Entry | Refusal:
+        """Return the living session of a request: its own cookie's, or the parent of its service cookie."""
+        try:
+            given, own = find_cookie(cookie, _SERVICE_PAIR), find_cookie(cookie, _PAIR)
+        except Twice:
+            return _SEVERAL_COOKIES
+        if given is None:
+            return await presented(self._liveness, cookie)
+        if own is not None:
+            return _SEVERAL_COOKIES
+        hosts = [value for name, value in scope["headers"] if name == FORWARDED_HOST]
+        parent = await self._rules.passes.parent(given, service, hosts)
+        if isinstance(parent, Refusal):
+            return parent
+        return self._liveness.peek(parent) or await self._liveness.ask(parent)
 
     def _learn(self, service: Service) -> None:
         """Let the glance find by its path what was prepared for a service; what needs a key it finds at no path."""

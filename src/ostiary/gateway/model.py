@@ -2,17 +2,23 @@
 
 import msgspec
 
+from ostiary.kernel.clock import SECOND
+
 __all__ = [
     "CALLER",
+    "CODE_LIFE",
     "DISCLOSE",
     "DISCLOSED",
     "EPOCH",
     "EXPIRES",
+    "FORWARDED_HOST",
     "HEADERS",
     "KIND",
     "SCOPES",
     "SERVICE_KEY",
     "GatewaySettings",
+    "LandingCode",
+    "ServiceSession",
     "no_caller",
 ]
 
@@ -29,8 +35,42 @@ HEADERS = (KIND, CALLER, EPOCH, EXPIRES, SCOPES, DISCLOSED)
 SERVICE_KEY = b"ostiary-service-key"
 """Carries a service's key. Not `Authorization`: that one is the caller's own, and some proxies hand it on."""
 
+FORWARDED_HOST = b"x-forwarded-host"
+"""The host that the browser asked, as the proxy tells it; a service cookie is good on its own host only."""
+
 DISCLOSE = b"caller-disclose"
 """The facts that a caller lets the service know."""
+
+
+CODE_LIFE = 45 * SECOND
+"""How long a landing code is good: a redirect takes a moment, and a slow line some seconds."""
+
+
+class LandingCode(msgspec.Struct, frozen=True):
+    """What a one-time code says, sealed: which session may land where, in which browser, until when.
+
+    `browser` is the hash of the pre-login id that the service's host gave to the browser that began there.
+    """
+
+    id: str
+    service: str
+    scope_id: int
+    host: str
+    path: str
+    session: str
+    browser: str
+    expires_at: int
+
+
+class ServiceSession(msgspec.Struct, frozen=True):
+    """A browser's pass at one service on one host. `parent` is the session it came from, `parent_key` its signer."""
+
+    id: str
+    scope_id: int
+    host: str
+    parent: str
+    parent_key: str
+    expires_at: int
 
 
 class GatewaySettings(msgspec.Struct, frozen=True):

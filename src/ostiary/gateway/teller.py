@@ -67,7 +67,7 @@ class Teller:
         A key that is sent must be right, and must be sent where the registration says so.
         """
         known = is_name(given.service)
-        found = await self._registrations.find(self._scope.tenant, given.service) if known else None
+        found = await self._registrations.find(given.service) if known else None
         if found is None:
             return Refusal(Code.SERVICE_UNKNOWN)
         if (given.key or found.requires_key) and not found.opens(given.key, self._clock()):

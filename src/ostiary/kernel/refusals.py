@@ -37,6 +37,7 @@ class Code(StrEnum):
     SCOPE_MISSING = "scope_missing"
     SCOPE_MALFORMED = "scope_malformed"
     DISCLOSURE_UNKNOWN = "disclosure_unknown"
+    LANDING_REFUSED = "landing_refused"
     LOGIN_REFUSED = "login_refused"
     LOGIN_ATTEMPT_INVALID = "login_attempt_invalid"
     LOGIN_ATTEMPT_EXPIRED = "login_attempt_expired"

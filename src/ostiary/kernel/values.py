@@ -98,6 +98,8 @@ class EventName(StrEnum):
     SERVICE_CHANGE = "service.change"
     SERVICE_ROTATE = "service.rotate"
     SERVICE_REMOVE = "service.remove"
+    SERVICE_ENTER = "service.enter"
+    SERVICE_COLLECT = "service.collect"
     INVITATION_CREATE = "invitation.create"
     INVITATION_ACCEPT = "invitation.accept"
     PASSKEY_ADD = "passkey.add"

@@ -10,7 +10,7 @@ from ostiary.access.service import is_scope
 from ostiary.invocation.disclosure import FACTS
 from ostiary.kernel.refusals import Code, Refusal
 
-__all__ = ["DEFAULT", "Registration", "Service", "is_name", "key_hash", "malformed"]
+__all__ = ["DEFAULT", "Registration", "Service", "is_host", "is_name", "key_hash", "malformed"]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -70,7 +70,7 @@ def is_name(name: str) -> bool:
 def malformed(asked: Registration) -> Refusal | None:
     """Refuse a registration whose words are none; the reasons say which."""
     wrong = [
-        *(f"host:{host}" for host in asked.hosts if not _is_host(host)),
+        *(f"host:{host}" for host in asked.hosts if not is_host(host)),
         *(f"scope:{scope}" for scope in asked.scopes if not is_scope(scope)),
         *(f"fact:{fact}" for fact in asked.discloses if fact not in FACTS),
         *(["too_many"] if max(len(asked.hosts), len(asked.scopes)) > _MOST else []),
@@ -80,5 +80,6 @@ def malformed(asked: Registration) -> Refusal | None:
     return Refusal(Code.SERVICE_MALFORMED, tuple(wrong)) if wrong else None
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Tell whether a text is a host as it is registered: lower case, with or without a port."""
     return len(host) <= _LONGEST_HOST and _HOST.fullmatch(host) is not None

@@ -10,48 +10,31 @@ from ostiary.services import store
 from ostiary.services.model import DEFAULT, Service
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Row
-from ostiary.storage.vault import Reader
 
-__all__ = ["AskedServices", "Registrations", "ServicesInFile"]
-
-
-class Registrations(Protocol):
-    """Which services there are."""
-
-    async def find(self, tenant: str, name: str) -> Service | None:
-        """Return a service as it stands. Raises StoreUnavailable."""
+__all__ = ["Fetch", "Registrations"]
 
 
 class Fetch(Protocol):
-    """What is needed of a vault: one read, off the event loop."""
+    """One read of the truth: on SQLite on the spot, on PostgreSQL off the event loop."""
 
-    async def fetch(self, statement: Statement, **binds: object) -> list[Row]:
-        """Run one read."""
+    async def __call__(self, statement: Statement, **binds: object) -> list[Row]:
+        """Run one read. Raises StoreUnavailable."""
 
 
-class ServicesInFile:
-    """See `Registrations`; on SQLite, read on the spot."""
+class Registrations:
+    """Which services a tenant has, and which answers on a host."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, tenant: str, fetch: Fetch) -> None:
+        self._tenant, self._fetch = tenant, fetch
 
-    async def find(self, tenant: str, name: str) -> Service | None:
-        """Read one row of the file."""
+    async def find(self, name: str) -> Service | None:
+        """Return a service as it stands. Raises StoreUnavailable."""
         if name == DEFAULT.name:
             return DEFAULT
-        rows = self._reader.all(store.FIND, tenant=tenant, wanted=name)
+        rows = await self._fetch(store.FIND, tenant=self._tenant, wanted=name)
         return store.service(rows[0]) if rows else None
 
-
-class AskedServices:
-    """See `Registrations`; on PostgreSQL, one question each."""
-
-    def __init__(self, vault: Fetch) -> None:
-        self._vault = vault
-
-    async def find(self, tenant: str, name: str) -> Service | None:
-        """Ask for one row."""
-        if name == DEFAULT.name:
-            return DEFAULT
-        rows = await self._vault.fetch(store.FIND, tenant=tenant, wanted=name)
+    async def at(self, host: str) -> Service | None:
+        """Return the service that a host is registered for. Raises StoreUnavailable."""
+        rows = await self._fetch(store.AT, tenant=self._tenant, host=host)
         return store.service(rows[0]) if rows else None

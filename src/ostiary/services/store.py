@@ -8,6 +8,7 @@ from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
 __all__ = [
+    "AT",
     "FIND",
     "add",
     "change",
@@ -75,6 +76,11 @@ _ADD = Statement(
 )
 _ADD_HOST = Statement(postgresql.insert(service_hosts).on_conflict_do_nothing())
 FIND = Statement(select(*_ROW).where(*_NAMED))
+AT = Statement(
+    select(*_ROW)
+    .join(service_hosts, (_h.service == _s.name) & (_h.tenant_id == _s.tenant_id))
+    .where(_h.tenant_id == bindparam("tenant"), _h.host == bindparam("host"))
+)
 _LIST = Statement(select(*_ROW).where(_s.tenant_id == bindparam("tenant")).order_by(_s.number))
 _HOSTS_OF = Statement(
     select(_h.host).where(_h.tenant_id == bindparam("tenant"), _h.service == bindparam("wanted")).order_by(_h.host)

@@ -54,6 +54,9 @@ CATALOGUE: dict[Code, Entry] = {
     Code.DISCLOSURE_UNKNOWN: Entry(
         403, "Caller-Disclose names something that is no fact.", "See docs/services.md for the facts that there are."
     ),
+    Code.LANDING_REFUSED: Entry(
+        403, "This way into the service is used, expired or not meant for this browser.", "Sign in there again."
+    ),
     Code.LOGIN_REFUSED: Entry(401, "That did not sign you in.", "Try again, or use another passkey."),
     Code.LOGIN_ATTEMPT_INVALID: Entry(401, "This sign-in was not started in this browser.", _RELOAD),
     Code.LOGIN_ATTEMPT_EXPIRED: Entry(401, "This sign-in took too long.", _RELOAD),

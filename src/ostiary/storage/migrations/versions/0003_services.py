@@ -1,4 +1,4 @@
-"""Registered services and the hosts that they answer on."""
+"""Registered services, the hosts that they answer on, and the sessions of browsers there."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,6 +32,17 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.String, primary_key=True),
         sa.Column("host", sa.String, primary_key=True),
         sa.Column("service", sa.String, nullable=False),
+    )
+    op.create_table(
+        "service_sessions",
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("tenant_id", sa.String, nullable=False),
+        sa.Column("code_id", sa.String, nullable=False, unique=True),
+        sa.Column("scope_id", sa.BigInteger, nullable=False),
+        sa.Column("host", sa.String, nullable=False),
+        sa.Column("session_id", sa.String, nullable=False),
+        sa.Column("key_id", sa.String, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
     )
 
 
