@@ -41,7 +41,7 @@ core.register_action("ostiary", { "http-req" }, function(txn)
   end
   local ok, answer = pcall(function() return core.httpclient():get({ url = CHECK, headers = asked, timeout = PATIENCE_MS }) end)
   local status = ok and answer and answer.status or 0
-  if status == 401 then return ended(txn, 303, { location = "/sign-in" }) end
+  if status == 401 then return ended(txn, 303, { location = "/.ostiary/sign-in?to=" .. txn.f:pathq() }) end
   if status == 403 then return ended(txn, 403, {}) end
   if status ~= 200 then return ended(txn, 503, { ["retry-after"] = "1" }) end
   for _, name in ipairs(TOLD) do txn.http:req_set_header(name, answer.headers[name] and answer.headers[name][0] or "-") end

@@ -77,7 +77,7 @@ class Running:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
-            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+            return answer.status, {k.lower(): v for k, v in reversed(answer.getheaders())}, answer.read()
         finally:
             connection.close()
 

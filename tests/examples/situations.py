@@ -22,6 +22,8 @@ FORGED = {
     "Ostiary-Disclosed": "e30",
 }
 ALIASES = {spelt: value for name, value in FORGED.items() for spelt in (name.replace("-", "_"), name.upper())}
+SENDS_OWN_HOST = {"envoy"}
+"""Who asks the check under the client's own Host, which must be named in the settings."""
 TOLD = tuple(name.lower() for name in FORGED)
 
 
@@ -41,7 +43,7 @@ class Outcome:
         return self.headers.get("location", "")
 
     def __str__(self):
-        return f"{self.status} {self.where}".strip() + ("" if self.told is None else ", passed")
+        return f"{self.status} {self.where.partition('?')[0]}".strip() + ("" if self.told is None else ", passed")
 
 
 class Scene:
@@ -50,14 +52,14 @@ class Scene:
     def __init__(self, served, behind, proxy, living, ended):
         self.served, self.behind, self.proxy, self.living, self.ended = served, behind, proxy, living, ended
 
-    def ask(self, cookie=None, headers=(), method="GET", path="/app/x?q=1", body=None):
+    def ask(self, cookie=None, headers=(), method="GET", path="/app/x?q=1", body=None, host=None):
         """Send one request to the application through the proxy."""
-        pairs = [(name, value) for name, value in dict(headers).items()]
+        pairs = list(headers.items()) if isinstance(headers, dict) else list(headers)
         if cookie is not None:
             own = f"mine=1; {SESSION}={cookie}; {CSRF}=c; {PRELOGIN}=p; yours=2"
             pairs.append(("Cookie", own))
         before = self.behind.count
-        answer = self.proxy.send(method, path, pairs, body)
+        answer = self.proxy.send(method, path, pairs, body, host=host)
         return Outcome(answer, self.behind.count > before)
 
     def signed_out(self):
@@ -98,11 +100,15 @@ def scene(name, folder):
         (folder / part).mkdir(parents=True)
     with ExitStack() as stack:
         behind = stack.enter_context(upstream())
-        served = Served(folder / "ostiary", {"OSTIARY_ORIGIN": f"http://localhost:{port}"})
+        environ = {"OSTIARY_ORIGIN": f"http://localhost:{port}"}
+        if name in SENDS_OWN_HOST:
+            environ["OSTIARY_INTERNAL_HOSTS"] = "app.localhost"
+        served = Served(folder / "ostiary", environ)
         served.cli("init")
         served.start()
         stack.callback(served.stop)
-        served.cli("services", "add", "app", "--discloses", "factor")
+        hosts = [word for host in ("localhost", "app.localhost") for word in ("--host", f"{host}:{port}")]
+        served.cli("services", "add", "app", *hosts, "--discloses", "factor")
         sessions = opened_for(served, ["user-one", "user-two"])
         (_, living), (other, ended) = sessions.items()
         served.cli("sessions", "revoke", other)
