@@ -83,13 +83,13 @@ class Running:
 
 
 @contextmanager
-def running(name, folder, ports, port):
-    """The proxy for the block, on `port`; `ports` says which port stands for 8080, 8081 and 9000."""
+def running(name, folder, ports, port, own="app.localhost"):
+    """The proxy for the block, on `port`; `ports` says which port stands for 8080, 8081, 9000, `own` who is app.localhost."""
     proxy, folder = PROXIES[name], Path(folder)
     given = {"8000": port, "8001": free_port()} | ports
     for file in (ROOT / "examples" / name).iterdir():
         text = _PORTS.sub(lambda found: str(given[found[1]]), file.read_text())
-        (folder / file.name).write_text(text)
+        (folder / file.name).write_text(text.replace("app.localhost", own))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([binary(proxy.program), *proxy.words(folder)], cwd=folder, stdout=log, stderr=log)
     made = Running(port)

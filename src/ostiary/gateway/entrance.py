@@ -11,6 +11,7 @@ from html import escape
 from urllib.parse import urlencode
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Send
@@ -22,7 +23,7 @@ from ostiary.gateway.passes import Passes
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Scope
-from ostiary.login.browser import browser_cookie, forget_browser
+from ostiary.login.browser import browser_cookie
 from ostiary.services.destinations import Destination, is_path, scheme_of
 from ostiary.services.model import Service
 from ostiary.sessions import service as sessions
@@ -125,10 +126,8 @@ class Entrance:
             if not outcome.receipt:
                 await rules.recorder.refused(rules.scope, EventName.SERVICE_ENTER, caller, outcome)
             return outcome
-        made = RedirectResponse(outcome.path, 303, _FRESH)
-        samesite = rules.sessions.settings.samesite
-        made.headers.append("set-cookie", set_cookie(SERVICE, outcome.cookie, outcome.seconds, samesite=samesite))
-        made.headers.append("set-cookie", forget_browser())
+        made = RedirectResponse(outcome.path, 303, _FRESH)  # the pre-login cookie stays: another tab may be on its way
+        made.headers.append("set-cookie", set_cookie(SERVICE, outcome.cookie, outcome.seconds))
         return made
 
     async def _ask_out(self, request: Request, service: Service) -> Response:
@@ -138,7 +137,7 @@ class Entrance:
     async def _sign_out(self, request: Request, service: Service) -> Response | Refusal:
         """End the session behind the service's cookie: all that came from it ends with it."""
         rules, host = self._rules, _host(request)
-        if not same_origin(request.headers, f"{scheme_of(host, rules.onward.origin)}://{host}"):
+        if not _from_here(request.headers, f"{scheme_of(host, rules.onward.origin)}://{host}"):
             return Refusal(Code.ORIGIN_REFUSED)
         try:
             value = find_cookie(cookies_of(request.headers), _SERVICE) or b""
@@ -150,7 +149,7 @@ class Entrance:
             await rules.vault.transact(rules.scope, out)
         body = '<p>The session has ended, here and everywhere.</p><p><a href="/">Back</a></p>'
         made = HTMLResponse(_PAGE.format(title="Signed out", body=body), headers=_FRESH)
-        made.headers.append("set-cookie", clear_cookie(SERVICE, samesite=rules.sessions.settings.samesite))
+        made.headers.append("set-cookie", clear_cookie(SERVICE))
         return made
 
     def _caller(self, request: Request) -> Caller:
@@ -163,6 +162,17 @@ def _end(tx: Tx, caller: Caller, session: str) -> None:
     if not isinstance(found, Refusal):
         acting = msgspec.structs.replace(caller, actor=found.person, session=found.id)
         sessions.end(tx, acting, found.id, EndReason.SIGNED_OUT)
+
+
+def _from_here(headers: Headers, origin: str) -> bool:
+    """Tell whether a form of this very host was sent.
+
+    NOTE: under `Referrer-Policy: no-referrer` a form's Origin is `null` (Fetch, section 3.2), so there Sec-Fetch-Site
+    decides, which no page can forge; a sandboxed page elsewhere is `null` too, but `cross-site`.
+    """
+    if headers.getlist("origin") == ["null"]:
+        return headers.getlist("sec-fetch-site") == ["same-origin"]
+    return same_origin(headers, origin)
 
 
 def _host(request: Request) -> str:
