@@ -25,12 +25,12 @@ STRANGERS = {
 
 
 @pytest.fixture
-def house(anywhere):
+def house(home):
     for name in ("app", "gone"):
         asked = Registration(name, (f"{name}.example.test",))
-        assert isinstance(anywhere.act(lambda tx, asked=asked: service.add(tx, OPERATOR, asked)), str)
-    anywhere.act(lambda tx: service.remove(tx, OPERATOR, "gone"))
-    return anywhere
+        assert isinstance(home.act(lambda tx, asked=asked: service.add(tx, OPERATOR, asked)), str)
+    home.act(lambda tx: service.remove(tx, OPERATOR, "gone"))
+    return home
 
 
 def test_an_open_redirect_is_not_to_be_had(house):

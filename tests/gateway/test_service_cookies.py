@@ -56,25 +56,35 @@ def refused(answer, why="invalid_token"):
     assert (answer.status, cause(answer), ours(answer)) == (401, why, EMPTY)
 
 
+def furnished(home):
+    register(home, "app", APP, "second.example.test", discloses=("person", "factor"))
+    register(home, "other", OTHER)
+    return home
+
+
 @pytest.fixture
-def house(anywhere):
-    register(anywhere, "app", APP, "second.example.test", discloses=("person", "factor"))
-    register(anywhere, "other", OTHER)
-    return anywhere
+def house(home):
+    return furnished(home)
 
 
-def test_a_person_who_is_signed_in_lands_and_is_the_same_caller(house):
-    session, cookie = house.open()
-    walk = landed(house, cookie)
+@pytest.fixture
+def either(anywhere):
+    """The same on each database, for what its store decides."""
+    return furnished(anywhere)
+
+
+def test_a_person_who_is_signed_in_lands_and_is_the_same_caller(either):
+    session, cookie = either.open()
+    walk = landed(either, cookie)
     assert [urlsplit(url).netloc for url in walk.seen] == [APP, "localhost:8080", APP]
     assert set(walk.jar(f"https://{APP}")) == {SERVICE, PRELOGIN}
     assert pass_of(walk).startswith("v1.svc-")
-    through = check(house, pass_of(walk), Caller_Disclose="person, factor")
+    through = check(either, pass_of(walk), Caller_Disclose="person, factor")
     assert through.status == 200
-    assert ours(through) == ours(house.check(cookie, "/check/app", Caller_Disclose="person factor"))
+    assert ours(through) == ours(either.check(cookie, "/check/app", Caller_Disclose="person factor"))
     assert session.id not in "".join(walk.seen)
-    assert house.last().operation == EventName.SERVICE_ENTER
-    assert house.last().actor == session.person
+    assert either.last().operation == EventName.SERVICE_ENTER
+    assert either.last().actor == session.person
 
 
 def test_the_cookie_is_a_host_cookie_that_lives_as_long_as_its_parent_can(house):
@@ -118,11 +128,11 @@ def test_a_stolen_service_cookie_used_at_the_parent_is_refused(house):
     refused(check(house, stolen, "/check"))
 
 
-def test_a_stolen_service_cookie_used_at_another_service_is_refused(house):
-    stolen = pass_of(landed(house, house.open()[1]))
+def test_a_stolen_service_cookie_used_at_another_service_is_refused(either):
+    stolen = pass_of(landed(either, either.open()[1]))
     for host in (APP, OTHER):
-        refused(check(house, stolen, "/check/other", host))
-    assert check(house, stolen).status == 200
+        refused(check(either, stolen, "/check/other", host))
+    assert check(either, stolen).status == 200
 
 
 def test_a_stolen_service_cookie_used_on_another_host_is_refused(house):
@@ -131,6 +141,18 @@ def test_a_stolen_service_cookie_used_on_another_host_is_refused(house):
         refused(check(house, stolen, host=host))
     twice = {"X_Forwarded_Host": APP, "x-FORWARDED-host": APP}
     refused(house.check(None, "/check/app", cookie=f"{SERVICE}={stolen}", **twice))
+
+
+@pytest.mark.parametrize("how", ["operator", "beside"])
+def test_a_service_cookie_dies_with_its_parent_on_each_database(either, how):
+    session, cookie = either.open()
+    stolen = pass_of(landed(either, cookie))
+    assert check(either, stolen).status == 200
+    if how == "beside":
+        either.beside().end(session.id)
+    else:
+        either.act(lambda tx: _end(tx, session))
+    refused(check(either, stolen), "ended_by_operator")
 
 
 @pytest.mark.parametrize("how", ["operator", "logout", "others", "idle", "absolute", "beside"])
@@ -189,12 +211,12 @@ def test_use_at_the_service_keeps_the_parent_alive(house):
     assert house.check(cookie).status == 200
 
 
-def test_a_service_that_is_removed_and_added_again_takes_no_old_cookie(house):
-    stolen = pass_of(landed(house, house.open()[1]))
-    house.act(lambda tx: service.remove(tx, OPERATOR, "app"))
-    assert check(house, stolen).code == "service_unknown"
-    register(house)
-    refused(check(house, stolen))
+def test_a_service_that_is_removed_and_added_again_takes_no_old_cookie(either):
+    stolen = pass_of(landed(either, either.open()[1]))
+    either.act(lambda tx: service.remove(tx, OPERATOR, "app"))
+    assert check(either, stolen).code == "service_unknown"
+    register(either)
+    refused(check(either, stolen))
 
 
 def test_forged_and_doubled_service_cookies_are_refused(house):
@@ -212,22 +234,22 @@ def test_forged_and_doubled_service_cookies_are_refused(house):
 # Landing codes
 
 
-def test_a_landing_code_replayed_is_refused(house):
-    walk, url = code_of(house, house.open()[1])
+def test_a_landing_code_replayed_is_refused(either):
+    walk, url = code_of(either, either.open()[1])
     before = dict(walk.jar(url))
     assert walk.go(url).status == 303
     walk.jars[APP] = before
     again = walk.go(url)
     assert (again.status, SERVICE in walk.jar(url)) == (403, False)
-    assert house.rows("SELECT count(*) FROM service_sessions") == [(1,)]
+    assert either.rows("SELECT count(*) FROM service_sessions") == [(1,)]
 
 
-def test_a_landing_code_raced_has_exactly_one_winner(house):
-    walk, url = code_of(house, house.open()[1])
-    twins = [Walk(house) for _ in range(8)]
+def test_a_landing_code_raced_has_exactly_one_winner(either):
+    walk, url = code_of(either, either.open()[1])
+    twins = [Walk(either) for _ in range(8)]
     for twin in twins:
         twin.jars = {host: dict(jar) for host, jar in walk.jars.items()}
-    answers = house.together(*(twin.going(url) for twin in twins))
+    answers = either.together(*(twin.going(url) for twin in twins))
     assert sorted(answer.status for answer in answers) == [303] + [403] * 7
     assert sum(SERVICE in twin.jar(url) for twin in twins) == 1
 
@@ -260,10 +282,10 @@ def test_a_landing_code_in_another_browser_is_refused(house):
         assert SERVICE not in victim.jar(url)
 
 
-def test_a_landing_code_of_a_session_that_ended_meanwhile_is_refused(house):
-    session, cookie = house.open()
-    walk, url = code_of(house, cookie)
-    house.act(lambda tx: _end(tx, session))
+def test_a_landing_code_of_a_session_that_ended_meanwhile_is_refused(either):
+    session, cookie = either.open()
+    walk, url = code_of(either, cookie)
+    either.act(lambda tx: _end(tx, session))
     assert walk.go(url).status == 403
 
 
@@ -324,14 +346,14 @@ def test_only_get_lands(house):
     assert walk.go(url).status == 303
 
 
-def test_what_is_over_is_collected_and_what_lives_is_not(house):
-    stolen = pass_of(landed(house, house.open()[1]))
-    house.collect()
-    assert check(house, stolen).status == 200
-    house.clock.turn(9 * HOUR)
-    house.collect()
-    assert house.rows("SELECT count(*) FROM service_sessions") == [(0,)]
-    assert house.act(landing.collect) == 0
+def test_what_is_over_is_collected_and_what_lives_is_not(either):
+    stolen = pass_of(landed(either, either.open()[1]))
+    either.collect()
+    assert check(either, stolen).status == 200
+    either.clock.turn(9 * HOUR)
+    either.collect()
+    assert either.rows("SELECT count(*) FROM service_sessions") == [(0,)]
+    assert either.act(landing.collect) == 0
 
 
 # Sign-out, and what else is served on a service's host

@@ -55,12 +55,12 @@ def test_a_registered_service_is_answered_and_others_are_not(anywhere):
     refused(anywhere.check(cookie, "/check/apps"), "service_unknown")
 
 
-def test_two_scopes_two_refs_one_session(anywhere):
-    session, cookie = anywhere.open()
+def test_two_scopes_two_refs_one_session(home):
+    session, cookie = home.open()
     for name in ("one", "two"):
-        register(anywhere, name, discloses=("person",))
-    answers = [anywhere.check(cookie, path, Caller_Disclose="person") for path in ("/check/one", "/check/two")]
-    plain = anywhere.check(cookie)
+        register(home, name, discloses=("person",))
+    answers = [home.check(cookie, path, Caller_Disclose="person") for path in ("/check/one", "/check/two")]
+    plain = home.check(cookie)
     for header in ("ostiary-caller", "ostiary-epoch"):
         assert len({answer.header(header) for answer in (*answers, plain)}) == 3
     persons = {told(answer)["person"] for answer in answers}
@@ -68,11 +68,11 @@ def test_two_scopes_two_refs_one_session(anywhere):
     assert not any(session.person in text or session.id in text for text in (str(persons), str(answers[0].headers)))
 
 
-def test_a_service_knows_a_returning_person_and_not_another(anywhere):
-    register(anywhere, discloses=("person",))
+def test_a_service_knows_a_returning_person_and_not_another(home):
+    register(home, discloses=("person",))
 
     def person(**given):
-        return told(anywhere.check(anywhere.open(**given)[1], "/check/app", Caller_Disclose="person"))["person"]
+        return told(home.check(home.open(**given)[1], "/check/app", Caller_Disclose="person"))["person"]
 
     assert person() == person()
     assert person() != person(person="user-BBBBBBBBBBBBBBBBBBBBBB")
@@ -89,14 +89,14 @@ def test_a_service_removed_and_added_again_learns_new_references(anywhere):
     assert len(seen) == 6
 
 
-def test_disclosure_request_without_scope(anywhere):
-    register(anywhere)
-    assert told(anywhere.check(anywhere.open(ann(anywhere))[1], "/check/app", Caller_Disclose=ALL)) == {}
+def test_disclosure_request_without_scope(home):
+    register(home)
+    assert told(home.check(home.open(ann(home))[1], "/check/app", Caller_Disclose=ALL)) == {}
 
 
-def test_disclosure_scope_without_request(anywhere):
-    register(anywhere, discloses=tuple(ALL.split()))
-    assert told(anywhere.check(anywhere.open(ann(anywhere))[1], "/check/app")) == {}
+def test_disclosure_scope_without_request(home):
+    register(home, discloses=tuple(ALL.split()))
+    assert told(home.check(home.open(ann(home))[1], "/check/app")) == {}
 
 
 def test_both_give_every_fact(anywhere):
@@ -112,14 +112,14 @@ def test_both_give_every_fact(anywhere):
     }
 
 
-def test_a_forged_caller_disclose_never_gets_more_than_the_scope(anywhere):
-    register(anywhere, discloses=("factor",))
-    cookie = anywhere.open(ann(anywhere))[1]
+def test_a_forged_caller_disclose_never_gets_more_than_the_scope(home):
+    register(home, discloses=("factor",))
+    cookie = home.open(ann(home))[1]
     for asked in (ALL, "factor, email", "email name factor factor"):
-        assert told(anywhere.check(cookie, "/check/app", Caller_Disclose=asked)) == {"factor": "passkey"}
+        assert told(home.check(cookie, "/check/app", Caller_Disclose=asked)) == {"factor": "passkey"}
     for odd in ("password", "factor,*", "all", "x" * 300):
-        refused(anywhere.check(cookie, "/check/app", Caller_Disclose=odd), "disclosure_unknown")
-    assert told(anywhere.check(cookie, "/check/app")) == {}
+        refused(home.check(cookie, "/check/app", Caller_Disclose=odd), "disclosure_unknown")
+    assert told(home.check(cookie, "/check/app")) == {}
 
 
 def test_what_one_request_was_told_no_other_is(home):
@@ -156,18 +156,18 @@ def test_a_refused_check_keeps_no_session_alive(home):
     assert home.check(cookie).status == 401
 
 
-def test_a_key_opens_its_service_only(anywhere):
-    one, two = register(anywhere, "one", requires_key=True), register(anywhere, "two")
-    cookie = anywhere.open()[1]
-    refused(anywhere.check(cookie, "/check/one"), "service_key_refused")
-    assert anywhere.check(cookie, "/check/two").status == 200
+def test_a_key_opens_its_service_only(home):
+    one, two = register(home, "one", requires_key=True), register(home, "two")
+    cookie = home.open()[1]
+    refused(home.check(cookie, "/check/one"), "service_key_refused")
+    assert home.check(cookie, "/check/two").status == 200
     for path, right, wrong in (("/check/one", one, two), ("/check/two", two, one), ("/check", None, one)):
         if right:
-            assert anywhere.check(cookie, path, Ostiary_Service_Key=right).status == 200
+            assert home.check(cookie, path, Ostiary_Service_Key=right).status == 200
         for bad in (wrong, "x", f"{right},{right}", f"Bearer {right}", f"{right} "[:-2]):
-            refused(anywhere.check(cookie, path, Ostiary_Service_Key=bad), "service_key_refused")
-    refused(anywhere.check(cookie, "/check/one"), "service_key_refused")
-    assert anywhere.check(None, "/check/one", Ostiary_Service_Key=one).status == 401
+            refused(home.check(cookie, path, Ostiary_Service_Key=bad), "service_key_refused")
+    refused(home.check(cookie, "/check/one"), "service_key_refused")
+    assert home.check(None, "/check/one", Ostiary_Service_Key=one).status == 401
 
 
 @pytest.mark.parametrize("warm", [True, False])
