@@ -20,7 +20,7 @@ RUNTIME := $(VENV)/.stamp-runtime
 PROJECT := $(VENV)/.stamp-project
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help run install dev test check cover proof bench lock audit clean
+.PHONY: help run install dev test check cover proof proxies bench lock audit clean
 
 help: ## say what can be made
 	@echo "Ostiary: make <target> [ARGS='…']"
@@ -62,6 +62,9 @@ cover: dev ## every test with branch coverage, and the floors that it must reach
 proof: dev ## the long shows: races, kills, large tables (ARGS are handed to pytest)
 	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m slow $(ARGS)
 
+proxies: dev ## every example of a proxy for real, in six situations, as a table
+	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m tests.examples.table
+
 bench: dev ## the measurements that the README quotes
 	@exec $(BIN)/python -m bench $(ARGS)
 
@@ -78,7 +81,7 @@ audit: .lock-venv/bin/uv ## ask the registry for known vulnerabilities in requir
 	.lock-venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 clean: ## remove everything that make has made, the environments too
-	rm -rf $(VENV) .lock-venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov build dist
+	rm -rf $(VENV) .lock-venv .venv-proxies .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov build dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(MADE):

@@ -1,6 +1,7 @@
 """Pytest plugin: a test that needs a real counterpart is skipped without it, and fails without it when CI=true.
 
-The markers `chromium`, `postgres` and `redis` name the counterpart; `make test` brings the first two where it can.
+The markers `chromium`, `postgres`, `proxies` and `redis` name the counterpart; `make test` brings all but the last
+where it can.
 """
 
 import os
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.examples.proxies import missing
 
 
 class Counterpart(NamedTuple):
@@ -27,6 +30,10 @@ def counterparts(environ, chromium=Path("/usr/bin/chromium")):
         "postgres": Counterpart(
             "OSTIARY_TEST_POSTGRES_URL" in environ,
             "`make test`, with PostgreSQL installed (as root: apt-get install postgresql), or set OSTIARY_TEST_POSTGRES_URL",
+        ),
+        "proxies": Counterpart(
+            not missing(),
+            "as root: apt-get install nginx haproxy; and `make proxies`, which brings the others into .venv-proxies",
         ),
         "redis": Counterpart(
             "OSTIARY_TEST_REDIS_URL" in environ,

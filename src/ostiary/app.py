@@ -20,11 +20,15 @@ from ostiary.console.returns import Returns
 from ostiary.console.routes import Console
 from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
+from ostiary.gateway import landing
 from ostiary.gateway.check import Check, CheckRules
+from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.feed import Feed
 from ostiary.gateway.internal import Internal
-from ostiary.gateway.model import SERVICES
+from ostiary.gateway.onward import Onward
+from ostiary.gateway.passes import Passes
 from ostiary.gateway.presence import ConsumeDesk
+from ostiary.gateway.teller import Teller
 from ostiary.house import House, database_path
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
@@ -43,6 +47,7 @@ from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
 from ostiary.receipts import service as receipts
 from ostiary.receipts.refusals import RefusalLog
+from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
 from ostiary.sessions.cache import SessionCache
@@ -53,7 +58,8 @@ from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteReader, SqliteVault
-from ostiary.storage.tx import UseCase
+from ostiary.storage.statements import Statement
+from ostiary.storage.tx import Row, UseCase
 from ostiary.web.door import Door
 from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
@@ -96,8 +102,12 @@ def build(house: House, *more: Method) -> Application:
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals, system_secrets)
     openapi = document(operations, __version__, settings.origin)
-    returns = Returns(settings.origin)
-    console = Console(Pages(), scope, vault, guard, session_rules, passkey_rules, openapi, rows(operations), returns)
+    fetch = _fetch(house)
+    registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, _learner(house))
+    onward, returns = Onward(settings.origin, registrations, keyring, clock, system_secrets), Returns(settings.origin)
+    console = Console(
+        Pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(operations), returns
+    )
     public = Starlette(
         routes=[*console.routes(), *door.routes(operations)],
         exception_handlers={
@@ -107,14 +117,14 @@ def build(house: House, *more: Method) -> Application:
         },
     )
     public.router.redirect_slashes = False  # it would send the browser to whatever host the request names
-    check = Check(liveness, CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies))
+    entrance = Entrance(
+        EntranceRules(onward, scope, session_rules, passes, vault, refusals, settings.trusted_proxies), public
+    )
+    teller = Teller(scope, registrations, vault, keyring, clock)
+    rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
     return Application(
-        public=Front(public, secure=settings.origin.startswith("https:")),
-        internal=Internal(
-            check,
-            lambda: vault.read(scope, receipts.newest_time),
-            (*_feed(house, liveness), *ConsumeDesk(vault, scope, session_rules, check).routes()),
-        ),
+        public=Front(entrance, secure=settings.origin.startswith("https:")),
+        internal=_internal(house, liveness, session_rules, rules),
         operations=operations,
         chores=partial(_chores, house, seen, refusals),
     )
@@ -128,7 +138,15 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     return cache
 
 
-def _feed(house: House, liveness: Liveness) -> tuple[Route, ...]:
+def _internal(house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules) -> Internal:
+    """Put the internal listener together: the check in front, then what services ask besides."""
+    vault, scope, check = house.vault, house.scope, Check(liveness, rules)
+    consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
+    more = (*_feed(house, liveness, rules.teller), *consume.routes())
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more)
+
+
+def _feed(house: House, liveness: Liveness, teller: Teller) -> tuple[Route, ...]:
     """Return the feed's route where this process's memory may be trusted (SQLite) and sessions follow no address."""
     settings = house.settings.sessions
     if (
@@ -138,13 +156,24 @@ def _feed(house: House, liveness: Liveness) -> tuple[Route, ...]:
     ):
         return ()
 
-    def reference(service: str, session: str) -> str:
+    def reference(service_scope: int, session: str) -> str:
         key = house.keyring.active(house.scope.tenant, Purpose.CALLER).secret
-        return caller_reference(key, SERVICES[service], session)
+        return caller_reference(key, service_scope, session)
 
     clocks = house.clock, ticks_of(system_clock())
-    feed = Feed(liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
+    feed = Feed(teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
     return (Route("/feed", feed.answer, methods=["POST"]),)
+
+
+def _fetch(house: House) -> Fetch:
+    if isinstance(house.vault, PostgresVault):
+        return house.vault.fetch
+    reader = SqliteReader(database_path(house.settings) or Path())
+
+    async def on_the_spot(statement: Statement, **binds: object) -> list[Row]:
+        return reader.all(statement, **binds)
+
+    return on_the_spot
 
 
 def _learner(house: House) -> Callable[[str], Awaitable[None]]:
@@ -206,6 +235,7 @@ async def _collect(house: House, stop: asyncio.Event) -> None:
         presence.collect,
         enrolment.collect,
         unused_keys,
+        landing.collect,
         outbox.collect,
     )
     for collect in collectors:

@@ -384,7 +384,8 @@ class Liveness:
 
 
 def failing(home, fault, **given):
-    rules = CheckRules(home.house.keyring, SessionSettings(), GatewaySettings(), ())
+    real = home.application.internal._check._rules
+    rules = CheckRules(home.house.keyring, SessionSettings(), GatewaySettings(), (), real.teller, real.passes)
     check = Check(Liveness(fault), rules)
     sent = {"host": "localhost", "cookie": f"{SESSION}=x"} | given
     return check, asyncio.run(call(check, "GET", "/check", b"", sent))

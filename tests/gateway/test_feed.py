@@ -50,6 +50,7 @@ def store():
 def feed(store):
     ids = iter(range(1, 10_000))
     made = Feed(
+        None,
         store,
         store,
         lambda service, session: f"{service}:{session}",
@@ -60,7 +61,7 @@ def feed(store):
 
     async def ask(told=None, **given):
         asked = {"feed": told.feed, "count": told.count} if told else {}
-        return await made.ask(Asked(**asked | given))
+        return await made.ask(Asked(**asked | given), 1)
 
     made.asked = ask
     return made
@@ -76,19 +77,19 @@ async def test_what_was_ended_is_told_by_the_callers_reference_only_and_confirme
     told = await feed.asked()
     store.looks = [lambda: None, lambda: store.end("ses-1")]
     told = await feed.asked(told)
-    assert (told.all, told.ended, told.count) == (False, ["default:ses-1"], 1)
+    assert (told.all, told.ended, told.count) == (False, ["1:ses-1"], 1)
     assert store.pledges[-1] == (gateway_feed.LEASE, 0), "told is not yet taken in"
     store.looks = [lambda: None, lambda: store.end("ses-2")]
     told = await feed.asked(told)
     assert store.pledges[-1][1] == 1
-    assert told.ended == ["default:ses-2"]
+    assert told.ended == ["1:ses-2"]
 
 
 async def test_whoever_repeats_something_else_than_what_it_was_last_told_begins_anew(feed, store):
     first = await feed.asked()
     store.end("ses-1")
     second = await feed.asked(first)
-    assert second.ended == ["default:ses-1"]
+    assert second.ended == ["1:ses-1"]
     for count in (0, 7):
         again = await feed.asked(msgspec.structs.replace(second, count=count))
         assert again.all
@@ -99,12 +100,12 @@ async def test_the_leave_of_an_answer_that_was_lost_stays_outstanding_until_it_r
     """The answer that named the end never arrived: that memory still trusts what it has, and says so to nobody."""
     first = await feed.asked()
     store.end("ses-1")
-    await feed.ask(Asked(feed=first.feed, count=first.count))  # answered, and lost on its way
-    again = await feed.ask(Asked(feed=first.feed, count=first.count))
+    await feed.ask(Asked(feed=first.feed, count=first.count), 1)  # answered, and lost on its way
+    again = await feed.ask(Asked(feed=first.feed, count=first.count), 1)
     assert again.all
     assert store.pledges[-1][1] == 0, "the old leave has not confirmed the end"
     store.now += gateway_feed.LEASE + 0.001
-    later = await feed.ask(Asked())
+    later = await feed.ask(Asked(), 1)
     assert later.all
     assert store.pledges[-1][1] == 1, "and has run out by now"
 
@@ -112,13 +113,13 @@ async def test_the_leave_of_an_answer_that_was_lost_stays_outstanding_until_it_r
 async def test_the_slowest_of_several_memories_counts(feed, store):
     quick, slow = await feed.asked(), await feed.asked()
     store.end("ses-1")
-    quick = await feed.ask(Asked(feed=quick.feed, count=quick.count))
+    quick = await feed.ask(Asked(feed=quick.feed, count=quick.count), 1)
     store.looks = [lambda: None, lambda: store.end("ses-2")]
-    await feed.ask(Asked(feed=quick.feed, count=quick.count))
+    await feed.ask(Asked(feed=quick.feed, count=quick.count), 1)
     assert store.pledges[-1][1] == 0
-    slow = await feed.ask(Asked(feed=slow.feed, count=slow.count))
+    slow = await feed.ask(Asked(feed=slow.feed, count=slow.count), 1)
     store.looks = [lambda: None, lambda: store.end("ses-3")]
-    await feed.ask(Asked(feed=slow.feed, count=slow.count))
+    await feed.ask(Asked(feed=slow.feed, count=slow.count), 1)
     assert store.pledges[-1][1] == 1
 
 
@@ -140,15 +141,15 @@ async def test_a_store_that_cannot_answer_gives_no_leave(feed, store):
     recorded = len(store.pledges)
     for asked in (Asked(), Asked(feed=told.feed, count=told.count)):
         with pytest.raises(StoreUnavailable):
-            await feed.ask(asked)
+            await feed.ask(asked, 1)
     assert len(store.pledges) == recorded
 
 
 async def test_too_many_memories_get_no_leave_and_nobody_loses_theirs(feed, store):
     store.looks = [lambda: None] * 1001
     for _ in range(1000):
-        assert (await feed.ask(Asked())).lease
-    assert (await feed.ask(Asked())).lease == 0
+        assert (await feed.ask(Asked(), 1)).lease
+    assert (await feed.ask(Asked(), 1)).lease == 0
     assert len(feed._holders) == 1000
 
 

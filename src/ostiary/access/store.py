@@ -1,12 +1,12 @@
 """The `grants` table: who holds which role, by whose hand."""
 
-from sqlalchemy import BigInteger, Column, String, Table, bindparam, select
+from sqlalchemy import BigInteger, Column, String, Table, bindparam, delete, select
 from sqlalchemy.dialects import postgresql
 
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "anybody", "grants", "roles"]
+__all__ = ["add", "anybody", "grants", "remove", "roles"]
 
 grants = Table(
     "grants",
@@ -24,6 +24,13 @@ _ROLES = Statement(
     .where(grants.c.tenant_id == bindparam("tenant"), grants.c.person_id == bindparam("person"))
     .order_by(grants.c.role)
 )
+_REMOVE = Statement(
+    delete(grants).where(
+        grants.c.tenant_id == bindparam("tenant"),
+        grants.c.person_id == bindparam("person"),
+        grants.c.role == bindparam("role"),
+    )
+)
 _ANYBODY = Statement(
     select(grants.c.person_id)
     .where(grants.c.tenant_id == bindparam("tenant"), grants.c.role == bindparam("role"))
@@ -37,8 +44,13 @@ def add(tx: Tx, person: str, role: str, granted_by: str) -> bool:
     return bool(tx.do(_ADD, **binds, granted_by=granted_by, granted_at=tx.now))
 
 
+def remove(tx: Tx, person: str, role: str) -> bool:
+    """Take a grant back; False when it did not stand."""
+    return bool(tx.do(_REMOVE, tenant=tx.scope.tenant, person=person, role=role))
+
+
 def roles(tx: Tx, person: str) -> list[str]:
-    """Return the roles that a person holds, sorted."""
+    """Return everything that a person was granted, sorted: roles and scopes."""
     return [row[0] for row in tx.all(_ROLES, tenant=tx.scope.tenant, person=person)]
 
 

@@ -33,11 +33,24 @@ _ALONE = {
 }
 _GROUPS = {
     "people": (
-        "People: add one, list them.",
+        "People: add one, list them, grant scopes.",
         {
             "add": ("people:add", "Add a person and print the one-time link for their first passkey."),
             "invite": ("people:invite", "Print a fresh one-time link for somebody who is known."),
             "list": ("people:list_people", "List all people, oldest first."),
+            "grant": ("people:grant", "Give a person a scope."),
+            "withdraw": ("people:withdraw", "Take a scope from a person."),
+        },
+    ),
+    "services": (
+        "Services: who may ask the check, and what each may learn.",
+        {
+            "add": ("services:add", "Register a service and print its key, this once."),
+            "list": ("services:list_services", "List all services; `default` is always there."),
+            "show": ("services:show", "Show one service."),
+            "change": ("services:change", "State anew what a service requires and may learn."),
+            "rotate": ("services:rotate", "Give a service a new key and print it, this once."),
+            "remove": ("services:remove", "Remove a service."),
         },
     ),
     "sessions": (

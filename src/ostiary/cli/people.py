@@ -1,15 +1,17 @@
-"""`ostiary people`: add, invite again, list."""
+"""`ostiary people`: add, invite again, list, grant and withdraw scopes."""
 
+from ostiary.access import service as access
 from ostiary.cli.terminal import answer, house, one, operator, say, table, to_the_second
 from ostiary.enrolment import service as enrolment
 from ostiary.enrolment.model import INVITATION_LIFE
 from ostiary.identities import service as identities
 from ostiary.identities.model import Person
 from ostiary.kernel.clock import SECOND, instant
-from ostiary.kernel.refusals import Refusal
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.sessions import service as sessions
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "invite", "list_people"]
+__all__ = ["add", "grant", "invite", "list_people", "withdraw"]
 
 
 def add(*, email: str, name: str = "", json_: bool = False) -> int:
@@ -59,6 +61,65 @@ def invite(person: str, /, *, json_: bool = False) -> int:
             return answer(outcome)
         link = f"{opened.settings.origin}/enrol#{outcome}"
     _hand_over({"person": person, "link": link}, "invited", as_json=json_)
+    return 0
+
+
+def grant(person: str, scope: str, /, *, json_: bool = False) -> int:
+    """Give a person a scope.
+
+    Parameters
+    ----------
+    person
+        The person's id.
+    scope
+        The scope, as noun.verb.
+    json_
+        Print one JSON object.
+    """
+    with house() as opened:
+
+        def use_case(tx: Tx) -> bool | Refusal:
+            refused = _odd(scope)
+            if refused is None and identities.find_person(tx, opened.keyring, person) is None:
+                refused = Refusal(Code.PERSON_UNKNOWN)
+            return refused or access.grant_scope(tx, operator(), person, scope)
+
+        outcome = opened.vault.transact_now(opened.scope, use_case)
+    return _told(person, scope, ("granted", "holds already"), outcome=outcome, as_json=json_)
+
+
+def withdraw(person: str, scope: str, /, *, json_: bool = False) -> int:
+    """Take a scope from a person.
+
+    Printed once every check that is sent from then on goes without it.
+
+    Parameters
+    ----------
+    person
+        The person's id.
+    scope
+        The scope, as noun.verb.
+    json_
+        Print one JSON object.
+    """
+    with house() as opened:
+        outcome = opened.vault.transact_now(
+            opened.scope, lambda tx: _odd(scope) or sessions.withdraw_scope(tx, operator(), person, scope)
+        )
+    return _told(person, scope, ("withdrew", "does not hold"), outcome=outcome, as_json=json_)
+
+
+def _odd(scope: str) -> Refusal | None:
+    return None if access.is_scope(scope) else Refusal(Code.SCOPE_MALFORMED)
+
+
+def _told(person: str, scope: str, words: tuple[str, str], *, outcome: bool | Refusal, as_json: bool) -> int:
+    if isinstance(outcome, Refusal):
+        return answer(outcome, person if outcome.code is Code.PERSON_UNKNOWN else scope)
+    if as_json:
+        one({"person": person, "scope": scope, "changed": outcome}, as_json=True)
+    else:
+        say(f"{words[0]} {scope}: {person}" if outcome else f"{person} {words[1]} {scope}")
     return 0
 
 

@@ -1,8 +1,12 @@
 """What the pages are asked and show, as plain values: the server fills them, the templates only print them."""
 
+from typing import Protocol
+
 import msgspec
 
-__all__ = ["PasskeyRow", "PresenceAsked", "SessionRow"]
+from ostiary.sessions.model import Session
+
+__all__ = ["PasskeyRow", "PresenceAsked", "SessionRow", "Ways"]
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,3 +38,13 @@ class PresenceAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     return_to: str
     operation: str = ""
     says: str = ""
+
+
+class Ways(Protocol):
+    """The ways from the sign-in page to the pages of services. Handed in by app; the console knows no service."""
+
+    async def known(self, text: str) -> bool:
+        """Tell whether an address is a page that people may be sent back to."""
+
+    async def onward(self, text: str, browser: str, session: Session) -> str:
+        """Return where somebody who is signed in goes next on the way to a known address."""

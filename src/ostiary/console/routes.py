@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ostiary.console.model import PasskeyRow, PresenceAsked, SessionRow
+from ostiary.console.model import PasskeyRow, PresenceAsked, SessionRow, Ways
 from ostiary.console.pages import Pages
 from ostiary.console.returns import Returns
 from ostiary.identities import service as identities
@@ -50,6 +50,7 @@ class Console(msgspec.Struct, frozen=True):
     guard: SessionGuard
     sessions: service.Rules
     passkeys: passkeys.Rules
+    ways: Ways
     openapi: Mapping[str, Any]
     operations: list[dict[str, Any]]
     returns: Returns
@@ -74,15 +75,21 @@ class Console(msgspec.Struct, frozen=True):
         return RedirectResponse("/account", 303)
 
     async def sign_in(self, request: Request) -> Response:
-        """Show the door; a reason is shown only in words that the template knows.
+        """Show the door, or lead on; a reason is shown only in words that the template knows.
 
-        Whoever came to the page of presence goes on there; no other place can be asked for.
+        Whoever came to the page of presence goes on there; a service's own page must be at a registered host.
         """
-        asked = request.query_params.get("next", "")
-        following = asked if asked.startswith(_PRESENCE) and self.returns.place(asked) else "/account"
-        if isinstance(await self._look(request), Entry):
-            return RedirectResponse(following, 303)
-        return self._page("sign_in", next=following, reason=request.query_params.get("reason"))
+        asked = request.query_params
+        wish, browser, following = asked.get("return_to", ""), asked.get("browser", ""), asked.get("next", "")
+        following = following if following.startswith(_PRESENCE) and self.returns.place(following) else "/account"
+        known = bool(wish) and await self.ways.known(wish)
+        entry = await self._look(request)
+        if isinstance(entry, Entry):
+            onward = await self.ways.onward(wish, browser, entry.session) if known else following
+            return RedirectResponse(onward, 303, _FRESH)
+        again = f"/sign-in?{urlencode({'return_to': wish, 'browser': browser})}"
+        reason = "unknown_return" if wish and not known else asked.get("reason")
+        return self._page("sign_in", next=again if known else following, reason=reason)
 
     async def enrol(self, request: Request) -> Response:
         """Show the page of a one-time link; the token is in the fragment, which the server never sees."""

@@ -4,25 +4,24 @@ A raw ASGI application: no framework object is made here. Any method, any suffix
 what a service may learn comes from its registration, never from the request.
 """
 
-from functools import lru_cache
-
 import msgspec
 import structlog
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from ostiary.gateway.model import HEADERS, SERVICES, GatewaySettings, no_caller
-from ostiary.invocation.references import caller_epoch, caller_reference
+from ostiary.gateway.model import DISCLOSE, FORWARDED_HOST, SERVICE_KEY, GatewaySettings, no_caller
+from ostiary.gateway.passes import Passes
+from ostiary.gateway.teller import Teller, Wanted, wanted
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.keys.keyring import Keyring
-from ostiary.keys.model import Purpose
+from ostiary.services.model import DEFAULT, Service
 from ostiary.sessions.guard import binding_broken, hashed, presented
 from ostiary.sessions.liveness import Answer, Entry, Glance, Liveness
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network
-from ostiary.web.cookies import SESSION
+from ostiary.web.cookies import SERVICE, SESSION, Twice, find_cookie
 from ostiary.web.problems import internal_fault, problem
 
 __all__ = ["CHECK", "Check", "CheckRules"]
@@ -32,17 +31,16 @@ CHECK = "/check"
 
 _EMPTY: Message = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
-_TELLING = _REFUSED_HEADERS | {b"cookie", b"host"}
+_TELLING = _REFUSED_HEADERS | {b"cookie", b"host", DISCLOSE, SERVICE_KEY}
 _PAIR = f"{SESSION}=".encode()
-_SERVICE_AT = {CHECK: "default"} | {f"{CHECK}/{service}": service for service in SERVICES}
-_MOST_HOSTS = 1000
+_SERVICE_PAIR = f"{SERVICE}=".encode()
+_SEVERAL_COOKIES = Refusal(Code.SESSION_INVALID, ("session_cookie_twice",))
+_MOST_HOSTS = _MOST_PATHS = 1000
 _LONGEST = 1024
 """The longest Cookie header for which an answer is prepared, so that its size times the cache's bounds the memory."""
 
+_NO_FACTS: frozenset[str] = frozenset()
 _SEVERAL = b"several hosts"
-_KIND, _CALLER, _EPOCH, _EXPIRES, *_EMPTY_ONES = HEADERS
-_NOTHING_MORE = (*((name, b"-") for name in _EMPTY_ONES), (b"content-length", b"0"))
-_UNKNOWN = Refusal(Code.SERVICE_UNKNOWN)
 _LOG = structlog.get_logger("ostiary.check")
 
 
@@ -53,6 +51,8 @@ class CheckRules(msgspec.Struct, frozen=True):
     sessions: SessionSettings
     gateway: GatewaySettings
     trusted: tuple[Network, ...]
+    teller: Teller
+    passes: Passes
 
 
 class Check:
@@ -60,9 +60,10 @@ class Check:
 
     def __init__(self, liveness: Liveness, rules: CheckRules) -> None:
         self._liveness, self._rules, self._look = liveness, rules, liveness.look
+        self._teller = rules.teller
         self._bound = rules.sessions.bind_address or rules.sessions.bind_agent
         self._hosts: dict[bytes, bool] = {}
-        self._known: dict[str, dict[bytes, Glance]] = {path: {} for path in _SERVICE_AT}
+        self._known: dict[str, dict[bytes, Glance]] = {CHECK: {}, f"{CHECK}/{DEFAULT.name}": {}}
         self.usual = self._known.keys()
         self.counts = {200: 0, 401: 0, 403: 0, 500: 0, 503: 0}
 
@@ -92,7 +93,7 @@ class Check:
                 self.counts[200] += 1
                 start = glance.answer
             elif cookie.rfind(_PAIR) == 0 and known is not None and self._hosts.get(host) and not self._bound:
-                start, body = await self._usual(_SERVICE_AT[scope["path"]], known, cookie)
+                start, body = await self._usual(scope["path"], known, cookie)
             else:
                 start, body = await self._judge(scope)
         except StoreUnavailable as fault:
@@ -103,26 +104,45 @@ class Check:
         await send(start)
         await send(body)
 
-    async def _usual(self, service: str, known: dict[bytes, Glance], cookie: bytes) -> tuple[Answer, Message]:
+    async def _usual(self, path: str, known: dict[bytes, Glance], cookie: bytes) -> tuple[Answer, Message]:
         """Answer for a Cookie header that begins with our cookie and names it once; prepare its next answer."""
+        service = await self._teller.admit(Wanted(path[len(CHECK) + 1 :] or DEFAULT.name))
+        if isinstance(service, Refusal):
+            return self._refuse(problem(service, "-"))
         value = cookie[len(_PAIR) :].partition(b";")[0].strip(b" \t")
         entry = self._liveness.peek(value)
-        if entry is None:
-            return self._answer(await self._liveness.ask(value), service)
-        answer = self._answer(entry, service)
-        entry.headers = (entry.headers or {}) | {service: answer[0]}
-        glance = self._liveness.glance(entry, answer[0]) if len(cookie) <= _LONGEST else None
-        if glance is not None:
-            if len(known) >= self._rules.sessions.cache_size:
-                known.clear()
-            known[cookie] = glance
+        if entry is not None:
+            entry.used_again()
+        answer = await self._told(entry or await self._liveness.ask(value), service, _NO_FACTS)
+        if entry is not None and answer[1] is _EMPTY and len(cookie) <= _LONGEST and known is self._known.get(path):
+            glance = self._liveness.glance(entry, answer[0])
+            if glance is not None:
+                if len(known) >= self._rules.sessions.cache_size:
+                    known.clear()
+                known[cookie] = glance
         return answer
 
     async def _judge(self, scope: Scope) -> tuple[Answer, Message]:
-        """Go the long way."""
-        service, (cookie, refused) = self._service(scope), self.read(scope)
-        refused = refused or (None if service in SERVICES else _UNKNOWN)
-        return self._answer(refused or await self.look(scope, cookie), service)
+        """Go the long way. The service is known, and let in, before anybody is named."""
+        cookie, refused = self.read(scope)
+        given = refused or wanted(scope, self._service(scope))
+        if isinstance(given, Refusal):
+            return self._refuse(problem(given, "-"))
+        service = await self._teller.admit(given)
+        if isinstance(service, Refusal):
+            return self._refuse(problem(service, "-"))
+        return await self._told(await self.look(scope, cookie, service), service, given.facts)
+
+    async def _told(self, found: Entry | Refusal, service: Service, facts: frozenset[str]) -> tuple[Answer, Message]:
+        if isinstance(found, Refusal):
+            return self._refuse(problem(found, "-"))
+        start = await self._teller.tell(found, service, facts)
+        if isinstance(start, Refusal):
+            return self._refuse(problem(start, "-"))
+        self._liveness.slide(found)
+        self._learn(service)
+        self.counts[200] += 1
+        return start, _EMPTY
 
     def read(self, scope: Scope) -> tuple[bytes, Refusal | None]:
         """Read the cookies off a request of the internal listener, and whether it is refused at the threshold."""
@@ -137,7 +157,7 @@ class Check:
         return cookie, None if self._answers_for(host) else Refusal(Code.HOST_REFUSED)
 
     def _service(self, scope: Scope) -> str:
-        return scope["path"][len(CHECK) + 1 :].partition("/")[0] or "default"
+        return scope["path"][len(CHECK) + 1 :].partition("/")[0] or DEFAULT.name
 
     def _answers_for(self, host: bytes) -> bool:
         known = self._hosts.get(host)
@@ -149,43 +169,38 @@ class Check:
                 self._hosts[host] = known
         return known
 
-    async def look(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
+    async def look(self, scope: Scope, cookie: bytes, service: Service) -> Entry | Refusal:
         """Return the living session of a request's cookies, bound to its client where that is switched on."""
-        entry = await presented(self._liveness, cookie)
+        entry = await self._presented(scope, cookie, service)
         if not self._bound or isinstance(entry, Refusal):
             return entry
         rules, peer = self._rules, scope["client"][0] if scope.get("client") else ""
         caller = hashed(rules.keyring, rules.trusted, entry.session.tenant, peer, Headers(scope=scope))
         return binding_broken(rules.sessions, entry.session, caller) or entry
 
-    def _answer(self, found: Entry | Refusal, service: str) -> tuple[Answer, Message]:
-        if isinstance(found, Refusal):
-            return self._refuse(problem(found, "-"))
-        start = (found.headers or {}).get(service) or self._prepare(found, service)
-        self._liveness.slide(found)
-        self.counts[200] += 1
-        return start, _EMPTY
+    async def _presented(self, scope: Scope, cookie: bytes, service: Service) -> Entry | Refusal:
+        """Return the living session of a request: its own cookie's, or the parent of its service cookie."""
+        try:
+            given, own = find_cookie(cookie, _SERVICE_PAIR), find_cookie(cookie, _PAIR)
+        except Twice:
+            return _SEVERAL_COOKIES
+        if given is None:
+            return await presented(self._liveness, cookie)
+        if own is not None:
+            return _SEVERAL_COOKIES
+        hosts = [value for name, value in scope["headers"] if name == FORWARDED_HOST]
+        parent = await self._rules.passes.parent(given, service, hosts)
+        if isinstance(parent, Refusal):
+            return parent
+        return self._liveness.peek(parent) or await self._liveness.ask(parent)
 
-    def _prepare(self, entry: Entry, service: str) -> Answer:
-        session, service_scope = entry.session, SERVICES[service]
-        key = self._rules.keyring.active(session.tenant, Purpose.CALLER).secret
-        headers = [
-            _common(_KIND, session.kind),
-            (_CALLER, caller_reference(key, service_scope, session.id).encode("ascii")),
-            _common(_EPOCH, str(caller_epoch(key, service_scope))),
-            (_EXPIRES, str(entry.hard // 1_000_000).encode("ascii")),
-            *_NOTHING_MORE,
-        ]
-        return {"type": "http.response.start", "status": 200, "headers": headers}
+    def _learn(self, service: Service) -> None:
+        """Let the short way know the path of a service; what needs a key is found at no path."""
+        if not service.requires_key and len(self._known) < _MOST_PATHS:
+            self._known.setdefault(f"{CHECK}/{service.name}", {})
 
     def _refuse(self, made: Response) -> tuple[Answer, Message]:
         self.counts[made.status_code] += 1
         headers = [*made.raw_headers, *no_caller()]
         start: Answer = {"type": "http.response.start", "status": made.status_code, "headers": headers}
         return start, {"type": "http.response.body", "body": made.body}
-
-
-@lru_cache(maxsize=256)
-def _common(name: bytes, value: str) -> tuple[bytes, bytes]:
-    """Return a header that many sessions share, once for all of them: what is not touched need not be fetched."""
-    return name, value.encode("ascii")

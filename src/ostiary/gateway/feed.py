@@ -14,7 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ostiary.gateway.model import SERVICES
+from ostiary.gateway.teller import Teller, wanted
 from ostiary.kernel.clock import SECOND, Clock, Ticks
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import Secrets, new_id
@@ -79,23 +79,25 @@ class _Holder:
 
     __slots__ = ("confirmed", "position", "sent", "service", "until")
 
-    def __init__(self, service: str, position: int, count: int) -> None:
+    def __init__(self, service: int, position: int, count: int) -> None:
         self.service, self.position, self.until = service, position, 0.0
         self.sent = self.confirmed = count
 
 
 class Feed:
-    """`references` gives the caller reference of (service, session id), `idle` is in microseconds."""
+    """`references` gives the caller reference of (service scope, session id), `idle` is in microseconds."""
 
     def __init__(
         self,
+        teller: Teller,
         followed: Followed,
         pledged: Pledged,
-        references: Callable[[str, str], str],
+        references: Callable[[int, str], str],
         clocks: tuple[Clock, Ticks],
         secrets: Secrets,
         idle: int,
     ) -> None:
+        self._teller = teller
         self._followed, self._pledged, self._references = followed, pledged, references
         self._clock, self._ticks = clocks
         self._secrets, self._again = secrets, idle / SECOND / 100
@@ -107,12 +109,16 @@ class Feed:
         if isinstance(asked, Refusal):
             return problem(asked, "-")
         try:
-            told = await self.ask(asked)
+            given = wanted(request.scope, asked.service)
+            service = given if isinstance(given, Refusal) else await self._teller.admit(given)
+            if isinstance(service, Refusal):
+                return problem(service, "-")
+            told = await self.ask(asked, service.scope_id)
         except StoreUnavailable as fault:
             return unavailable("-", fault.retry_after)
         return JSONResponse(msgspec.to_builtins(told), headers={"cache-control": "no-store"})
 
-    async def ask(self, asked: Asked) -> Told:
+    async def ask(self, asked: Asked, service: int) -> Told:
         """Take in what is confirmed, wait for news, put the leave on record, and give it. Raises StoreUnavailable.
 
         Whoever does not repeat what it was last told (the answer was lost, the server is another) begins anew,
@@ -121,7 +127,7 @@ class Feed:
         self._followed.look()
         self._forget_lapsed()
         holder = self._holders.get(asked.feed)
-        if holder is not None and (holder.service, holder.sent) == (asked.service, asked.count):
+        if holder is not None and (holder.service, holder.sent) == (service, asked.count):
             holder.confirmed = asked.count
             self._record()
             await self._news(holder)
@@ -129,7 +135,7 @@ class Feed:
         if len(self._holders) >= _MOST:
             return Told("", 0, [], all=True, lease=0, again=0, now=self._clock() / SECOND)
         name = new_id("fd", self._secrets)
-        holder = self._holders[name] = _Holder(asked.service, self._followed.position, self._followed.counted)
+        holder = self._holders[name] = _Holder(service, self._followed.position, self._followed.counted)
         return self._tell(name, holder, fresh=True)
 
     async def _news(self, holder: _Holder) -> None:
@@ -167,6 +173,4 @@ async def _read(request: Request) -> Asked | Refusal:
         if len(body) > _LARGEST:
             return Refusal(Code.REQUEST_TOO_LARGE)
     asked: Asked | Refusal = decode_body(parse_json(bytes(body), request.headers.get("content-type", "")), Asked)
-    if isinstance(asked, Refusal) or asked.service in SERVICES:
-        return asked
-    return Refusal(Code.SERVICE_UNKNOWN)
+    return asked

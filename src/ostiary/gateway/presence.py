@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ostiary.gateway.check import Check
-from ostiary.gateway.model import SERVICES
+from ostiary.gateway.teller import Teller, wanted
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import StoreUnavailable
@@ -29,6 +29,7 @@ from ostiary.login.service import show_presence
 from ostiary.presence import purposes
 from ostiary.presence import service as presence
 from ostiary.presence.model import Approval, Minimum, PurposeRule
+from ostiary.services.model import DEFAULT, Service
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import judge
 from ostiary.storage.tx import Tx
@@ -77,6 +78,7 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
     scope: Scope
     rules: sessions.Rules
     check: Check
+    teller: Teller
 
     def routes(self) -> list[Route]:
         """Return the routes of the internal listener; without a name, the service is `default`."""
@@ -84,13 +86,12 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         return [Route(path, partial(_caught, self._answer), methods=["POST"]) for path in paths]
 
     async def _answer(self, request: Request) -> Response:
-        service = request.path_params.get("service", "default")
         raw = await read_body(request, _PATIENCE_S)
         value = raw if isinstance(raw, Refusal) else parse_json(raw, request.headers.get("content-type", ""))
         shown = decode_body(value, ReceiptShown)
-        refused = shown if isinstance(shown, Refusal) else None if service in SERVICES else _UNKNOWN_SERVICE
-        if refused is not None:
-            return problem(refused, "-")
+        service = shown if isinstance(shown, Refusal) else await self._service(request)
+        if isinstance(service, Refusal):
+            return problem(service, "-")
         caller = await self._caller(request, service, shown)
         if isinstance(caller, Refusal):
             return problem(caller, "-")
@@ -99,14 +100,18 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
             return _hinted(problem(told, "-"), told, rule)
         return Response(msgspec.json.encode(told), headers={"cache-control": "no-store"}, media_type="application/json")
 
-    async def _caller(self, request: Request, service: str, shown: ReceiptShown) -> Caller | Refusal:
+    async def _service(self, request: Request) -> Service | Refusal:
+        given = wanted(request.scope, request.path_params.get("service", DEFAULT.name))
+        return given if isinstance(given, Refusal) else await self.teller.admit(given)
+
+    async def _caller(self, request: Request, service: Service, shown: ReceiptShown) -> Caller | Refusal:
         """Name the caller by the session cookie; where there is only a reference, the receipt names the session."""
-        kept = (service, shown.purpose, shown.operation, shown.says, shown.caller)
+        kept = (service.name, shown.purpose, shown.operation, shown.says, shown.caller)
         digest = mac(
             self.rules.keyring.active(self.scope.tenant, Purpose.DIGEST).secret, msgspec.json.encode(kept)
         ).hex()
         cookie, _ = self.check.read(request.scope)
-        entry = await self.check.look(request.scope, cookie)
+        entry = await self.check.look(request.scope, cookie, service)
         if isinstance(entry, Refusal):
             referenced = entry.code is Code.SESSION_MISSING and shown.caller
             return Caller(digest=digest) if referenced else entry
@@ -114,7 +119,7 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
             return Refusal(Code.SESSION_INVALID, ("session_of_another_tenant",))
         return Caller(actor=entry.session.person, session=entry.session.id, digest=digest)
 
-    def _consume(self, tx: Tx, service: str, caller: Caller, shown: ReceiptShown) -> Told:
+    def _consume(self, tx: Tx, service: Service, caller: Caller, shown: ReceiptShown) -> Told:
         approval = Approval(shown.purpose, operation=shown.operation, says=shown.says)
         rule = purposes.found_for_service(tx, shown.purpose)
         unfit = rule if isinstance(rule, Refusal) else approval.unfit(rule)
@@ -130,17 +135,17 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         used = show_presence(tx, known, shown.receipt, shown.purpose, commitment=approval.commitment)
         if isinstance(used, Refusal):
             return refuse(known, subject, used), None
-        recorded = tx.emit(Event(EventName.PRESENCE_CONSUME, known, used.id, reasons=(shown.purpose, service)))
+        recorded = tx.emit(Event(EventName.PRESENCE_CONSUME, known, used.id, reasons=(shown.purpose, service.name)))
         return Consumed(shown.purpose, used.factor, used.user_verified, instant(used.proved_at), recorded), None
 
-    def _referenced(self, tx: Tx, service: str, caller: Caller, shown: ReceiptShown) -> Caller | Refusal:
+    def _referenced(self, tx: Tx, service: Service, caller: Caller, shown: ReceiptShown) -> Caller | Refusal:
         """Compare the service's reference with the cookie's session, or else with the receipt's own.
 
         Where both are there they agree: a reference and a receipt of a thief's own do nothing for a stolen cookie.
         """
         found = (caller.actor, caller.session) if caller.session else presence.holder(tx, shown.receipt)
         key = self.rules.keyring.active(self.scope.tenant, Purpose.CALLER).secret
-        reference = caller_reference(key, SERVICES[service], found[1]) if found else ""
+        reference = caller_reference(key, service.scope_id, found[1]) if found else ""
         if found is None or not hmac.compare_digest(reference.encode(), shown.caller.encode()):
             return Refusal(Code.PRESENCE_REFUSED, ("presence_of_another_caller",))
         session = sessions.find(tx, found[1])
@@ -150,9 +155,6 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         if dead is not None:
             return Refusal(dead, subject=session.id)
         return msgspec.structs.replace(caller, actor=found[0], session=found[1])
-
-
-_UNKNOWN_SERVICE = Refusal(Code.SERVICE_UNKNOWN)
 
 
 async def _caught(answer: Callable[[Request], Awaitable[Response]], request: Request) -> Response:

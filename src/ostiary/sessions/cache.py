@@ -108,7 +108,7 @@ class SessionCache:
     def forget(self, changes: Sequence[Change]) -> None:
         """Drop what lost authority (the vault's listener)."""
         for change in changes:
-            self._drop(change.subject.encode())
+            self._lose(change.kind, change.subject)
 
     def since(self, position: int) -> list[Change] | None:
         """Return what was announced after that position, oldest first; None where not all of it is known."""
@@ -154,16 +154,26 @@ class SessionCache:
         changes = self._reader.all(CHANGES_AFTER, position=was)
         oldest, newest = self._reader.all(CHANGES_RANGE)[0]
         if oldest > was + 1:
-            for entry in self._entries.values():
-                entry.dim()
-            self._entries.clear()
+            self._clear()
             self._recent.clear()
             self.position = newest
             return
         for position, kind, subject in changes:
-            self._drop(subject.encode())
+            self._lose(kind, subject)
             self._recent.append((position, Change(kind, subject)))
             self.position = position
+
+    def _lose(self, kind: str, subject: str) -> None:
+        """Drop a session; of anything else (a service) nobody here knows what was prepared from it: drop everything."""
+        if kind == "session":
+            self._drop(subject.encode())
+        else:
+            self._clear()
+
+    def _clear(self) -> None:
+        for entry in self._entries.values():
+            entry.dim()
+        self._entries.clear()
 
     def _remember(self, value: bytes, entry: Entry) -> None:
         key = value[_ID]

@@ -20,7 +20,7 @@ from ostiary.web.cookies import PRELOGIN, SESSION, Twice, find_cookie
 from ostiary.web.door import Admitted, Knock
 from ostiary.web.operation import Audience
 
-__all__ = ["SessionGuard", "binding_broken", "hashed", "presented"]
+__all__ = ["SessionGuard", "binding_broken", "browser_of", "cookies_of", "hashed", "presented"]
 
 _PRELOGIN = f"{PRELOGIN}=".encode()
 _SESSION = f"{SESSION}=".encode()
@@ -86,15 +86,7 @@ class SessionGuard(msgspec.Struct, frozen=True):
         return broken or entry
 
     def _browser(self, knock: Knock) -> str:
-        try:
-            value = find_cookie(cookies_of(knock.headers), _PRELOGIN)
-        except Twice:
-            return ""
-        parsed = wire.parse((value or b"").decode("latin-1"), "pl")
-        key = self.keyring.find(parsed[1]) if parsed else None
-        if parsed is None or key is None or key.tenant != knock.scope.tenant:
-            return ""
-        return parsed[0] if wire.verify(parsed, key, Purpose.PRELOGIN) else ""
+        return browser_of(self.keyring, knock.scope.tenant, cookies_of(knock.headers))
 
 
 def hashed(keyring: Keyring, trusted: Sequence[Network], tenant: str, peer: str, headers: Headers) -> Caller:
@@ -107,6 +99,19 @@ def hashed(keyring: Keyring, trusted: Sequence[Network], tenant: str, peer: str,
     return Caller(
         address=keyed_hash(keyring, tenant, "address", address), agent=keyed_hash(keyring, tenant, "agent", agent)
     )
+
+
+def browser_of(keyring: Keyring, tenant: str, cookie_header: bytes) -> str:
+    """Return the id of a signed pre-login cookie, "" where there is none, or several."""
+    try:
+        value = find_cookie(cookie_header, _PRELOGIN)
+    except Twice:
+        return ""
+    parsed = wire.parse((value or b"").decode("latin-1"), "pl")
+    key = keyring.find(parsed[1]) if parsed else None
+    if parsed is None or key is None or key.tenant != tenant:
+        return ""
+    return parsed[0] if wire.verify(parsed, key, Purpose.PRELOGIN) else ""
 
 
 def cookies_of(headers: Headers) -> bytes:

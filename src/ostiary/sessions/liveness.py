@@ -63,6 +63,11 @@ class Entry:
         """Come to rest in a cache, under the cookie value that it was found by."""
         self._session, self.value = _PACK(self.session), value
 
+    def used_again(self) -> None:
+        """Keep what is prepared from now on: a first use need not, for there may be no second."""
+        if self.headers is None:
+            self.headers = {}
+
     def used(self, at: int, idle: int) -> None:
         """Let the idle time start at `at`; uses within the next hundredth of it change nothing."""
         self.deadline = min(self.hard, at + idle)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ostiary.access import service as access
 from ostiary.kernel.ids import Secrets, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
@@ -31,6 +32,7 @@ __all__ = [
     "newest_seen",
     "open_session",
     "still",
+    "withdraw_scope",
     "write_seen",
 ]
 
@@ -119,6 +121,14 @@ def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> in
 def still(tx: Tx, caller: Caller) -> Refusal | None:
     """Refuse an act whose session was ended after it had passed the door; for acts that outlive a session."""
     return None if store.hold(tx, caller.session) else Refusal(Code.SESSION_ENDED, subject=caller.session)
+
+
+def withdraw_scope(tx: Tx, caller: Caller, person: str, scope: str) -> bool:
+    """Take a scope from a person; no check sent after the answer counts it (ruling 10). False when it was not held."""
+    withdrawn = access.withdraw_scope(tx, caller, person, scope)
+    for living in store.live_of(tx, person):
+        (tx.shrink if withdrawn else tx.settle)("session", living.id)
+    return withdrawn
 
 
 def list_live(tx: Tx, rules: Rules, person: str) -> list[Session]:

@@ -41,6 +41,22 @@ CATALOGUE: dict[Code, Entry] = {
         403, "The CSRF token is missing or wrong.", "Send X-CSRF-Token as /api/v1/auth/me gives it."
     ),
     Code.SERVICE_UNKNOWN: Entry(403, "No such service is registered.", "Use /check or /check/default."),
+    Code.SERVICE_MALFORMED: Entry(
+        400, "A name, a host, a scope or a fact is malformed.", "See docs/services.md for how each is written."
+    ),
+    Code.SERVICE_TAKEN: Entry(409, "That name or host is registered already.", "See `ostiary services list` for both."),
+    Code.SERVICE_BUILT_IN: Entry(409, "The service `default` is always there as it is.", "Register one of your own."),
+    Code.SERVICE_KEY_REFUSED: Entry(
+        403, "The key of the service is missing or wrong.", "Send it as Ostiary-Service-Key, once."
+    ),
+    Code.SCOPE_MISSING: Entry(403, "You may not use this service.", "Ask an operator for the scopes that it requires."),
+    Code.SCOPE_MALFORMED: Entry(400, "That is not a scope.", "Write it as noun.verb, such as reports.read."),
+    Code.DISCLOSURE_UNKNOWN: Entry(
+        403, "Caller-Disclose names something that is no fact.", "See docs/services.md for the facts that there are."
+    ),
+    Code.LANDING_REFUSED: Entry(
+        403, "This way into the service is used, expired or not meant for this browser.", "Sign in there again."
+    ),
     Code.LOGIN_REFUSED: Entry(401, "That did not sign you in.", "Try again, or use another passkey."),
     Code.LOGIN_ATTEMPT_INVALID: Entry(401, "This sign-in was not started in this browser.", _RELOAD),
     Code.LOGIN_ATTEMPT_EXPIRED: Entry(401, "This sign-in took too long.", _RELOAD),

@@ -1,9 +1,10 @@
 """Cookies: finding one in a Cookie header, and writing `__Host-` ones (RFC 6265bis section 4.1.3.2)."""
 
-__all__ = ["CSRF", "PRELOGIN", "SESSION", "Twice", "clear_cookie", "find_cookie", "set_cookie"]
+__all__ = ["CSRF", "PRELOGIN", "SERVICE", "SESSION", "Twice", "clear_cookie", "find_cookie", "set_cookie"]
 
 SESSION = "__Host-ostiary_session"
 CSRF = "__Host-ostiary_csrf"
+SERVICE = "__Host-ostiary_service"
 PRELOGIN = "__Host-ostiary_prelogin"
 
 _STOP = b";"
