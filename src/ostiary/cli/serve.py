@@ -4,9 +4,11 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 import uvloop
+from msgspec.structs import replace
 
 from ostiary.app import Application, build
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
@@ -23,7 +25,7 @@ _PROXIES_KEEP = 75_000
 """Milliseconds that the internal listener, which only this machine reaches, leaves a proxy's idle connections."""
 
 
-def serve(*, fixture: bool = False) -> int:
+def serve(*, fixture: bool = False, head_file: Path | None = None) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Prints `ready` on standard output once both listeners are bound; writes its log as JSON lines to standard error.
@@ -33,8 +35,12 @@ def serve(*, fixture: bool = False) -> int:
     ----------
     fixture
         Make the tenant of a fresh data folder a fixture: everything runs for real, and no live gate accepts it.
+    head_file
+        Append signed heads of the log to this file, instead of where OSTIARY_HEAD_FILE says.
     """
     settings = read_settings()
+    if head_file:
+        settings = replace(settings, log=replace(settings.log, head_file=head_file))
     _log_to_stderr()
     read_kek(settings.kek)
     with locked(settings.data_dir):
@@ -45,7 +51,7 @@ def serve(*, fixture: bool = False) -> int:
         try:
             token = opened.vault.transact_now(opened.scope, enrolment.invite_first)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(opened, build(opened), token))
+                runner.run(_run(opened, build(opened, say=_say_now), token))
         finally:
             opened.close()
     return 0
@@ -64,6 +70,13 @@ async def _run(opened: House, application: Application, token: str | None) -> No
     finally:
         ended.set()  # only now: the last requests have been answered, so nothing is noted after the last flush
         await chores
+
+
+def _say_now(text: str) -> None:
+    """Print a line at once: whoever keeps heads by reading standard output must not wait for a full buffer."""
+    with suppress(OSError):
+        say(text)
+        sys.stdout.flush()
 
 
 def _announce(opened: House, token: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The internal listener: the check in front, then health, readiness and metrics."""
+"""The internal listener: the check in front, then health, readiness, metrics and the log's heads and proofs."""
 
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -21,9 +21,9 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Internal:
-    """ASGI application of the internal listener. `ping` asks the store for a sign of life."""
+    """ASGI application of the internal listener. `ping` asks the store for a sign of life; `more` are further routes."""
 
-    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]], more: Iterable[Route] = ()) -> None:
         self._check, self._ping = check, ping
         self._registry = CollectorRegistry()
         self._registry.register(_Checks(check))
@@ -32,6 +32,7 @@ class Internal:
                 Route("/healthz", self._healthz),
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._metrics),
+                *more,
             ]
         )
 
