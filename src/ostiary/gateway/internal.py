@@ -21,7 +21,7 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Internal:
-    """ASGI application of the internal listener. `ping` asks the store for a sign of life; `more` are further routes."""
+    """ASGI application of the internal listener. `ping` asks the store for a sign of life, `more` are more routes."""
 
     def __init__(self, check: Check, ping: Callable[[], Awaitable[object]], more: Iterable[Route] = ()) -> None:
         self._check, self._ping = check, ping

@@ -56,7 +56,7 @@ def lines(vault: Vault, scope: Scope, keyring: Keyring, since: int) -> Iterator[
 def read_receipt(given: object) -> Receipt:
     """Read a receipt from a line of an export, or from `receipts show --json`. Raises ValueError."""
     if not isinstance(given, dict):
-        raise ValueError("a JSON object with the fields of a receipt is expected")
+        raise ValueError("a JSON object with the fields of a receipt is expected")  # noqa: TRY004 - what was read is odd
     try:
         at = given["at"] if isinstance(given["at"], int) else _micros(str(given["at"]))
         fields = {name: given[name] for name in _FIELDS} | {"at": at, "signature": bytes.fromhex(given["signature"])}

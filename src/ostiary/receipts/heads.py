@@ -42,7 +42,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def head_bytes(head: Head) -> bytes:
-    """Return what the signature covers: netstrings of the format, size, root in hex, time, key id. NOTE: wire format."""
+    """Return what the signature covers: netstrings of format, size, root in hex, time, key id. NOTE: wire format."""
     texts = (FORMAT, str(head.size), head.root, str(head.at), head.key)
     return b"".join(b"%d:%b," % (len(text.encode()), text.encode()) for text in texts)
 
@@ -90,8 +90,5 @@ def read_head(text: str | bytes) -> Head:
 
 
 def read_heads(text: str) -> list[Head]:
-    """Read heads, one a line. A last line without its end is left out: a power cut tore it. Raises ValueError."""
-    if text.lstrip().startswith("{") and "\n" not in text:
-        return [read_head(text)]
-    whole, _, _ = text.rpartition("\n")
-    return [read_head(line) for line in whole.splitlines() if line.strip()]
+    """Read heads, one a line. A line that a power cut or a full disk tore is left out. Raises ValueError."""
+    return [read_head(line) for line in text.splitlines() if line.endswith("}")]

@@ -7,12 +7,21 @@ import msgspec
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.keys.keyring import Keyring
 from ostiary.receipts import store, tree
-from ostiary.receipts.heads import Head, signed_head
+from ostiary.receipts.heads import Head, head_holds, signed_head
 from ostiary.receipts.model import Receipt, canonical, leaf_bytes
 from ostiary.receipts.sequencer import node
+from ostiary.receipts.verification import Finding
 from ostiary.storage.tx import Tx
 
-__all__ = ["Consistency", "Inclusion", "prove_consistency", "prove_inclusion", "prove_receipt", "root_at"]
+__all__ = [
+    "Consistency",
+    "Inclusion",
+    "disagreement",
+    "prove_consistency",
+    "prove_inclusion",
+    "prove_receipt",
+    "root_at",
+]
 
 
 class Inclusion(msgspec.Struct, frozen=True):
@@ -68,3 +77,15 @@ def prove_consistency(tx: Tx, old: int, size: int) -> Consistency | Refusal:
 def root_at(tx: Tx, size: int) -> bytes:
     """Return the root over the first `size` leaves, by the stored nodes."""
     return tree.root(partial(node, tx), size)
+
+
+def disagreement(tx: Tx, head: Head, public: bytes | None) -> Finding | None:
+    """Hold the log, found whole, against a head that was signed earlier; None where it only grew since."""
+    if not head_holds(head, public):
+        return Finding("head", f"the head of {head.size} receipts is not signed by a receipt key of this database")
+    size = store.height(tx)
+    if size < head.size:
+        return Finding("cut", f"a head was signed over {head.size} receipts, and there are {size}", size)
+    if root_at(tx, head.size).hex() != head.root:
+        return Finding("forked", f"the first {head.size} receipts are not those over which a head was signed")
+    return None

@@ -51,8 +51,7 @@ class HeadPublisher:
             return
         head = await self._vault.read(self._scope, self._sign)
         line = spell(head)
-        if self._printed != head.size:
-            self._say(f"head       {line}")
+        if self._printed != head.size and await _done("head_not_printed", self._say, f"head       {line}"):
             self._printed = head.size
         if file and self._filed != head.size and await _done("head_file_failed", _append, file, line):
             self._filed = head.size
