@@ -8,12 +8,17 @@ import msgspec
 
 from bench.checks import check
 from bench.conditions import conditions
+from bench.log import log
 from bench.method import QUICK, ROUNDS, Row
 from bench.signins import signin
 
 __all__ = ["main"]
 
-_MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {"check": (check, 4000), "signin": (signin, 1600)}
+_MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
+    "check": (check, 4000),
+    "signin": (signin, 1600),
+    "log": (log, 1_000_000),
+}
 
 
 def main() -> None:

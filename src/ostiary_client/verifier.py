@@ -29,7 +29,7 @@ _AFTER_REASONS = ("at", "digest", "link", "key")
 _Keys = dict[str, tuple[str, Ed25519PublicKey]]
 
 
-class Wrong(Exception):  # noqa: N818 - it is a verdict
+class Wrong(Exception):
     """What does not hold, in words."""
 
 
@@ -157,7 +157,7 @@ def _pinned(path: Path) -> _Keys:
     found: list[dict[str, Any]] = []
     for line in path.read_text("utf-8").splitlines():
         one = json.loads(line)
-        found += one["keys"] if "keys" in one else [one] if "public" in one else []
+        found += one.get("keys", [one] if "public" in one else [])
     return read_keys(found)
 
 
