@@ -4,10 +4,9 @@ import ast
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-import cffi
-import cryptography
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -75,11 +74,10 @@ def test_it_runs_where_there_is_no_ostiary(exported, tmp_path):
     away = tmp_path / "away"
     away.mkdir()
     (away / "verifier.py").write_text(SOURCE.read_text())
-    for package in (cryptography, cffi):
-        folder = Path(package.__file__).parent
-        (away / folder.name).symlink_to(folder)
-    for backend in Path(cffi.__file__).parents[1].glob("_cffi_backend*"):
-        (away / backend.name).symlink_to(backend)
+    for name in ("cryptography", "cffi", "_cffi_backend"):
+        found = Path(find_spec(name).origin)
+        found = found.parent if found.name == "__init__.py" else found
+        (away / found.name).symlink_to(found)
     bare = f"import sys; sys.path.insert(0, {str(away)!r}); import verifier; sys.exit(verifier.main(sys.argv[1:]))"
     base = getattr(sys, "_base_executable", sys.executable)
     none = subprocess.run([base, "-I", "-S", "-c", "import ostiary"], capture_output=True, text=True, check=False)
@@ -88,6 +86,14 @@ def test_it_runs_where_there_is_no_ostiary(exported, tmp_path):
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("holds  ")
+
+
+def test_the_package_runs_it_too(exported):
+    exported.path.write_text("".join(json.dumps(line) + "\n" for line in exported.lines))
+    for module in ("ostiary_client", "ostiary_client.verifier"):
+        words = [sys.executable, "-m", module, str(exported.path)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), module
 
 
 def test_it_is_short_and_stands_alone():

@@ -18,8 +18,7 @@ from ostiary.receipts import export as exported
 from ostiary.receipts.heads import Head, public_keys, read_heads
 from ostiary.receipts.model import Receipt
 from ostiary.receipts.proofs import disagreement, prove_receipt
-from ostiary.receipts.sequencer import drain
-from ostiary.receipts.store import is_pending
+from ostiary.receipts.sequencer import drain, waits
 from ostiary.receipts.verification import Finding, Report, Workers, stray
 from ostiary.receipts.verification import verify as walk
 
@@ -37,7 +36,10 @@ def verify(
     progress: bool = False,
     json_: bool = False,
 ) -> int:
-    """Walk the whole log and hold it against its tree; exit code 1 and the first fault where something is wrong.
+    """Prove that no receipt was altered, dropped, inserted or moved.
+
+    Walks the whole log and holds it against its tree; where something is wrong, the first fault is named and
+    the exit code is 1.
 
     Parameters
     ----------
@@ -73,10 +75,11 @@ def verify(
 
 
 def export(*, since: int = 0, out: Path | None = None) -> int:
-    """Write the log as NDJSON: a line with keys, count and a signed head, then a line a receipt.
+    """Write the log out, with what is needed to verify it elsewhere.
 
-    `python -m ostiary_client.verifier` verifies it without this database. The keys inside prove nothing about who
-    made the export: compare them with keys that were handed over otherwise.
+    It is NDJSON: a line with keys, count and a signed head, then a line for each receipt.
+    `python -m ostiary_client.verifier` verifies it without this database. The keys inside prove nothing about
+    who made the export: compare them with keys that were handed over otherwise.
 
     Parameters
     ----------
@@ -109,9 +112,8 @@ def _write(file: BinaryIO, rows: Any) -> int:  # noqa: ANN401 - lines of several
 
 def _settle(opened: House) -> None:
     """Take what still waits into the tree (PostgreSQL)."""
-    if opened.vault.dialect != "sqlite":
-        while opened.vault.read_now(opened.scope, is_pending):
-            opened.vault.transact_now(opened.scope, drain)
+    while opened.vault.read_now(opened.scope, waits):
+        opened.vault.transact_now(opened.scope, drain)
 
 
 def _walked(opened: House, *, signatures: bool, shown: bool) -> Report:

@@ -13,8 +13,8 @@ from ostiary.kernel.values import Scope
 from ostiary.keys.keyring import Keyring
 from ostiary.receipts.heads import Head, signed_head, spell
 from ostiary.receipts.model import LogSettings
-from ostiary.receipts.sequencer import drain
-from ostiary.receipts.store import height, is_pending
+from ostiary.receipts.sequencer import drain, waits
+from ostiary.receipts.store import height
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 
@@ -27,7 +27,7 @@ _ACCEPTED = range(200, 300)
 
 async def sequence(vault: Vault, scope: Scope) -> None:
     """Take what waits into the tree (PostgreSQL; on SQLite nothing waits)."""
-    while vault.dialect != "sqlite" and await vault.read(scope, is_pending):
+    while vault.dialect != "sqlite" and await vault.read(scope, waits):
         await vault.transact(scope, drain)
 
 

@@ -11,7 +11,7 @@ from ostiary.receipts import store
 from ostiary.receipts.tree import WIDTH, Frontier, peaks
 from ostiary.storage.tx import Tx
 
-__all__ = ["DELAY", "Sequencer", "drain", "frontier", "node"]
+__all__ = ["DELAY", "Sequencer", "drain", "frontier", "node", "waits"]
 
 DELAY = SECOND
 """Microseconds within which a served PostgreSQL has a committed receipt in the tree (ruling 21)."""
@@ -45,6 +45,11 @@ class Sequencer:
         place, last = self._edge.size, self._last
         self._last = self._edge.append(leaf)
         return store.add_next(tx, place, self._last, last)
+
+
+def waits(tx: Tx) -> bool:
+    """Tell whether a receipt waits for its place in the tree; on SQLite none ever does."""
+    return tx.dialect != "sqlite" and store.is_pending(tx)
 
 
 def drain(tx: Tx) -> int:
