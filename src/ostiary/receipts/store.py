@@ -14,13 +14,12 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
-    and_,
     bindparam,
     delete,
     exists,
     func,
     insert,
-    or_,
+    literal_column,
     select,
 )
 
@@ -101,11 +100,9 @@ _NEWEST_FEW = select(receipts.c.at).order_by(receipts.c.seq.desc()).limit(1000).
 _NEWEST_TIME = Statement(select(func.coalesce(func.max(_NEWEST_FEW.c.at), 0)))
 
 _LEAVES, _NUMBER = tree_leaves.c, BigInteger()
-_BEFORE = tree_leaves.alias("before")
-_SAME = exists().where(_BEFORE.c.leaf == bindparam("leaf") - 1, _BEFORE.c.hashes == bindparam("last"))
-_TAKEN = exists().where(_BEFORE.c.leaf == bindparam("leaf"))
+_LAST = select(_LEAVES.hashes).order_by(_LEAVES.leaf.desc()).limit(literal_column("1")).scalar_subquery()
 _NEXT = select(bindparam("leaf", type_=_NUMBER), func.last_insert_rowid(), bindparam("hashes", type_=LargeBinary))
-_FITS = and_(~_TAKEN, or_(bindparam("leaf", type_=_NUMBER) == 0, _SAME))
+_FITS = func.coalesce(_LAST, literal_column("x''")) == bindparam("last")
 _ADD_NEXT = Statement(insert(tree_leaves).from_select(["leaf", "seq", "hashes"], _NEXT.where(_FITS)))
 _ADD_LEAF = Statement(insert(tree_leaves))
 _ADD_PENDING = Statement(
