@@ -8,6 +8,7 @@ import msgspec
 
 from bench.checks import check, flat
 from bench.conditions import conditions
+from bench.log import log
 from bench.method import QUICK, ROUNDS, Row
 from bench.middleware import middleware
 from bench.signins import signin
@@ -17,6 +18,7 @@ __all__ = ["main"]
 _MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "check": (check, 4000),
     "flat": (flat, 4000),
+    "log": (log, 1_000_000),
     "middleware": (middleware, 1000),
     "signin": (signin, 1600),
 }

@@ -25,6 +25,7 @@ from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.feed import Feed
 from ostiary.gateway.internal import Internal
+from ostiary.gateway.log import LogRoutes
 from ostiary.gateway.onward import Onward
 from ostiary.gateway.passes import Passes
 from ostiary.gateway.presence import ConsumeDesk
@@ -46,7 +47,9 @@ from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
 from ostiary.receipts import service as receipts
+from ostiary.receipts.publishing import HeadPublisher, sequence
 from ostiary.receipts.refusals import RefusalLog
+from ostiary.receipts.sequencer import DELAY
 from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
@@ -80,8 +83,8 @@ class Application(msgspec.Struct, frozen=True):
     chores: Callable[[asyncio.Event], Awaitable[None]]
 
 
-def build(house: House, *more: Method) -> Application:
-    """Put the application together; `more` are login methods besides those of this release."""
+def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: None) -> Application:
+    """Put the application together; `more` are login methods besides those of this release, `say` prints a line."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
@@ -126,7 +129,7 @@ def build(house: House, *more: Method) -> Application:
         public=Front(entrance, secure=settings.origin.startswith("https:")),
         internal=_internal(house, liveness, session_rules, rules),
         operations=operations,
-        chores=partial(_chores, house, seen, refusals),
+        chores=partial(_chores, house, seen, refusals, HeadPublisher(vault, scope, keyring, settings.log, say)),
     )
 
 
@@ -142,7 +145,8 @@ def _internal(house: House, liveness: Liveness, session_rules: sessions.Rules, r
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, check = house.vault, house.scope, Check(liveness, rules)
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    more = (*_feed(house, liveness, rules.teller), *consume.routes())
+    log = LogRoutes(vault, scope, house.keyring)
+    more = (*_feed(house, liveness, rules.teller), *consume.routes(), *log.routes())
     return Internal(check, lambda: vault.read(scope, receipts.newest_time), more)
 
 
@@ -183,7 +187,7 @@ def _learner(house: House) -> Callable[[str], Awaitable[None]]:
     return learn
 
 
-async def _chores(house: House, seen: Seen, refusals: RefusalLog, stop: asyncio.Event) -> None:
+async def _chores(house: House, seen: Seen, refusals: RefusalLog, heads: HeadPublisher, stop: asyncio.Event) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
     settings = house.settings.sessions
     flush = partial(_write_seen, house, seen)
@@ -192,9 +196,12 @@ async def _chores(house: House, seen: Seen, refusals: RefusalLog, stop: asyncio.
         _every(stop, SECOND, "refusals", refusals.flush),
         _every(stop, SECOND, "keys", partial(_refresh_keys, house)),
         _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
+        _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
+        _every(stop, house.settings.log.head_every, "heads", heads.publish),
     )
     await _try("last_seen", flush)
     await _try("refusals", refusals.flush)
+    await _try("heads", heads.publish)
 
 
 async def _every(stop: asyncio.Event, period: int, name: str, chore: Callable[[], Awaitable[Any]]) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from ostiary.gateway.model import GatewaySettings
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
+from ostiary.receipts.model import LogSettings
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network, network
 
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     signing_key_retention: int = 24 * 3600 * SECOND
     sessions: SessionSettings = SessionSettings()
     gateway: GatewaySettings = GatewaySettings()
+    log: LogSettings = LogSettings()
 
     @property
     def kek(self) -> Path:
@@ -135,6 +137,16 @@ def _switch(value: str) -> bool:
     if value.lower() not in known:
         raise ValueError("true or false is expected")
     return known[value.lower()]
+
+
+def _webhook(value: str) -> str:
+    parts = urlsplit(value)
+    loopback = parts.hostname == "localhost" or (
+        _is_address(parts.hostname or "") and ip_address(parts.hostname or "").is_loopback
+    )
+    if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+        raise ValueError("an https address is expected, or an http address on this machine")
+    return value
 
 
 def _samesite(value: str) -> str:
@@ -259,6 +271,27 @@ KEYS: dict[str, Key] = {
         "How often expired rows are deleted.",
         "Sessions, challenges, links and keys that nothing can use any more leave the database.",
     ),
+    "HEAD_FILE": Key(
+        "log.head_file",
+        _path,
+        "",
+        "A file for signed heads of the log, best on another machine's disk; `serve --head-file` says the same.",
+        "Each head is appended as one line of JSON and synced; `receipts verify` holds the log against them.",
+    ),
+    "HEAD_WEBHOOK": Key(
+        "log.head_webhook",
+        _webhook,
+        "",
+        "Where signed heads are sent: an https address, or http on this machine.",
+        "Each head is posted as JSON; what fails is logged, and tried again with the next head.",
+    ),
+    "HEAD_INTERVAL": Key(
+        "log.head_every",
+        _duration,
+        "1m",
+        "How often a signed head is made while the log grows.",
+        "It is printed, appended and posted; one more is made at a clean stop.",
+    ),
 }
 """Every key, without its prefix."""
 
@@ -328,7 +361,7 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 def _compose(values: dict[str, Any]) -> Settings:
-    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}}
+    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}, "log": {}}
     for field, value in values.items():
         section, _, name = field.rpartition(".")
         parts[section][name] = value
@@ -336,7 +369,8 @@ def _compose(values: dict[str, Any]) -> Settings:
     parts["sessions"]["flush"] = min(SessionSettings().flush, idle // 10)
     bare = Settings(**parts[""])
     hosts = parts["gateway"].get("hosts", GatewaySettings().hosts) | {bare.host}
-    return msgspec.structs.replace(bare, sessions=SessionSettings(**parts["sessions"]), gateway=GatewaySettings(hosts))
+    sessions, log = SessionSettings(**parts["sessions"]), LogSettings(**parts["log"])
+    return msgspec.structs.replace(bare, sessions=sessions, gateway=GatewaySettings(hosts), log=log)
 
 
 def _check(settings: Settings) -> Settings:

@@ -16,7 +16,7 @@ from tests.cli.shell import OSTIARY
 COMMANDS = [[name] for name in main._ALONE] + [
     [group, name] for group, (_, commands) in main._GROUPS.items() for name in commands
 ]
-WITHOUT_JSON = [["serve"]]
+WITHOUT_JSON = [["serve"], ["receipts", "export"]]
 
 
 def process(shell, *words):

@@ -1,6 +1,7 @@
 """No setting that does nothing: for every key the test that shows its effect, and those that stand nowhere else."""
 
 import ast
+import json
 import re
 import stat
 import time
@@ -13,6 +14,7 @@ from tests.flows.browser import CSRF, SESSION, Browser
 from tests.flows.server import free_port, serving
 from tests.flows.test_postgres import on_postgres
 from tests.login.gatehouse import postgres_url
+from tests.receipts.test_heads import receiver
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20
@@ -32,6 +34,9 @@ SHOWN = {
     "SESSION_BIND_IP": "tests/sessions/test_negatives.py::test_ip_bind",
     "SESSION_BIND_USER_AGENT": "tests/sessions/test_negatives.py::test_ua_bind",
     "SIGNING_KEY_RETENTION": "tests/sessions/test_negatives.py::test_retired_past_retention_on_the_wire",
+    "HEAD_FILE": "tests/settings/test_effects.py::test_signed_heads_are_appended_as_often_as_is_set",
+    "HEAD_WEBHOOK": "tests/settings/test_effects.py::test_signed_heads_are_posted",
+    "HEAD_INTERVAL": "tests/settings/test_effects.py::test_signed_heads_are_appended_as_often_as_is_set",
     "GC_INTERVAL": "tests/settings/test_effects.py::test_what_has_expired_is_swept_away",
 }
 
@@ -176,6 +181,31 @@ def test_what_has_expired_is_swept_away(tmp_path):
         assert person.enrol(served.token).status == 200
         until([], lambda: served.json("sessions", "list"))
         assert person.check().status == 401
+
+
+def test_signed_heads_are_appended_as_often_as_is_set(tmp_path):
+    """With a minute between heads the second would not come; the last one is made at the stop."""
+    file = tmp_path / "heads"
+    settings = {"OSTIARY_HEAD_FILE": str(file), "OSTIARY_HEAD_INTERVAL": "50ms"}
+
+    def sizes():
+        return [json.loads(line)["size"] for line in file.read_text().splitlines()] if file.exists() else []
+
+    with serving(tmp_path, **settings) as served:
+        until(True, lambda: len(sizes()) > 0)
+        first = sizes()[-1]
+        assert Browser(served).enrol(served.token).status == 200
+        until(True, lambda: sizes()[-1] > first)
+        assert served.cli("receipts", "verify", "--json", "--signatures").count('"good": true') == 1
+    last = sizes()[-1]
+    assert served.json("receipts", "list", "--most", "1")[0]["seq"] == last
+
+
+def test_signed_heads_are_posted(tmp_path):
+    with receiver(*[200] * 20) as (url, came), serving(tmp_path, OSTIARY_HEAD_WEBHOOK=url) as served:
+        until(True, lambda: len(came) > 0)
+        assert json.loads(came[0][2])["format"] == "ostiary.head.v1"
+        assert served.process.poll() is None
 
 
 def until_refused(person, every):

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from ostiary.kernel.errors import ContractBroken
+from ostiary.receipts.sequencer import drain
 from ostiary.receipts.store import receipts
 from ostiary.storage.statements import Statement
 from tests.storage.ground import SCOPE, add, together
@@ -45,6 +46,28 @@ def test_no_statement_alters_one(written):
         with pytest.raises((sqlite3.IntegrityError, psycopg.errors.IntegrityConstraintViolation), match="never"):
             written.run(sql)
         assert written.look("SELECT * FROM receipts") == before, name
+    assert len(before) == 2
+
+
+LEAVES = {
+    "update": "UPDATE tree_leaves SET seq = seq + 100",
+    "delete": "DELETE FROM tree_leaves",
+    "upsert": "INSERT INTO tree_leaves (leaf, seq, hashes) SELECT leaf, seq, hashes FROM tree_leaves WHERE true ON CONFLICT (leaf) DO UPDATE SET seq = 9",
+}
+SQLITE_LEAVES = {"replace": "REPLACE INTO tree_leaves (leaf, seq, hashes) SELECT leaf, 99, hashes FROM tree_leaves"}
+POSTGRESQL_LEAVES = {
+    "truncate": "TRUNCATE tree_leaves",
+    "as a replica": "SET session_replication_role = replica; DELETE FROM tree_leaves",
+}
+
+
+def test_no_statement_alters_a_leaf(written):
+    written.vault().transact_now(SCOPE, lambda tx: written.path or drain(tx))
+    before = written.look("SELECT * FROM tree_leaves")
+    for name, sql in (LEAVES | (SQLITE_LEAVES if written.path else POSTGRESQL_LEAVES)).items():
+        with pytest.raises((sqlite3.IntegrityError, psycopg.errors.IntegrityConstraintViolation), match="never"):
+            written.run(sql)
+        assert written.look("SELECT * FROM tree_leaves") == before, name
     assert len(before) == 2
 
 

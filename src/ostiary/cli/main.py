@@ -74,6 +74,8 @@ _GROUPS = {
         {
             "list": ("receipts:list_receipts", "List receipts, newest first."),
             "show": ("receipts:show", "Show one receipt and whether its signature holds."),
+            "verify": ("log:verify", "Prove that no receipt was altered, dropped, inserted or moved."),
+            "export": ("log:export", "Write the log out, with what is needed to verify it elsewhere."),
         },
     ),
     "keys": (

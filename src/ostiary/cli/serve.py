@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import structlog
 import uvloop
 from cyclopts import Parameter, validators
+from msgspec.structs import replace
 
 from ostiary.app import Application, build
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
@@ -30,7 +32,7 @@ _PROXIES_KEEP = 75_000
 """Milliseconds that the internal listener, which only this machine reaches, leaves a proxy's idle connections."""
 
 
-def serve(*, fixture: bool = False, workers: Workers = 1) -> int:
+def serve(*, fixture: bool = False, workers: Workers = 1, head_file: Path | None = None) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Prints `ready` on standard output once both listeners are bound; writes its log as JSON lines to standard error.
@@ -42,8 +44,12 @@ def serve(*, fixture: bool = False, workers: Workers = 1) -> int:
         Make the tenant of a fresh data folder a fixture: everything runs for real, and no live gate accepts it.
     workers
         How many processes serve, on the same ports and one truth. More than the machine has cores gains nothing.
+    head_file
+        Append signed heads of the log to this file, instead of where OSTIARY_HEAD_FILE says.
     """
     settings = read_settings()
+    if head_file:
+        settings = replace(settings, log=replace(settings.log, head_file=head_file))
     _log_to_stderr()
     read_kek(settings.kek)
     with locked(settings.data_dir):
@@ -74,7 +80,7 @@ def work() -> None:
 
 def _served(opened: House, ready: Callable[[], None], lifeline: int | None = None) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(opened, build(opened), ready, lifeline))
+        runner.run(_run(opened, build(opened, say=_say_now), ready, lifeline))
 
 
 async def _run(opened: House, application: Application, ready: Callable[[], None], lifeline: int | None) -> None:
@@ -92,6 +98,13 @@ async def _run(opened: House, application: Application, ready: Callable[[], None
     finally:
         ended.set()  # only now: the last requests have been answered, so nothing is noted after the last flush
         await chores
+
+
+def _say_now(text: str) -> None:
+    """Print a line at once: whoever keeps heads by reading standard output must not wait for a full buffer."""
+    with suppress(OSError):
+        say(text)
+        sys.stdout.flush()
 
 
 def _announce(opened: House, token: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The ledger that the vault writes events into: builds, signs and appends the receipt."""
+"""The ledger that the vault writes events into: builds, signs and appends the receipt, and gives it to the tree."""
 
 from functools import lru_cache
 
@@ -11,7 +11,9 @@ from ostiary.kernel.values import Event
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
 from ostiary.receipts import store
-from ostiary.receipts.model import Receipt, canonical
+from ostiary.receipts.model import Receipt, canonical, leaf_bytes
+from ostiary.receipts.sequencer import Sequencer
+from ostiary.receipts.tree import leaf_hash
 from ostiary.storage.tx import Tx
 
 __all__ = ["SigningLedger", "signature_holds"]
@@ -21,14 +23,16 @@ class SigningLedger:
     """Signs with the tenant's active receipt key (Ed25519, RFC 8032)."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+        self._keyring, self._sequencer = keyring, Sequencer()
 
     def record(self, tx: Tx, event: Event) -> str:
         """Write the receipt of one event into its transaction and return the receipt's id."""
         key = self._keyring.active(tx.scope.tenant, Purpose.RECEIPT)
         receipt = _receipt(tx, event, key.id)
-        signature = _signer(key.secret).sign(canonical(receipt))
+        signed = canonical(receipt)
+        signature = _signer(key.secret).sign(signed)
         store.add(tx, msgspec.structs.replace(receipt, signature=signature))
+        self._sequencer.add(tx, leaf_hash(leaf_bytes(signed, signature)))
         return receipt.id
 
 

@@ -1,10 +1,13 @@
 """A receipt, and the canonical bytes that are signed. The byte format is frozen: `ostiary.receipt.v1`."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
-__all__ = ["Receipt", "canonical"]
+from ostiary.kernel.clock import MINUTE
+
+__all__ = ["LogSettings", "Receipt", "canonical", "leaf_bytes"]
 
 _DOMAIN = b"ostiary.receipt.v1"
 
@@ -33,6 +36,14 @@ class Receipt(msgspec.Struct, frozen=True):
     seq: int = 0
 
 
+class LogSettings(msgspec.Struct, frozen=True):
+    """Where signed heads go besides standard output, and how often, in microseconds, while the log grows."""
+
+    head_file: Path | None = None
+    head_webhook: str = ""
+    head_every: int = MINUTE
+
+
 def canonical(receipt: Receipt) -> bytes:
     """Return the bytes that the signature covers: netstrings (`length:bytes,`) in this order, no separator games.
 
@@ -44,6 +55,11 @@ def canonical(receipt: Receipt) -> bytes:
     texts = [r.id, r.tenant, r.mode, r.operation, r.outcome, r.actor, r.session, r.subject]
     tail = [str(r.at), r.digest, r.link, r.key]
     return _netstrings([_DOMAIN, *map(str.encode, texts), reasons, *map(str.encode, tail)])
+
+
+def leaf_bytes(signed: bytes, signature: bytes) -> bytes:
+    """Return what a receipt is in the tree: its canonical bytes, then its signature as one netstring more."""
+    return b"%b%d:%b," % (signed, len(signature), signature)
 
 
 def _netstrings(values: Iterable[bytes]) -> bytes:

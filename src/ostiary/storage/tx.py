@@ -17,7 +17,7 @@ __all__ = ["BOOKKEEPING", "Ledger", "Row", "Tx", "UseCase"]
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
-BOOKKEEPING = frozenset({"session_seen", "heartbeats", "outbox", "receipts"})
+BOOKKEEPING = frozenset({"session_seen", "heartbeats", "outbox", "receipts", "tree_leaves", "tree_pending"})
 """The closed list of tables whose changes need no event of their own: last-seen times, the outbox, the log."""
 
 
@@ -71,6 +71,11 @@ class Tx:
         self.now = now
         self.secrets = secrets
         self.changes: list[Change] = []
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`, for the few who must do it otherwise on one of them."""
+        return self._dialect
 
     def all(self, statement: Statement, **binds: object) -> list[Row]:
         """Run a statement that answers rows and return all of them."""

@@ -1,0 +1,192 @@
+"""Verify an export of Ostiary's log, with nothing but this file and the package `cryptography`.
+
+    python -m ostiary_client.verifier EXPORT [--head HEAD] [--keys FILE]
+
+It recomputes the tree (RFC 6962) from the receipts as they are written, checks the signature of each and of the head,
+and that what an older head was signed over is the beginning of what is here. Exit code 0: all of it holds; 1: something
+does not, and the first fault is named; 2: a file cannot be read.
+
+NOTE: the keys inside an export prove nothing about who made it: whoever makes up a log makes up its keys. Without
+--keys the verdict is only that the export agrees with itself. FILE holds keys that reached you by another way: JSON
+lines, or the first line of an export that you trust; each {"id": …, "tenant": …, "public": 64 hex digits}.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+__all__ = ["Wrong", "main", "verify"]
+
+_BEFORE_REASONS = ("id", "tenant", "mode", "operation", "outcome", "actor", "session", "subject")
+_AFTER_REASONS = ("at", "digest", "link", "key")
+_Keys = dict[str, tuple[str, Ed25519PublicKey]]
+
+
+class Wrong(Exception):
+    """What does not hold, in words."""
+
+
+class _Edge:
+    """The roots of the complete subtrees of what was read so far, left to right: `size` in binary says which."""
+
+    def __init__(self, size: int, roots: Iterable[bytes]) -> None:
+        self.size, self.roots = size, list(roots)
+        if len(self.roots) != size.bit_count():
+            raise Wrong(f"a tree of {size} leaves does not have {len(self.roots)} complete subtrees")
+
+    def append(self, data: bytes) -> None:
+        node, left = sha256(b"\0" + data).digest(), self.size
+        while left & 1:
+            node, left = sha256(b"\1" + self.roots.pop() + node).digest(), left >> 1
+        self.roots.append(node)
+        self.size += 1
+
+    def root(self) -> str:
+        if not self.roots:
+            return sha256(b"").hexdigest()
+        node = self.roots[-1]
+        for left in self.roots[-2::-1]:
+            node = sha256(b"\1" + left + node).digest()
+        return node.hex()
+
+
+def verify(lines: Iterable[bytes | str], older: list[dict[str, Any]], pinned: _Keys | None = None) -> dict[str, Any]:
+    """Verify an export line by line, against older heads. Returns what was found; raises Wrong, ValueError."""
+    rows = iter(lines)
+    first = _first(rows)
+    keys = pinned or read_keys(first["keys"])
+    head, start = first["head"], first["first"]
+    _check_head(head, keys)
+    if head["size"] - start != first["count"]:
+        raise Wrong(f"the head speaks of {head['size'] - start} receipts, the first line of {first['count']}")
+    wanted: dict[int, str] = {}
+    for one in older:
+        _check_head(one, keys)
+        if not start <= one["size"] <= head["size"]:
+            what = "the export is cut, or older" if one["size"] > head["size"] else "the export begins after it"
+            raise Wrong(
+                f"the older head speaks of {one['size']} receipts, the export of {start} to {head['size']}: {what}"
+            )
+        if wanted.setdefault(one["size"], one["root"]) != one["root"]:
+            raise Wrong(f"two heads of {one['size']} receipts differ: the log was shown in two ways")
+    edge = _Edge(start, [bytes.fromhex(node) for node in first["before"]])
+    _compare(edge, wanted)
+    for text in rows:
+        _take(edge, json.loads(text), keys)
+        _compare(edge, wanted)
+    if edge.size != head["size"]:
+        raise Wrong(f"{edge.size - start} receipts are here, the head speaks of {first['count']}: the end is missing")
+    if edge.root() != head["root"]:
+        raise Wrong("the receipts are not those over which the head was signed: one is missing, altered or moved")
+    return {"receipts": first["count"], "size": edge.size, "root": head["root"], "at": head["at"], "older": len(older)}
+
+
+def read_keys(given: Iterable[dict[str, Any]]) -> _Keys:
+    """Read keys. Raises ValueError, KeyError."""
+    return {
+        one["id"]: (one["tenant"], Ed25519PublicKey.from_public_bytes(bytes.fromhex(one["public"]))) for one in given
+    }
+
+
+def _first(rows: Iterator[bytes | str]) -> dict[str, Any]:
+    first = json.loads(next(rows, "null"))
+    if not isinstance(first, dict) or first.get("format") != "ostiary.export.v1":
+        raise ValueError("not an export: the first line does not say ostiary.export.v1")
+    return first
+
+
+def _take(edge: _Edge, row: dict[str, Any], keys: _Keys) -> None:
+    """Check one receipt and put it into the tree."""
+    what = f"leaf {edge.size}, receipt {row.get('id', '?')}"
+    if row["leaf"] != edge.size:
+        raise Wrong(f"{what}: leaf {row['leaf']} stands where {edge.size} is due: one is missing, inserted or moved")
+    if row.get("missing"):
+        raise Wrong(f"{what}: it was gone when the export was made")
+    signed, signature = _signed(row), bytes.fromhex(row["signature"])
+    tenant, key = keys.get(row["key"], ("", None))
+    if key is None:
+        raise Wrong(f"{what}: nobody vouches for its key {row['key']}")
+    if tenant != row["tenant"] or not _holds(key, signature, signed):
+        raise Wrong(f"{what}: its signature does not hold")
+    edge.append(signed + _netstring(signature))
+
+
+def _compare(edge: _Edge, wanted: dict[int, str]) -> None:
+    if edge.size in wanted and edge.root() != wanted[edge.size]:
+        raise Wrong(f"the first {edge.size} receipts are not those over which the older head was signed")
+
+
+def _check_head(head: dict[str, Any], keys: _Keys) -> None:
+    texts = (head["format"], str(head["size"]), head["root"], str(head["at"]), head["key"])
+    if head["format"] != "ostiary.head.v1":
+        raise ValueError(f"not a head that is known here: {head['format']}")
+    _, key = keys.get(head["key"], ("", None))
+    covered = b"".join(_netstring(text.encode()) for text in texts)
+    if key is None or not _holds(key, bytes.fromhex(head["signature"]), covered):
+        raise Wrong(f"the head of {head['size']} receipts is not signed by a known key")
+
+
+def _holds(key: Ed25519PublicKey, signature: bytes, covered: bytes) -> bool:
+    try:
+        key.verify(signature, covered)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _signed(row: dict[str, Any]) -> bytes:
+    """Return the bytes that a receipt's signature covers: netstrings, the reasons as one netstring of netstrings."""
+    reasons = b"".join(_netstring(reason.encode()) for reason in row["reasons"])
+    texts = [_netstring(str(row[name]).encode()) for name in _BEFORE_REASONS]
+    texts += [_netstring(reasons), *(_netstring(str(row[name]).encode()) for name in _AFTER_REASONS)]
+    return _netstring(b"ostiary.receipt.v1") + b"".join(texts)
+
+
+def _netstring(value: bytes) -> bytes:
+    return b"%d:%b," % (len(value), value)
+
+
+def _pinned(path: Path) -> _Keys:
+    found: list[dict[str, Any]] = []
+    for line in path.read_text("utf-8").splitlines():
+        one = json.loads(line)
+        found += one.get("keys", [one] if "public" in one else [])
+    return read_keys(found)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit code."""
+    reader = argparse.ArgumentParser("ostiary_client.verifier", description="Verify an export of Ostiary's log.")
+    reader.add_argument("export", type=Path, help="the export, NDJSON")
+    reader.add_argument("--head", type=Path, help="an older signed head, or a file of them, a line each")
+    reader.add_argument("--keys", type=Path, help="public keys that reached you by another way")
+    given = reader.parse_args(arguments)
+    try:
+        text = given.head.read_text("utf-8") if given.head else ""
+        older = [json.loads(line) for line in text.splitlines() if line.endswith("}")]  # a full disk tears lines
+        pinned = _pinned(given.keys) if given.keys else None
+        with given.export.open("rb") as lines:
+            found = verify(lines, older, pinned)
+    except Wrong as fault:
+        sys.stdout.write(f"WRONG  {fault}\n")
+        return 1
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as fault:
+        sys.stderr.write(f"cannot be read: {type(fault).__name__}: {fault}\n")
+        return 2
+    vouched = "pinned" if pinned else "from the export itself: it agrees with itself, whoever made it"
+    sys.stdout.write(
+        f"holds  {found['receipts']} receipts, {found['size']} in the log, root {found['root']}\n"
+        f"heads  the export's own, and {found['older']} older\nkeys   {vouched}\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
