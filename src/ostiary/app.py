@@ -26,7 +26,7 @@ from ostiary.house import House, database_path
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
-from ostiary.kernel.ids import system_secrets
+from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.login import account
@@ -43,11 +43,12 @@ from ostiary.receipts.refusals import RefusalLog
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
 from ostiary.sessions.cache import SessionCache
-from ostiary.sessions.coalesced import AskedSessions
 from ostiary.sessions.guard import SessionGuard
+from ostiary.sessions.leased import LeasedSessions
 from ostiary.sessions.liveness import Judge, Liveness
 from ostiary.sessions.seen import Seen
-from ostiary.storage import outbox
+from ostiary.storage import outbox, schema
+from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteReader, SqliteVault
 from ostiary.storage.tx import UseCase
@@ -106,18 +107,33 @@ def build(house: House, *more: Method) -> Application:
     check = Check(liveness, CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies))
     return Application(
         public=Front(public, secure=settings.origin.startswith("https:")),
-        internal=Internal(check, lambda: vault.read(scope, receipts.newest_time), _feed(house, liveness)),
+        internal=Internal(
+            check, lambda: vault.read(scope, receipts.newest_time), _feed(house, liveness), _lease(liveness)
+        ),
         operations=operations,
-        chores=partial(_chores, house, seen, refusals),
+        chores=partial(_chores, house, seen, refusals, _keeper(house, liveness)),
     )
 
 
 def _liveness(house: House, judge: Judge) -> Liveness:
     if isinstance(house.vault, PostgresVault):
-        return AskedSessions(judge, house.vault)
+        return LeasedSessions(judge, house.vault, ticks_of(judge.clock))
     cache = SessionCache(judge, SqliteReader(database_path(house.settings) or Path()))
     house.vault.listen(cache.forget)
     return cache
+
+
+def _keeper(house: House, liveness: Liveness) -> Keeper | None:
+    """Return who keeps this node's lease (PostgreSQL); on SQLite memory needs none."""
+    if not (isinstance(house.vault, PostgresVault) and isinstance(liveness, LeasedSessions)):
+        return None
+    settings, node = house.settings, new_id("node", system_secrets)
+    direct = schema.libpq_url(settings.database_direct_url or settings.database_url)
+    return Keeper(house.vault.leases, liveness, node, ticks_of(house.clock), direct)
+
+
+def _lease(liveness: Liveness) -> Callable[[], bool] | None:
+    return (lambda: liveness.held) if isinstance(liveness, LeasedSessions) else None
 
 
 def _feed(house: House, liveness: Liveness) -> Feed | None:
@@ -145,7 +161,7 @@ def _learner(house: House) -> Callable[[str], Awaitable[None]]:
     return learn
 
 
-async def _chores(house: House, seen: Seen, refusals: RefusalLog, stop: asyncio.Event) -> None:
+async def _chores(house: House, seen: Seen, refusals: RefusalLog, keeper: Keeper | None, stop: asyncio.Event) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
     settings = house.settings.sessions
     flush = partial(_write_seen, house, seen)
@@ -154,6 +170,7 @@ async def _chores(house: House, seen: Seen, refusals: RefusalLog, stop: asyncio.
         _every(stop, SECOND, "refusals", refusals.flush),
         _every(stop, SECOND, "keys", partial(_refresh_keys, house)),
         _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
+        *([keeper.run(stop)] if keeper else []),
     )
     await _try("last_seen", flush)
     await _try("refusals", refusals.flush)

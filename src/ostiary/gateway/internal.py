@@ -22,9 +22,19 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Internal:
-    """ASGI application of the internal listener. `ping` asks the store for a sign of life."""
+    """ASGI application of the internal listener. `ping` asks the store for a sign of life.
 
-    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]], feed: Feed | None = None) -> None:
+    `lease` tells whether memory is trusted now, where that needs a lease (PostgreSQL).
+    """
+
+    def __init__(
+        self,
+        check: Check,
+        ping: Callable[[], Awaitable[object]],
+        feed: Feed | None = None,
+        lease: Callable[[], bool] | None = None,
+    ) -> None:
+        self._lease = lease
         self._check, self._asked, self._usual, self._ping = check, check.__call__, check.usual, ping
         self._registry = CollectorRegistry()
         self._registry.register(_Checks(check))
@@ -55,7 +65,8 @@ class Internal:
             await self._ping()
         except StoreUnavailable:
             return JSONResponse({"ready": False, "store": "unavailable"}, 503, {"retry-after": "1"})
-        return JSONResponse({"ready": True, "store": "ok"})
+        lease = {} if self._lease is None else {"lease": "held" if self._lease() else "lapsed"}
+        return JSONResponse({"ready": True, "store": "ok", **lease})
 
     async def _metrics(self, request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=_METRICS)
