@@ -1,29 +1,37 @@
 """`ostiary serve`: the two listeners, the chores beside them, and the first administrator's link."""
 
 import asyncio
+import json
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 import uvloop
 
 from ostiary.app import Application, build
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
-from ostiary.cli.terminal import say
+from ostiary.cli.terminal import Count, say
+from ostiary.cli.workers import Supervisor
 from ostiary.enrolment import service as enrolment
 from ostiary.house import House, open_house, prepare
+from ostiary.kernel.clock import system_clock, ticks_of
+from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.values import Mode
 from ostiary.keys.sealing import read_kek
-from ostiary.settings import read_settings
+from ostiary.settings import Settings, read_settings
 
 __all__ = ["serve"]
 
 _PROXIES_KEEP = 75_000
 """Milliseconds that the internal listener, which only this machine reaches, leaves a proxy's idle connections."""
 
+_MOST_WORKERS = 64
 
-def serve(*, fixture: bool = False) -> int:
+
+def serve(*, fixture: bool = False, workers: Count = 1) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Prints `ready` on standard output once both listeners are bound; writes its log as JSON lines to standard error.
@@ -33,8 +41,12 @@ def serve(*, fixture: bool = False) -> int:
     ----------
     fixture
         Make the tenant of a fresh data folder a fixture: everything runs for real, and no live gate accepts it.
+    workers
+        How many processes serve, on the same two ports; one that dies is replaced.
     """
     settings = read_settings()
+    if workers > _MOST_WORKERS:
+        raise SettingsError(f"at most {_MOST_WORKERS} workers serve one data folder")
     _log_to_stderr()
     read_kek(settings.kek)
     with locked(settings.data_dir):
@@ -44,23 +56,53 @@ def serve(*, fixture: bool = False) -> int:
         opened = open_house(settings, Mode.FIXTURE if fixture else None)
         try:
             token = opened.vault.transact_now(opened.scope, enrolment.invite_first)
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_run(opened, build(opened), token))
+            if workers == 1:
+                _note(settings, [])
+                _serve(opened, lambda: _announce(opened, token))
         finally:
             opened.close()
+        if workers > 1:  # only now: what is forked has no connection, no open file of the database and no thread
+            supervisor = Supervisor(
+                workers, partial(_work, settings), partial(_note, settings), ticks_of(system_clock())
+            )
+            return supervisor.run(lambda: _announce(opened, token))
     return 0
 
 
-async def _run(opened: House, application: Application, token: str | None) -> None:
+def _work(settings: Settings, life: int, bound: Callable[[], None]) -> int:
+    """Be one worker: a house, a cache and two listeners of its own."""
+    opened = open_house(settings)
+    try:
+        _serve(opened, bound, life)
+    finally:
+        opened.close()
+    return 0
+
+
+def _note(settings: Settings, pids: list[int]) -> None:
+    """Leave word of the workers for `doctor`, in the file whose lock says that a server runs."""
+    with suppress(OSError):
+        (settings.data_dir / "serve.lock").write_text(json.dumps({"workers": pids}), "utf-8")
+
+
+def _serve(opened: House, ready: Callable[[], None], life: int | None = None) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(opened, build(opened), ready, life))
+
+
+async def _run(opened: House, application: Application, ready: Callable[[], None], life: int | None) -> None:
+    """Serve until told; `life` becomes readable when the supervisor is gone."""
     settings = opened.settings
     stop, ended = asyncio.Event(), asyncio.Event()
+    if life is not None:
+        asyncio.get_running_loop().add_reader(life, stop.set)
     chores = asyncio.ensure_future(application.chores(ended))
     listeners = [
         Listener(settings.public_http_addr, application.public),
         Listener(settings.internal_http_addr, application.internal, _PROXIES_KEEP),
     ]
     try:
-        await serve_until_told(listeners, lambda: _announce(opened, token), stop)
+        await serve_until_told(listeners, ready, stop)
     finally:
         ended.set()  # only now: the last requests have been answered, so nothing is noted after the last flush
         await chores
