@@ -13,12 +13,15 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
+from tests.flows.browser import Browser
 from tests.flows.load import Check, Line, accepted_after
 from tests.flows.seed import seed
-from tests.flows.server import OSTIARY, Served
+from tests.flows.server import OSTIARY, Served, free_port
 from tests.login.gatehouse import postgres_url
 
 WORKERS = 4
@@ -219,6 +222,62 @@ def test_the_doctor_tells_of_workers_and_of_leases(many):
     leases = [one for one in told if one["about"] == "nodes"]
     assert len(leases) == (WORKERS if "OSTIARY_DATABASE_URL" in many.environ else 0)
     assert {one["level"] for one in leases} <= {"ok"}
+
+
+@pytest.mark.postgres
+def test_a_node_listens_on_the_direct_connection_and_lives_without_it(tmp_path):
+    role = f"ostiary_direct_{os.urandom(4).hex()}"
+    with postgres_url() as url, psycopg.connect(url, autocommit=True) as eyes:
+        eyes.execute(f"CREATE ROLE {role} LOGIN")
+        try:
+            parts = urlsplit(url)
+            host = parts.netloc.rpartition("@")[2]
+            for direct, heard in ((f"postgresql://{role}@{host}{parts.path}", {role}), (nowhere(), set())):
+                with serving_at(tmp_path, url, direct) as served:
+                    assert listeners(eyes, wanted=heard) == heard
+                    (session, cookie), *_ = seed(served, 1).items()
+                    line = Line(served.internal_port)
+                    assert line.check(cookie) == line.check(cookie) == 200
+                    served.cli("sessions", "revoke", session)
+                    assert line.check(cookie) == 401
+                    line.close()
+        finally:
+            eyes.execute(f"DROP ROLE {role}")
+
+
+def nowhere():
+    return f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+
+
+@contextmanager
+def serving_at(folder, url, direct):
+    served = Served(folder, {"OSTIARY_DATABASE_URL": url, "OSTIARY_DATABASE_DIRECT_URL": direct})
+    served.cli("init")
+    served.cli("migrate")
+    served.start()
+    try:
+        deadline = time.monotonic() + 20
+        browser = Browser(served)
+        while browser.send("GET", "/readyz", internal=True).json.get("lease") != "held":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield served
+    finally:
+        served.stop()
+
+
+def listeners(eyes, wanted):
+    """Who listens, as soon as that is what is wanted."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        rows = eyes.execute(
+            "SELECT usename FROM pg_stat_activity WHERE application_name = 'ostiary-listen'"
+            " AND datname = current_database()"
+        ).fetchall()
+        if {row[0] for row in rows} == wanted:
+            return wanted
+        time.sleep(0.01)
+    return {row[0] for row in rows}
 
 
 def alive(pid):
