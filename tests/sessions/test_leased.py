@@ -175,9 +175,10 @@ async def test_a_deaf_node_holds_up_nobody_for_longer_than_its_lease_and_answers
 
 async def test_who_has_been_silent_for_a_lease_is_struck_off_and_delays_the_next_end_no_more(world, home):
     watch = watching(world)[1]
-    watch(world.end(1))
+    ended = world.end(1)
+    assert watch(ended) == [False]
     world.now += PATIENCE_S
-    watch(world.end(1))
+    assert watch(ended) == [True]
     assert world.roll == {}
     assert watch(world.end(2)) == [True]
 

@@ -26,7 +26,6 @@ class Watch:
 
     def __init__(self, leases: Leases, ticks: Ticks) -> None:
         self._leases, self._ticks = leases, ticks
-        self._known: dict[str, tuple[int, float]] = {}
 
     def open(self, waiting: Sequence[tuple[int, float]]) -> list[bool]:
         """Tell of each (transaction id, ticks after its commit) whether it may be acknowledged."""
@@ -36,23 +35,16 @@ class Watch:
             roll = None
         now = self._ticks()
         if roll is not None:
-            self._strike_silent(roll, now)
+            self._strike_silent(roll, [xid for xid, committed in waiting if now >= committed + PATIENCE_S])
         return [
             now >= committed + PATIENCE_S or (roll is not None and all(contains(node.confirmed, xid) for node in roll))
             for xid, committed in waiting
         ]
 
-    def rest(self) -> None:
-        """Forget what was observed: nobody waits, so nobody looks."""
-        self._known.clear()
-
-    def _strike_silent(self, roll: Sequence[Node], now: float) -> None:
-        """Take off the roll who has not renewed for as long as a lease lasts, as seen from here."""
+    def _strike_silent(self, roll: Sequence[Node], over: Sequence[int]) -> None:
+        """Take off the roll who has not confirmed what should be confirmed by now: its lease began before that."""
         for node in roll:
-            renewals, since = self._known.get(node.id, (-1, now))
-            if renewals != node.renewals:
-                self._known[node.id] = node.renewals, now
-            elif now >= since + PATIENCE_S:
+            if not all(contains(node.confirmed, xid) for xid in over):
                 self._try_to_strike(node)
 
     def _try_to_strike(self, node: Node) -> None:
@@ -108,7 +100,6 @@ class Barrier:
                     naps = _naps()
                 else:
                     time.sleep(naps())
-            watch.rest()
 
     def _some(self) -> bool:
         with self._ready:
