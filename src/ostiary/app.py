@@ -34,7 +34,7 @@ from ostiary.house import House, database_path
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
-from ostiary.kernel.ids import system_secrets
+from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.login import account
@@ -54,11 +54,12 @@ from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
 from ostiary.sessions.cache import SessionCache
-from ostiary.sessions.coalesced import AskedSessions
 from ostiary.sessions.guard import SessionGuard
+from ostiary.sessions.leased import LeasedSessions
 from ostiary.sessions.liveness import Judge, Liveness
 from ostiary.sessions.seen import Seen
-from ostiary.storage import outbox
+from ostiary.storage import outbox, schema
+from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteReader, SqliteVault
 from ostiary.storage.statements import Statement
@@ -129,13 +130,20 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
         public=Front(entrance, secure=settings.origin.startswith("https:")),
         internal=_internal(house, liveness, session_rules, rules),
         operations=operations,
-        chores=partial(_chores, house, seen, refusals, HeadPublisher(vault, scope, keyring, settings.log, say)),
+        chores=partial(
+            _chores,
+            house,
+            seen,
+            refusals,
+            HeadPublisher(vault, scope, keyring, settings.log, say),
+            _keeper(house, liveness),
+        ),
     )
 
 
 def _liveness(house: House, judge: Judge) -> Liveness:
     if isinstance(house.vault, PostgresVault):
-        return AskedSessions(judge, house.vault)
+        return LeasedSessions(judge, house.vault, ticks_of(judge.clock))
     cache = SessionCache(judge, SqliteReader(database_path(house.settings) or Path()))
     house.vault.listen(cache.forget)
     return cache
@@ -147,7 +155,20 @@ def _internal(house: House, liveness: Liveness, session_rules: sessions.Rules, r
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
     log = LogRoutes(vault, scope, house.keyring)
     more = (*_feed(house, liveness, rules.teller), *consume.routes(), *log.routes())
-    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more)
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness))
+
+
+def _keeper(house: House, liveness: Liveness) -> Keeper | None:
+    """Return who keeps this node's lease (PostgreSQL); on SQLite memory needs none."""
+    if not (isinstance(house.vault, PostgresVault) and isinstance(liveness, LeasedSessions)):
+        return None
+    settings, node = house.settings, new_id("node", system_secrets)
+    direct = schema.libpq_url(settings.database_direct_url or settings.database_url)
+    return Keeper(house.vault.leases, liveness, node, ticks_of(house.clock), direct)
+
+
+def _lease(liveness: Liveness) -> Callable[[], bool] | None:
+    return (lambda: liveness.held) if isinstance(liveness, LeasedSessions) else None
 
 
 def _feed(house: House, liveness: Liveness, teller: Teller) -> tuple[Route, ...]:
@@ -187,7 +208,14 @@ def _learner(house: House) -> Callable[[str], Awaitable[None]]:
     return learn
 
 
-async def _chores(house: House, seen: Seen, refusals: RefusalLog, heads: HeadPublisher, stop: asyncio.Event) -> None:
+async def _chores(
+    house: House,
+    seen: Seen,
+    refusals: RefusalLog,
+    heads: HeadPublisher,
+    keeper: Keeper | None,
+    stop: asyncio.Event,
+) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
     settings = house.settings.sessions
     flush = partial(_write_seen, house, seen)
@@ -198,6 +226,7 @@ async def _chores(house: House, seen: Seen, refusals: RefusalLog, heads: HeadPub
         _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
         _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
         _every(stop, house.settings.log.head_every, "heads", heads.publish),
+        *([keeper.run(stop)] if keeper else []),
     )
     await _try("last_seen", flush)
     await _try("refusals", refusals.flush)

@@ -3,10 +3,12 @@
 The only file that chooses the vault. It stands apart from `app` so that a command need not import the server.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
+from socket import gethostname
 
 import msgspec
 
@@ -138,5 +140,7 @@ def _vault(settings: Settings, keyring: Keyring, clock: Clock) -> Vault:
     path = database_path(settings)
     if path is not None:
         return SqliteVault(path, clock, system_secrets, ledger)
-    made: Vault = resolve_name(_POSTGRES)(schema.libpq_url(settings.database_url), clock, system_secrets, ledger)
+    name = f"{gethostname()}:{os.getpid()}"
+    url = schema.libpq_url(settings.database_url)
+    made: Vault = resolve_name(_POSTGRES)(url, clock, system_secrets, ledger, name=name)
     return made

@@ -21,8 +21,8 @@ class Check:
 class Line:
     """One kept-alive connection to the internal listener."""
 
-    def __init__(self, port, patience=10):
-        self._socket = socket.create_connection(("127.0.0.1", port), patience)
+    def __init__(self, port):
+        self._socket = socket.create_connection(("127.0.0.1", port), 10)
         self._rest = b""
 
     def check(self, cookie):
@@ -49,44 +49,27 @@ class Line:
 
 
 class Load:
-    """Threads that check the given sessions in turn until the block ends; a stubborn one survives its server."""
+    """Threads that check the given sessions in turn until the block ends."""
 
-    def __init__(self, port, cookies, threads=4, *, stubborn=False):
+    def __init__(self, port, cookies, threads=4):
         self.checks = []
         self.faults = []
-        self._stubborn = stubborn
         self._port, self._cookies, self._stop = port, list(cookies.items()), threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(n, threads)) for n in range(threads)]
 
     def _run(self, number, threads):
-        line = Line(self._port, 1 if self._stubborn else 10)
+        line = Line(self._port)
         try:
             for session, cookie in itertools.cycle(self._cookies[number::threads]):
                 if self._stop.is_set():
                     break
                 sent = time.monotonic()
-                try:
-                    status = line.check(cookie)
-                except OSError:
-                    if not self._stubborn:
-                        raise
-                    line.close()
-                    line = self._again()
-                    continue
+                status = line.check(cookie)
                 self.checks.append(Check(session, sent, time.monotonic(), status))
         except OSError as fault:
             self.faults.append(fault)
         finally:
             line.close()
-
-    def _again(self):
-        """Connect anew, as often as it takes, until the block ends."""
-        while True:
-            try:
-                return Line(self._port, patience=1)
-            except OSError:
-                if self._stop.is_set():
-                    raise
 
     def __enter__(self):
         for thread in self._threads:

@@ -22,6 +22,7 @@ PATIENCE_S = 20
 SHOWN = {
     "DATA_DIR": "tests/settings/test_effects.py::test_the_data_lies_in_the_folder_and_opens_for_its_key_only",
     "DATABASE_URL": "tests/settings/test_effects.py::test_everything_is_stored_in_the_database_that_is_named",
+    "DATABASE_DIRECT_URL": "tests/flows/test_nodes.py::test_a_node_listens_on_the_direct_connection_and_lives_without_it",
     "PUBLIC_HTTP_ADDR": "tests/settings/test_effects.py::test_each_listener_answers_at_its_address_only",
     "INTERNAL_HTTP_ADDR": "tests/settings/test_effects.py::test_each_listener_answers_at_its_address_only",
     "INTERNAL_HOSTS": "tests/settings/test_effects.py::test_the_check_answers_for_the_hosts_that_are_named",

@@ -1,38 +1,39 @@
 """`ostiary serve`: the two listeners, the chores beside them, and the first administrator's link."""
 
 import asyncio
+import json
 import logging
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import structlog
 import uvloop
-from cyclopts import Parameter, validators
 from msgspec.structs import replace
 
 from ostiary.app import Application, build
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
-from ostiary.cli.terminal import say
-from ostiary.cli.workers import supervise
+from ostiary.cli.terminal import Count, say
+from ostiary.cli.workers import Supervisor
 from ostiary.enrolment import service as enrolment
 from ostiary.house import House, open_house, prepare
+from ostiary.kernel.clock import system_clock, ticks_of
+from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.values import Mode
 from ostiary.keys.sealing import read_kek
-from ostiary.settings import read_settings
+from ostiary.settings import Settings, read_settings
 
-__all__ = ["serve", "work"]
-
-Workers = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=64))]
+__all__ = ["serve"]
 
 _PROXIES_KEEP = 75_000
 """Milliseconds that the internal listener, which only this machine reaches, leaves a proxy's idle connections."""
 
+_MOST_WORKERS = 64
 
-def serve(*, fixture: bool = False, workers: Workers = 1, head_file: Path | None = None) -> int:
+
+def serve(*, fixture: bool = False, workers: Count = 1, head_file: Path | None = None) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Prints `ready` on standard output once both listeners are bound; writes its log as JSON lines to standard error.
@@ -43,13 +44,15 @@ def serve(*, fixture: bool = False, workers: Workers = 1, head_file: Path | None
     fixture
         Make the tenant of a fresh data folder a fixture: everything runs for real, and no live gate accepts it.
     workers
-        How many processes serve, on the same ports and one truth. More than the machine has cores gains nothing.
+        How many processes serve, on the same two ports; one that dies is replaced.
     head_file
         Append signed heads of the log to this file, instead of where OSTIARY_HEAD_FILE says.
     """
     settings = read_settings()
     if head_file:
         settings = replace(settings, log=replace(settings.log, head_file=head_file))
+    if workers > _MOST_WORKERS:
+        raise SettingsError(f"at most {_MOST_WORKERS} workers serve one data folder")
     _log_to_stderr()
     read_kek(settings.kek)
     with locked(settings.data_dir):
@@ -60,34 +63,45 @@ def serve(*, fixture: bool = False, workers: Workers = 1, head_file: Path | None
         try:
             token = opened.vault.transact_now(opened.scope, enrolment.invite_first)
             if workers == 1:
-                _served(opened, lambda: _announce(opened, token))
+                _note(settings, [])
+                _serve(opened, lambda: _announce(opened, token))
         finally:
             opened.close()
-        if workers > 1:
-            supervise([sys.executable, "-m", __spec__.name], workers, lambda: _announce(opened, token))
+        if workers > 1:  # only now: what is forked has no connection, no open file of the database and no thread
+            supervisor = Supervisor(
+                workers, partial(_work, settings), partial(_note, settings), ticks_of(system_clock())
+            )
+            return supervisor.run(lambda: _announce(opened, token))
     return 0
 
 
-def work() -> None:
-    """Be one of several workers: all that is made once has been made by the supervisor, which holds standard input."""
-    _log_to_stderr()
-    opened = open_house(read_settings())
+def _work(settings: Settings, life: int, bound: Callable[[], None]) -> int:
+    """Be one worker: a house, a cache and two listeners of its own."""
+    opened = open_house(settings)
     try:
-        _served(opened, _ready, sys.stdin.fileno())
+        _serve(opened, bound, life)
     finally:
         opened.close()
+    return 0
 
 
-def _served(opened: House, ready: Callable[[], None], lifeline: int | None = None) -> None:
+def _note(settings: Settings, pids: list[int]) -> None:
+    """Leave word of the workers for `doctor`, in the file whose lock says that a server runs."""
+    with suppress(OSError):
+        (settings.data_dir / "serve.lock").write_text(json.dumps({"workers": pids}), "utf-8")
+
+
+def _serve(opened: House, ready: Callable[[], None], life: int | None = None) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(opened, build(opened, say=_say_now), ready, lifeline))
+        runner.run(_run(opened, build(opened, say=_say_now), ready, life))
 
 
-async def _run(opened: House, application: Application, ready: Callable[[], None], lifeline: int | None) -> None:
+async def _run(opened: House, application: Application, ready: Callable[[], None], life: int | None) -> None:
+    """Serve until told; `life` becomes readable when the supervisor is gone."""
     settings = opened.settings
     stop, ended = asyncio.Event(), asyncio.Event()
-    if lifeline is not None:
-        asyncio.get_running_loop().add_reader(lifeline, lambda: None if os.read(lifeline, 1) else stop.set())
+    if life is not None:
+        asyncio.get_running_loop().add_reader(life, stop.set)
     chores = asyncio.ensure_future(application.chores(ended))
     listeners = [
         Listener(settings.public_http_addr, application.public),
@@ -123,10 +137,6 @@ def _announce(opened: House, token: str | None) -> None:
         say("")
         say("It works once. A restart prints a fresh one.")
         say("")
-    _ready()
-
-
-def _ready() -> None:
     say("ready")
     sys.stdout.flush()
 
@@ -154,7 +164,3 @@ class _Patient(structlog.PrintLogger):
             super().msg(message)
 
     log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
-
-
-if __name__ == "__main__":
-    work()

@@ -1,98 +1,150 @@
-"""Several processes on the same two ports: a supervisor that serves nobody, and the workers that it keeps running."""
+"""Workers: several processes on the same two ports, started, watched and ended by one supervisor that serves nobody.
 
+The supervisor holds the data folder's lock; its workers inherit the open file, so the folder stays taken while any
+of them lives. A worker that dies is replaced. A worker whose supervisor dies ends by itself: it watches a pipe that
+only the supervisor could write to.
+"""
+
+import os
+import select
 import signal
-import subprocess
-import threading
-from collections.abc import Callable, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-import structlog
+from ostiary.kernel.clock import Ticks
+from ostiary.kernel.errors import BootRefused, OstiaryError
 
-from ostiary.kernel.errors import BootRefused
+__all__ = ["Supervisor", "Worker"]
 
-__all__ = ["supervise"]
+_GRACE_S = 30.0
+_SOONEST_S = 1.0
+"""Seconds for which the place of a worker that died sooner than that stays empty."""
 
-_LOG = structlog.get_logger("ostiary.workers")
-_GRACE_S = 15.0
-_PAUSE_S = 0.5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
-
-def supervise(command: Sequence[str], count: int, ready: Callable[[], None]) -> None:
-    """Run `count` workers; call `ready` when each has said so; start one anew that ends; end all on SIGINT or SIGTERM.
-
-    A worker says `ready` on its standard output, and ends when its standard input does: so none outlives its
-    supervisor, however that one dies. Raises BootRefused when one ends before it was ever ready.
-    """
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    workers = [_Worker(command, stop) for _ in range(count)]
-    try:
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.greet()
-        ready()
-        for worker in workers:
-            worker.keep()
-        stop.wait()
-    finally:
-        stop.set()
-        for worker in workers:
-            worker.end()
+Worker = Callable[[int, Callable[[], None]], int]
+"""One worker's whole life: what to watch for the supervisor's end, and what to call once bound; its exit code."""
 
 
-class _Worker:
-    """One place among the workers, and the process that fills it now."""
+class Supervisor:
+    """Keeps `count` workers running. `noted` is told their process ids whenever these change."""
 
-    def __init__(self, command: Sequence[str], stop: threading.Event) -> None:
-        self._command, self._stop = command, stop
-        self._process: subprocess.Popen[bytes] | None = None
-        self._keeper: threading.Thread | None = None
-        self._changing = threading.Lock()
+    def __init__(self, count: int, worker: Worker, noted: Callable[[list[int]], None], ticks: Ticks) -> None:
+        self._count, self._worker, self._noted, self._ticks = count, worker, noted, ticks
+        self._running: dict[int, float] = {}
+        self._life, self._bound = os.pipe(), os.pipe()
+        self._ready, self._not_before = 0, 0.0
 
-    def start(self) -> None:
-        """Start a process, unless all are to stop."""
-        with self._changing:
-            if not self._stop.is_set():
-                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, nothing of anybody's
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-                )
+    def run(self, ready: Callable[[], None]) -> int:
+        """Start all, call `ready` once all are bound, keep them running until SIGTERM or SIGINT; return the exit code.
 
-    def greet(self) -> None:
-        """Wait until it is ready. Raises BootRefused when it ends instead."""
-        if self._process is None or self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
-            raise BootRefused("a worker did not come up; what it wrote above says why")
+        Raises BootRefused when one ends before all are bound.
+        """
+        with _woken() as wakes:
+            for _ in range(self._count):
+                self._start()
+            try:
+                while not self._told(wakes):
+                    self._tend(ready)
+            finally:
+                self._stop()
+        return 0
 
-    def keep(self) -> None:
-        """Start the process anew whenever it ends, after a short pause, until all are to stop."""
-        self._keeper = threading.Thread(target=self._keep, daemon=True)
-        self._keeper.start()
+    def _told(self, wakes: int) -> bool:
+        """Wait for something to happen; True when told to stop."""
+        some, _, _ = select.select([wakes, self._bound[0]], [], [], self._pause())
+        if self._bound[0] in some:
+            self._ready += len(os.read(self._bound[0], 64))
+        received = os.read(wakes, 64) if wakes in some else b""
+        return bool({signal.SIGTERM, signal.SIGINT} & set(received))
 
-    def _keep(self) -> None:
-        while not self._stop.is_set() and self._process is not None:
-            code = self._process.wait()
-            self._close()
-            if not self._stop.wait(_PAUSE_S):
-                _LOG.warning("worker_ended", pid=self._process.pid, code=code)
-            self.start()
+    def _pause(self) -> float | None:
+        return None if len(self._running) == self._count else max(0.0, self._not_before - self._ticks())
 
-    def end(self) -> None:
-        """Let it finish what it is answering, and wait; kill it when that takes too long."""
-        with self._changing:
-            process = self._process
-        if process is None:
+    def _tend(self, ready: Callable[[], None]) -> None:
+        waiting = self._ready < self._count
+        ended = self._reaped()
+        if ended and waiting:
+            raise BootRefused(f"a worker ended before all were bound (exit code {ended[0]}): its log says why")
+        if not waiting and self._ready < sys.maxsize:
+            self._ready = sys.maxsize  # said once; who is started from here on says nothing
+            ready()
+        while len(self._running) < self._count and self._ticks() >= self._not_before:
+            self._start()
+
+    def _reaped(self) -> list[int]:
+        """Return the exit codes of workers that have ended."""
+        codes = []
+        for pid in list(self._running):
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                now = self._ticks()
+                if now - self._running.pop(pid) < _SOONEST_S:
+                    self._not_before = now + _SOONEST_S
+                codes.append(os.waitstatus_to_exitcode(status))
+        return codes
+
+    def _start(self) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            self._running[pid] = self._ticks()
+            self._noted(list(self._running))
             return
-        process.terminate()
+        code = 1
         try:
-            process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if self._keeper is not None:
-            self._keeper.join()
-        self._close()
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            os.close(self._life[1])
+            code = self._worker(self._life[0], self._say_bound)
+        except OstiaryError as fault:
+            sys.stderr.write(f"ostiary: {fault}\n")
+        except BaseException:  # noqa: BLE001 - a fork must never return into what its supervisor was doing
+            traceback.print_exc()
+        finally:
+            with suppress(OSError):
+                sys.stderr.flush()
+            os._exit(code)  # what the supervisor has open is the supervisor's to close
 
-    def _close(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout) if self._process else ():
-            if stream is not None:
-                stream.close()
+    def _say_bound(self) -> None:
+        os.write(self._bound[1], b".")
+
+    def _stop(self) -> None:
+        """End all kindly, and after a while by force."""
+        for pid in self._running:
+            _send(pid, signal.SIGTERM)
+        until = self._ticks() + _GRACE_S
+        while self._running and self._ticks() < until:
+            self._reaped()
+            select.select([], [], [], 0.02)
+        for pid in self._running:
+            _send(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        for end in (*self._life, *self._bound):
+            os.close(end)
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+@contextmanager
+def _woken() -> Iterator[int]:
+    """Give a pipe that every signal writes its number to."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = [(number, signal.signal(number, lambda *_: None)) for number in _SIGNALS]
+    signal.set_wakeup_fd(writing)
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before:
+            signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)

@@ -21,9 +21,20 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Internal:
-    """ASGI application of the internal listener. `ping` asks the store for a sign of life; `more` are other routes."""
+    """ASGI application of the internal listener.
 
-    def __init__(self, check: Check, ping: Callable[[], Awaitable[object]], more: Iterable[Route] = ()) -> None:
+    `ping` asks the store for a sign of life; `more` are other routes; `lease` tells whether memory is trusted now,
+    where that needs a lease (PostgreSQL).
+    """
+
+    def __init__(
+        self,
+        check: Check,
+        ping: Callable[[], Awaitable[object]],
+        more: Iterable[Route] = (),
+        lease: Callable[[], bool] | None = None,
+    ) -> None:
+        self._lease = lease
         self._check, self._asked, self._usual, self._ping = check, check.__call__, check.usual, ping
         self._registry = CollectorRegistry()
         self._registry.register(_Checks(check))
@@ -54,7 +65,8 @@ class Internal:
             await self._ping()
         except StoreUnavailable:
             return JSONResponse({"ready": False, "store": "unavailable"}, 503, {"retry-after": "1"})
-        return JSONResponse({"ready": True, "store": "ok"})
+        lease = {} if self._lease is None else {"lease": "held" if self._lease() else "lapsed"}
+        return JSONResponse({"ready": True, "store": "ok", **lease})
 
     async def _metrics(self, request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=_METRICS)

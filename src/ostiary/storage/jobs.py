@@ -32,7 +32,7 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.changes: Sequence[Change] = ()
-        self.count = 0  # the tally's, once its changes are announced (SQLite)
+        self.count = 0  # where its changes stand: the tally's count (SQLite), the transaction's id (PostgreSQL)
 
     def fail(self, error: BaseException) -> None:
         """Let nothing of this job stand."""

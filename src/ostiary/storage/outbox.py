@@ -4,6 +4,8 @@ from typing import Protocol
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, func, insert, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from ostiary.storage.statements import METADATA, Statement
 
@@ -26,8 +28,27 @@ outbox = Table(
     Column("kind", String, nullable=False),
     Column("subject", String, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("xid", BigInteger, nullable=False, server_default="0", index=True),
     sqlite_autoincrement=True,
 )
+
+
+class _Transaction(FunctionElement[int]):
+    """The id of the transaction that adds the row (PostgreSQL), by which nodes follow (storage.leases); 0 on SQLite."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+@compiles(_Transaction)
+def _no_transaction(element: _Transaction, compiler: object, **_: object) -> str:
+    return "0"
+
+
+@compiles(_Transaction, "postgresql")
+def _transaction(element: _Transaction, compiler: object, **_: object) -> str:
+    return "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
+
 
 ADD_CHANGE = Statement(
     insert(outbox).values(
@@ -35,6 +56,7 @@ ADD_CHANGE = Statement(
         kind=bindparam("kind"),
         subject=bindparam("subject"),
         at=bindparam("at"),
+        xid=_Transaction(),
     )
 )
 CHANGES_AFTER = Statement(

@@ -7,22 +7,28 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from ostiary.kernel.clock import Clock
+from ostiary.kernel.clock import Clock, system_clock, ticks_of
 from ostiary.kernel.ids import Secrets
 from ostiary.kernel.values import Scope
+from ostiary.storage.barrier import Barrier
 from ostiary.storage.faults import classify, translated
 from ostiary.storage.groups import Groups
 from ostiary.storage.jobs import Job, tell
+from ostiary.storage.leases import PostgresLeases
 from ostiary.storage.lines import Limits, Line, Lines
 from ostiary.storage.schema import libpq_url
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Ledger, Row, Tx, UseCase
 from ostiary.storage.vault import Listener
 
-__all__ = ["PostgresVault"]
+__all__ = ["CHANNEL", "PostgresVault"]
 
 T = TypeVar("T")
 
+CHANNEL = "ostiary"
+"""Whoever ends something notifies it, so that other nodes look at once (storage.keeper)."""
+
+_ANNOUNCE = f"SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint), pg_notify('{CHANNEL}', '')"
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -68,8 +74,11 @@ class PostgresVault:
         threads: int = 8,
         writers: int = 1,
         limits: Limits | None = None,
+        name: str = "",
     ) -> None:
         self._clock, self._secrets, self._ledger = clock, secrets, ledger
+        self.leases = PostgresLeases(libpq_url(url), name, limits)
+        self._barrier = Barrier(self.leases, ticks_of(system_clock()), self._acknowledge)
         self._lines = Lines(libpq_url(url), limits or Limits(), threads + writers)
         self._listeners: list[Listener] = []
         self._groups = Groups(self._perform, self._tell, clock, threads=writers)
@@ -90,6 +99,8 @@ class PostgresVault:
         """Run a use case in the calling thread, as a group of one."""
         job = Job(scope, use_case)
         self._groups.run([job])
+        if job.changes:
+            self._barrier.wait(job)
         result: T = job.value()
         return result
 
@@ -112,6 +123,8 @@ class PostgresVault:
     def close(self) -> None:
         """Finish what is queued and close."""
         self._groups.close()
+        self._barrier.close()
+        self.leases.close()
         self._readers.shutdown()
         self._lines.close()
 
@@ -127,7 +140,7 @@ class PostgresVault:
             line.put("BEGIN")
             for job in group:
                 self._one(line, job)
-            self._commit(line)
+            self._commit(line, group)
 
     def _one(self, line: Line, job: Job) -> None:
         line.owner = job
@@ -146,19 +159,34 @@ class PostgresVault:
                 return
         line.put("RELEASE one")
 
-    def _commit(self, line: Line) -> None:
+    def _commit(self, line: Line, group: Sequence[Job]) -> None:
         line.owner = None
         try:
-            line.commit()
+            _announced(line, group)
         except psycopg.Error as fault:
             if line.lost or not isinstance(line.blamed, Job):
                 raise
             _undone(line, line.blamed, fault)
             line.put("RELEASE one")
-            line.commit()
+            _announced(line, group)
 
     def _tell(self, jobs: Sequence[Job]) -> None:
+        """Tell at once who ended nothing; the others when no node's memory can be older than their commit."""
+        tell([job for job in jobs if not job.changes], self._listeners)
+        if ended := [job for job in jobs if job.changes]:
+            self._barrier.hold(ended)
+
+    def _acknowledge(self, jobs: Sequence[Job]) -> None:
         tell(jobs, self._listeners)
+
+
+def _announced(line: Line, group: Sequence[Job]) -> None:
+    """Commit; where something was ended, note in which transaction, and wake the nodes."""
+    ended = [job for job in group if job.changes]
+    said = line.put(_ANNOUNCE) if ended else None
+    line.commit()
+    for job in ended:
+        job.count = said.rows[0][0] if said is not None else 0
 
 
 def _undone(line: Line, job: Job, fault: Exception) -> bool:

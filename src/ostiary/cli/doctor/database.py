@@ -19,6 +19,7 @@ from ostiary.receipts import service as receipts
 from ostiary.settings import Settings
 from ostiary.storage import schema
 from ostiary.storage.inspection import Facts, facts, reading
+from ostiary.storage.roll import LEASE_S, NODES
 from ostiary.storage.tx import Tx
 
 __all__ = ["database"]
@@ -42,7 +43,7 @@ def database(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield from _engine(facts(url, clock), path)
         if state is schema.State.CURRENT:
             with reading(url, Scope(), clock) as tx:
-                yield from [*_keys(tx, settings), *_people(tx), *_time(tx)]
+                yield from [*_keys(tx, settings), *_people(tx), *_time(tx), *(_nodes(tx) if path is None else ())]
     except OstiaryError as fault:
         where = str(path) if path is not None else _without_password(settings.database_url)
         yield problem("database", f"{where} cannot be read: {fault}", _REACH if path is None else _RESTORE)
@@ -129,6 +130,16 @@ def _people(tx: Tx) -> Iterator[Finding]:
         yield ok("people", "there is an administrator")
     else:
         yield warning("people", "no administrator yet", "Open the one-time link that `ostiary serve` prints.")
+
+
+def _nodes(tx: Tx) -> Iterator[Finding]:
+    """Tell of each node on the roll how old its lease is, and what it has not confirmed yet."""
+    for name, age, lag in tx.all(NODES):
+        says = f"{name} renewed its lease {age / SECOND:.1f} s ago; announcements it has not confirmed: {lag}"
+        if age <= LEASE_S * SECOND:
+            yield ok("nodes", says)
+        else:
+            yield warning("nodes", f"{says}; it asks the database at every check", "Look at its log, if it still runs.")
 
 
 def _time(tx: Tx) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Examinations of the server: whether one runs on this data folder, and whether its listeners answer."""
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
@@ -21,7 +22,9 @@ def server(settings: Settings) -> Iterator[Finding]:
     if not _runs(settings.data_dir):
         yield from _silence(internal, public)
         return
-    yield ok("server", "one runs on this data folder")
+    workers = _workers(settings.data_dir)
+    many = f", with {len(workers)} workers (process ids {', '.join(map(str, workers))})" if workers else ""
+    yield ok("server", f"one runs on this data folder{many}")
     for what, address, path, word in (
         ("the check", internal, "/healthz", 200),
         ("the store behind it", internal, "/readyz", 200),
@@ -57,6 +60,14 @@ def _runs(folder: Path) -> bool:
     finally:
         os.close(file)
     return False
+
+
+def _workers(folder: Path) -> list[int]:
+    """Return the workers' process ids as their supervisor noted them; none where one process serves."""
+    try:
+        return [int(pid) for pid in json.loads((folder / "serve.lock").read_text("utf-8") or "{}").get("workers", [])]
+    except (OSError, ValueError):
+        return []
 
 
 def _asked(address: tuple[str, int], path: str) -> int | str:
