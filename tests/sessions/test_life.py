@@ -1,14 +1,14 @@
 """Random lives of sessions against the real store, and faults planted by handing a faulty part in: each is found."""
 
 import os
-from contextlib import ExitStack
-from hashlib import sha256
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from ostiary.house import database_path
@@ -32,7 +32,7 @@ QUIET = settings(
 )
 
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one: what is tried here is not the disk
+MEMORY = Path("/dev/shm")  # where there is one: what is tried here is not the disk
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +41,21 @@ def stage():
         yield Stage(Path(folder))
 
 
+def living(stage, fit=None):
+    """A machine of its own, with its own count."""
+    return type("Life", (SessionLife,), {"stage": stage, "fit": staticmethod(fit) if fit else None})
+
+
 def lived(stage, examples, fit=None, **more):
     """Let sessions live in so many examples; return how many steps were taken."""
-    machine = type("Life", (SessionLife,), {"stage": stage, "fit": staticmethod(fit) if fit else None, "steps": 0})
+    machine = living(stage, fit)
     run_state_machine_as_test(machine, settings=settings(QUIET, max_examples=examples, **more))
-    print(machine.steps, "steps")
     return machine.steps
 
 
+@pytest.mark.timeout(600)
 def test_every_life_of_a_session_keeps_the_laws(stage):
-    assert lived(stage, 60) > 1000
+    assert lived(stage, 45) > 4000
 
 
 @pytest.mark.postgres
@@ -63,7 +68,7 @@ def test_every_life_of_a_session_keeps_the_laws_on_postgresql(tmp_path):
 @pytest.mark.timeout(3600)
 def test_ten_times_as_many_lives(stage):
     """Other lives at each run: what is found prints its steps."""
-    assert lived(stage, int(os.environ.get("LIVES", "2000")), derandomize=False) > 10_000
+    assert lived(stage, int(os.environ.get("LIVES", "450")), derandomize=False) > 10_000
 
 
 # Planted faults.
@@ -182,9 +187,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", list(FAULTS))
 def test_a_planted_fault_is_found(stage, fault):
-    with pytest.raises((AssertionError, ExceptionGroup)):
-        lived(stage, 100, FAULTS[fault])
-
-
-def test_the_lives_are_the_same_at_each_run(stage):
-    assert sha256(str(lived(stage, 3)).encode()).digest() == sha256(str(lived(stage, 3)).encode()).digest()
+    machine = living(stage, FAULTS[fault])
+    with suppress(AssertionError, Flaky):  # what the faulty world does twice need not be the same
+        run_state_machine_as_test(machine, settings=settings(QUIET, max_examples=20, report_multiple_bugs=False))
+    assert machine.found
