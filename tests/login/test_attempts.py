@@ -296,14 +296,14 @@ def lived(stage, words, examples, fit=None, **more):
 
 @pytest.mark.timeout(600)
 def test_every_life_of_an_attempt_keeps_the_laws(stage, words):
-    assert lived(stage, words, 80) > 4000
+    assert lived(stage, words, 110) > 5000
 
 
 @pytest.mark.postgres
 def test_every_life_of_an_attempt_keeps_the_laws_on_postgresql(tmp_path, words):
     with ExitStack() as stack:
         place = PostgresStage(tmp_path, lambda: stack.enter_context(postgres_url()), ToyMethod(words))
-        assert lived(place, words, 2, stateful_step_count=60) > 20
+        assert lived(place, words, 5) > 100
 
 
 @pytest.mark.slow
