@@ -7,7 +7,16 @@ import msgspec
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
 
-__all__ = ["BROWSER_LONGEST", "MOST_SESSIONS", "EndReason", "Session", "SessionSettings", "ends_because", "judge"]
+__all__ = [
+    "BROWSER_LONGEST",
+    "ENDINGS",
+    "MOST_SESSIONS",
+    "EndReason",
+    "Session",
+    "SessionSettings",
+    "ends_because",
+    "judge",
+]
 
 BROWSER_LONGEST = 8 * 3600 * SECOND
 """The longest life of a browser session where the setting does not say otherwise (ruling 3)."""
@@ -41,6 +50,18 @@ class EndReason(StrEnum):
     ENDED_BY_OPERATOR = "ended_by_operator"
     PASSKEY_REMOVED = "passkey_removed"
     TOO_MANY = "too_many_sessions"
+
+
+ENDINGS: dict[str, str] = {
+    EndReason.SIGNED_OUT: "the person signed out in this session",
+    EndReason.ENDED_BY_PERSON: "the person ended it from another of their sessions, or by its id",
+    EndReason.ENDED_BY_OPERATOR: "an operator ended it at the command line",
+    EndReason.PASSKEY_REMOVED: "the passkey that opened it was removed",
+    EndReason.TOO_MANY: "the person opened more sessions than one may have, and it was the oldest",
+    "idle_timeout": "it was not used for the idle time",
+    "absolute_timeout": "the absolute time since its beginning was over",
+}
+"""How a session can end, by the word that the check says. The last two are time, which is no act and is not stored."""
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
