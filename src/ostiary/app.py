@@ -25,6 +25,7 @@ from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
 from ostiary.kernel.ids import system_secrets
 from ostiary.keys import service as keys
+from ostiary.keys.watch import KeyWatch
 from ostiary.login import account
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
@@ -71,8 +72,9 @@ def build(house: House, *more: Method) -> Application:
     """Put the application together; `more` are login methods besides those of this release."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
+    watch = KeyWatch(vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation)
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
-    judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, _learner(house))
+    judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)
     rp = RelyingParty(id=settings.host, name="Ostiary", origins=frozenset({settings.origin}))
     passkey_rules = passkeys.Rules(keyring, rp)
@@ -104,7 +106,7 @@ def build(house: House, *more: Method) -> Application:
         public=Front(public, secure=settings.origin.startswith("https:")),
         internal=Internal(check, lambda: vault.read(scope, receipts.newest_time)),
         operations=operations,
-        chores=partial(_chores, house, seen, refusals),
+        chores=partial(_chores, house, seen, refusals, watch),
     )
 
 
@@ -116,21 +118,14 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     return cache
 
 
-def _learner(house: House) -> Callable[[str], Awaitable[None]]:
-    async def learn(key_id: str) -> None:
-        await house.vault.read(house.scope, lambda tx: keys.learn(tx, house.sealer, house.keyring, key_id))
-
-    return learn
-
-
-async def _chores(house: House, seen: Seen, refusals: RefusalLog, stop: asyncio.Event) -> None:
+async def _chores(house: House, seen: Seen, refusals: RefusalLog, watch: KeyWatch, stop: asyncio.Event) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
     settings = house.settings.sessions
     flush = partial(_write_seen, house, seen)
     await asyncio.gather(
         _every(stop, settings.flush, "last_seen", flush),
         _every(stop, SECOND, "refusals", refusals.flush),
-        _every(stop, SECOND, "keys", partial(_refresh_keys, house)),
+        _every(stop, SECOND, "keys", watch.look),
         _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
     )
     await _try("last_seen", flush)
@@ -161,10 +156,6 @@ async def _write_seen(house: House, seen: Seen) -> None:
         part = items[start : start + _BATCH]
         await house.vault.transact(house.scope, partial(sessions.write_seen, batch=part))
     seen.written()
-
-
-async def _refresh_keys(house: House) -> None:
-    await house.vault.read(house.scope, lambda tx: keys.load(tx, house.sealer, house.keyring))
 
 
 async def _collect(house: House, stop: asyncio.Event) -> None:

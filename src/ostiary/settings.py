@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True):
     kek_file: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     signing_key_retention: int = 24 * 3600 * SECOND
+    signing_key_rotation: int = 30 * 86400 * SECOND
     sessions: SessionSettings = SessionSettings()
     gateway: GatewaySettings = GatewaySettings()
 
@@ -86,6 +87,13 @@ def _duration(value: str) -> int:
     length = int(match[1]) * _UNITS[match[2]] if match else 0
     if not 0 < length <= _LONGEST:
         raise ValueError("a duration such as 90s, 15m, 8h or 1d is expected, and at most 3650d")
+    return length
+
+
+def _rotation(value: str) -> int:
+    length = 0 if value == "never" else _duration(value)
+    if 0 < length < _UNITS["h"]:
+        raise ValueError("at least 1h is expected, or never")
     return length
 
 
@@ -251,6 +259,13 @@ KEYS: dict[str, Key] = {
         "24h",
         "How long what a retired key has signed stays good; at least the absolute timeout.",
         "After a rotation old sessions live on for that long; then they are refused and the key is deleted.",
+    ),
+    "SIGNING_KEY_ROTATION": Key(
+        "signing_key_rotation",
+        _rotation,
+        "30d",
+        "How long a session, pre-login or receipt key stays in service; `never` for as long as nobody rotates it.",
+        "Then the server puts a new one in service; one of several servers does it.",
     ),
     "GC_INTERVAL": Key(
         "sessions.collect_every",

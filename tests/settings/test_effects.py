@@ -32,6 +32,7 @@ SHOWN = {
     "SESSION_BIND_IP": "tests/sessions/test_negatives.py::test_ip_bind",
     "SESSION_BIND_USER_AGENT": "tests/sessions/test_negatives.py::test_ua_bind",
     "SIGNING_KEY_RETENTION": "tests/sessions/test_negatives.py::test_retired_past_retention_on_the_wire",
+    "SIGNING_KEY_ROTATION": "tests/keys/test_schedule.py::test_a_key_that_is_due_is_rotated_once",
     "GC_INTERVAL": "tests/settings/test_effects.py::test_what_has_expired_is_swept_away",
 }
 

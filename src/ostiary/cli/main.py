@@ -56,10 +56,12 @@ _GROUPS = {
         },
     ),
     "keys": (
-        "Keys: list them, put a new one in service.",
+        "Keys: list, rotate, revoke and rewrap them.",
         {
             "list": ("keys:list_keys", "List the keys of the default tenant; no secret is shown."),
             "rotate": ("keys:rotate", "Put a new key in service."),
+            "revoke": ("keys:revoke", "Let a stolen key verify nothing from now on."),
+            "rewrap": ("keys:rewrap", "Seal all keys under a new key-encryption key."),
         },
     ),
 }

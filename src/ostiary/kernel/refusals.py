@@ -47,6 +47,8 @@ class Code(StrEnum):
     EMAIL_INVALID = "email_invalid"
     EMAIL_TAKEN = "email_taken"
     RECEIPT_UNKNOWN = "receipt_unknown"
+    KEY_UNKNOWN = "key_unknown"
+    KEY_NOT_REVOCABLE = "key_not_revocable"
     STORE_UNAVAILABLE = "store_unavailable"
 
 

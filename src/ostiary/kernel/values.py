@@ -90,6 +90,8 @@ class EventName(StrEnum):
     TENANT_CREATE = "tenant.create"
     KEY_CREATE = "key.create"
     KEY_ROTATE = "key.rotate"
+    KEY_REVOKE = "key.revoke"
+    KEY_REWRAP = "key.rewrap"
     PERSON_CREATE = "person.create"
     ROLE_GRANT = "role.grant"
     INVITATION_CREATE = "invitation.create"

@@ -99,6 +99,11 @@ class SessionCache:
         self._values[entry.session.id] = value
 
     def _drop(self, session_id: str) -> None:
+        """Drop one session, or everything where a signing key was revoked: that is rare, and a miss is cheap."""
+        if session_id.startswith("sk-"):
+            self._entries.clear()
+            self._values.clear()
+            return
         value = self._values.pop(session_id, None)
         if value is not None:
             self._entries.pop(value, None)

@@ -91,7 +91,7 @@ class SessionGuard(msgspec.Struct, frozen=True):
         except Twice:
             return ""
         parsed = wire.parse((value or b"").decode("latin-1"), "pl")
-        key = self.keyring.find(parsed[1]) if parsed else None
+        key = self.keyring.trusted(parsed[1]) if parsed else None
         if parsed is None or key is None or key.tenant != knock.scope.tenant:
             return ""
         return parsed[0] if wire.verify(parsed, key, Purpose.PRELOGIN) else ""

@@ -41,6 +41,7 @@ class EndReason(StrEnum):
     ENDED_BY_OPERATOR = "ended_by_operator"
     PASSKEY_REMOVED = "passkey_removed"
     TOO_MANY = "too_many_sessions"
+    KEY_REVOKED = "signing_key_revoked"
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -62,6 +62,12 @@ CATALOGUE: dict[Code, Entry] = {
     Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),
     Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
+    Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
+    Code.KEY_NOT_REVOCABLE: Entry(
+        409,
+        "Keys of that purpose cannot be revoked.",
+        "Revoke session, prelogin or receipt keys; see docs/operations.md.",
+    ),
     Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
 }
 
