@@ -232,6 +232,13 @@ KEYS: dict[str, Key] = {
         "How long a session may live at most.",
         "Then it is refused with the cause `absolute_timeout`; the cookies' Max-Age says the same.",
     ),
+    "SESSION_BEARER_TIMEOUT": Key(
+        "sessions.bearer",
+        _duration,
+        "24h",
+        "How long a bearer session may live at most, whatever its issuer wished.",
+        "Then it is refused with the cause `absolute_timeout`.",
+    ),
     "SESSION_SAMESITE": Key(
         "sessions.samesite",
         _samesite,
@@ -355,9 +362,10 @@ def _compose(values: dict[str, Any]) -> Settings:
 
 
 def _check(settings: Settings) -> Settings:
-    if settings.signing_key_retention < settings.sessions.absolute:
+    longest = max(("ABSOLUTE", settings.sessions.absolute), ("BEARER", settings.sessions.bearer), key=lambda x: x[1])
+    if settings.signing_key_retention < longest[1]:
         raise SettingsError(
-            "OSTIARY_SIGNING_KEY_RETENTION is shorter than OSTIARY_SESSION_ABSOLUTE_TIMEOUT: "
+            f"OSTIARY_SIGNING_KEY_RETENTION is shorter than OSTIARY_SESSION_{longest[0]}_TIMEOUT: "
             "a rotation would end living sessions. Make the retention at least as long."
         )
     host, port = settings.internal_http_addr

@@ -28,6 +28,7 @@ SHOWN = {
     "TRUSTED_PROXIES": "tests/sessions/test_bugs_of_the_source.py::test_one_function_decides_the_address_at_sign_in_at_the_door_and_at_the_check",
     "SESSION_IDLE_TIMEOUT": "tests/settings/test_effects.py::test_a_session_that_is_not_used_ends_by_itself",
     "SESSION_ABSOLUTE_TIMEOUT": "tests/settings/test_effects.py::test_a_session_in_use_grows_old",
+    "SESSION_BEARER_TIMEOUT": "tests/sessions/test_bearer.py::test_it_lives_for_the_smallest_of_maximum_and_wish",
     "SESSION_SAMESITE": "tests/settings/test_effects.py::test_the_cookies_say_what_the_settings_say",
     "SESSION_BIND_IP": "tests/sessions/test_negatives.py::test_ip_bind",
     "SESSION_BIND_USER_AGENT": "tests/sessions/test_negatives.py::test_ua_bind",

@@ -45,6 +45,7 @@ _GROUPS = {
         {
             "list": ("sessions:list_sessions", "List sessions, newest first, those that ended too."),
             "show": ("sessions:show", "Show one session: why it lives, or why it ended."),
+            "issue": ("sessions:issue", "Issue a bearer token to a person."),
             "revoke": ("sessions:revoke", "End sessions."),
         },
     ),

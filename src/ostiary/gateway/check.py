@@ -129,7 +129,8 @@ class Check:
         return known
 
     async def _look(self, scope: Scope, cookie: bytes) -> Entry | Refusal:
-        entry = await presented(self._liveness, cookie)
+        tokens = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        entry = await presented(self._liveness, cookie, tokens)
         if not self._bound or isinstance(entry, Refusal):
             return entry
         rules, peer = self._rules, scope["client"][0] if scope.get("client") else ""

@@ -70,7 +70,8 @@ class Judge(msgspec.Struct, frozen=True):
 
     async def recognise(self, value: bytes) -> tuple[str, Key] | Refusal:
         """Verify form and signature; return (session id, signing key). The store is asked only for unknown keys."""
-        parsed = wire.parse(value.decode("latin-1"), "ses")
+        text = value.decode("latin-1")
+        parsed = wire.parse(text[1:], "tok") if text.startswith(wire.BEARER) else wire.parse(text, "ses")
         if parsed is None:
             return INVALID
         if self.keyring.find(parsed[1]) is None:

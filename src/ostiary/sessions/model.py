@@ -7,11 +7,26 @@ import msgspec
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
 
-__all__ = ["BROWSER_LONGEST", "MOST_SESSIONS", "EndReason", "Session", "SessionSettings", "ends_because", "judge"]
+__all__ = [
+    "BEARER",
+    "BEARER_LONGEST",
+    "BROWSER_LONGEST",
+    "MOST_SESSIONS",
+    "EndReason",
+    "Session",
+    "SessionSettings",
+    "ends_because",
+    "judge",
+]
 
 BROWSER_LONGEST = 8 * 3600 * SECOND
 """The longest life of a browser session where the setting does not say otherwise (ruling 3)."""
 
+BEARER_LONGEST = 24 * 3600 * SECOND
+"""The same of a bearer session."""
+
+BEARER = "bearer"
+"""The kind of a session whose value stands in the Authorization header, not in a cookie."""
 
 MOST_SESSIONS = 100
 """Living sessions of one person; the next one ends the oldest, so that no list of them grows without bound."""
@@ -25,6 +40,7 @@ class SessionSettings(msgspec.Struct, frozen=True):
 
     idle: int = 3600 * SECOND
     absolute: int = BROWSER_LONGEST
+    bearer: int = BEARER_LONGEST
     samesite: str = "Lax"
     bind_address: bool = False
     bind_agent: bool = False
@@ -71,7 +87,8 @@ class Session(msgspec.Struct, frozen=True):
 
     def hard_end(self, settings: SessionSettings) -> int:
         """Return when it dies whatever is done: the smaller of what it was opened with and the setting now."""
-        return min(self.absolute_expires_at, self.created_at + settings.absolute)
+        longest = settings.bearer if self.kind == BEARER else settings.absolute
+        return min(self.absolute_expires_at, self.created_at + longest)
 
 
 def judge(session: Session, now: int, settings: SessionSettings) -> Code | None:

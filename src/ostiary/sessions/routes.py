@@ -8,12 +8,11 @@ import msgspec
 from ostiary.access import service as access
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, Clock, instant
-from ostiary.kernel.ids import is_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName
 from ostiary.keys.model import Purpose
 from ostiary.sessions import csrf, service
-from ostiary.sessions.model import EndReason, Session, ends_because
+from ostiary.sessions.model import BEARER, EndReason, Session, ends_because
 from ostiary.sessions.service import Rules
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
@@ -64,7 +63,7 @@ class RevokedCount(msgspec.Struct, frozen=True):
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who the caller is. `csrf_token` goes into X-CSRF-Token of unsafe requests."""
+    """Who the caller is. `csrf_token` goes into X-CSRF-Token of unsafe requests; "" for a bearer, who needs none."""
 
     actor_id: str
     actor_type: str
@@ -123,7 +122,7 @@ def view(rules: Rules, session: Session, current: str) -> SessionView:
 
 async def _me(desk: Desk, x: Exchange) -> Reply:
     session: Session = x.session.session
-    token, cookie = csrf_cookie(desk.rules, session, desk.clock())
+    token, *cookies = ("",) if session.kind == BEARER else csrf_cookie(desk.rules, session, desk.clock())
 
     def use_case(tx: Tx) -> Me:
         person = identities.find_person(tx, desk.rules.keyring, session.person)
@@ -131,7 +130,7 @@ async def _me(desk: Desk, x: Exchange) -> Reply:
         roles, shown = access.roles(tx, session.person), view(desk.rules, session, session.id)
         return Me(session.person, "User", session.tenant, title, roles, shown, token)
 
-    return Reply(await desk.vault.read(x.scope, use_case), (cookie,))
+    return Reply(await desk.vault.read(x.scope, use_case), tuple(cookies))
 
 
 async def _list(desk: Desk, x: Exchange) -> Reply:
@@ -140,7 +139,7 @@ async def _list(desk: Desk, x: Exchange) -> Reply:
 
 
 async def _end(desk: Desk, x: Exchange) -> Reply | Refusal:
-    wanted, person = x.path["id"] if is_id("ses", x.path["id"]) else "", x.caller.actor
+    wanted, person = x.path["id"] if service.is_session(x.path["id"]) else "", x.caller.actor
     ended = await desk.vault.transact(
         x.scope, lambda tx: service.end(tx, x.caller, wanted, EndReason.ENDED_BY_PERSON, person=person)
     )

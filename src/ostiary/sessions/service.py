@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ostiary.kernel.ids import Secrets, new_id
+from ostiary.identities import service as identities
+from ostiary.kernel.ids import Secrets, is_id, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
@@ -12,7 +13,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.sessions import csrf, store, wire
-from ostiary.sessions.model import MOST_SESSIONS, EndReason, Session, SessionSettings, judge
+from ostiary.sessions.model import BEARER, MOST_SESSIONS, EndReason, Session, SessionSettings, judge
 from ostiary.sessions.seen import Seen
 from ostiary.storage.tx import Tx
 
@@ -24,6 +25,8 @@ __all__ = [
     "end_opened_by",
     "end_others",
     "find",
+    "is_session",
+    "issue_bearer",
     "keyed_hash",
     "label",
     "list_live",
@@ -36,6 +39,7 @@ __all__ = [
 
 _BATCH = 1000
 _FIRST_EPOCH = 1
+_OPERATOR = "operator"
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -75,6 +79,44 @@ def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str)
     tx.emit(Event(EventName.SESSION_OPEN, opener, made.id, reasons=(proof.factor.value, f"attempt:{proof.attempt}")))
     for oldest in store.beyond(tx, proof.person, MOST_SESSIONS):
         _end(tx, opener, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
+    return Opened(made, wire.seal(made.id, key))
+
+
+def issue_bearer(tx: Tx, rules: Rules, caller: Caller, person: str, text: str, life: int) -> Opened | Refusal:
+    """Issue a bearer session to a person: `cookie` of the answer is its token, which is kept nowhere.
+
+    It lives for the smaller of `life` (microseconds, 0 for no wish) and the setting. `text` is its label, kept
+    sealed. No proof stands behind it but the operator's word, and the receipt says so.
+    """
+    if identities.find_person(tx, rules.keyring, person) is None:
+        return tx.refuse(EventName.SESSION_OPEN, caller, person, Code.PERSON_UNKNOWN)
+    key, session_id = rules.keyring.active(tx.scope.tenant, Purpose.SESSION), new_id("tok", tx.secrets)
+    longest = rules.settings.bearer
+    made = Session(
+        id=session_id,
+        tenant=tx.scope.tenant,
+        kind=BEARER,
+        person=person,
+        key=key.id,
+        factor=_OPERATOR,
+        binding="",
+        created_at=tx.now,
+        absolute_expires_at=tx.now + min(longest, life or longest),
+        last_seen_at=tx.now,
+        csrf_hash="",
+        csrf_epoch=0,
+        address_hash="",
+        agent_hash="",
+        label_sealed=_sealer(rules, tx.scope.tenant, tx.secrets).seal(
+            _label_place(session_id, tx.scope.tenant), text.encode()
+        ),
+        ended_at=0,
+        end_reason="",
+    )
+    store.add(tx, made, session_id)
+    tx.emit(Event(EventName.SESSION_OPEN, caller, made.id, reasons=(BEARER, f"person:{person}")))
+    for oldest in store.beyond(tx, person, MOST_SESSIONS):
+        _end(tx, caller, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
     return Opened(made, wire.seal(made.id, key))
 
 
@@ -135,6 +177,11 @@ def newest(tx: Tx, most: int) -> list[Session]:
 def find(tx: Tx, session_id: str) -> Session | Refusal:
     """Return one session of the tenant, dead or alive."""
     return store.find(tx, session_id) or Refusal(Code.SESSION_UNKNOWN)
+
+
+def is_session(text: str) -> bool:
+    """Tell whether a text is the id of a session, of whatever kind."""
+    return is_id("ses", text) or is_id("tok", text)
 
 
 def label(rules: Rules, session: Session) -> str:
