@@ -68,7 +68,7 @@ def show(session: str, /, *, json_: bool = False) -> int:
 def issue(*, person: str, label: str, ttl: int = 0, json_: bool = False) -> int:
     """Issue a bearer token to a person, for a program that acts for them.
 
-    It is printed this once and kept nowhere; sent as `Authorization: Bearer …` it is a session like any other, which
+    It is printed this once and kept nowhere; sent as `Authorization: Bearer TOKEN` it is a session like any other, which
     `list` shows and `revoke` ends. It proves no presence.
 
     Parameters
