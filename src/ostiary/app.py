@@ -85,7 +85,7 @@ def build(house: House, *more: Method) -> Application:
             enrolment_routes.Desk(vault, enrolment.Rules(session_rules, passkey_rules), asker, system_secrets)
         ),
         *login_routes.operations(login_routes.Desk(vault, session_rules, asker, methods, system_secrets)),
-        *session_routes.operations(session_routes.Desk(vault, session_rules, clock)),
+        *session_routes.operations(session_routes.Desk(vault, session_rules, clock, judge.recognise)),
         *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
     )
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)

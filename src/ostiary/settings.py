@@ -239,6 +239,13 @@ KEYS: dict[str, Key] = {
         "How long a bearer session may live at most, whatever its issuer wished.",
         "Then it is refused with the cause `absolute_timeout`.",
     ),
+    "SESSION_REFRESH_GRACE": Key(
+        "sessions.grace",
+        _duration,
+        "10s",
+        "For how long the same refresh of a bearer token may be sent again.",
+        "Then, or with another request, a token that was refreshed before ends its whole family (`token_reused`).",
+    ),
     "SESSION_SAMESITE": Key(
         "sessions.samesite",
         _samesite,

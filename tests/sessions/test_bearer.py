@@ -8,8 +8,8 @@ from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import Scope
 from ostiary.keys import service as keys
 from ostiary.keys.model import Key, Purpose
+from ostiary.sessions import bearer, wire
 from ostiary.sessions import service as sessions
-from ostiary.sessions import wire
 from tests.flows.browser import SESSION
 from tests.login.gatehouse import OPERATOR
 from tests.sessions.home import HOUR, cause
@@ -19,7 +19,7 @@ ME = "/api/v1/auth/me"
 
 def issued(home, person=None, life=0, label="Backup job"):
     person = person or home.enrolled().person
-    made = home.act(lambda tx: sessions.issue_bearer(tx, home.rules, OPERATOR, person, label, life))
+    made = home.act(lambda tx: bearer.issue(tx, home.rules, OPERATOR, person, label, life))
     return made if not isinstance(made, sessions.Opened) else (made.session, made.cookie)
 
 

@@ -10,7 +10,7 @@ from ostiary.house import House
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Refusal
-from ostiary.sessions import service
+from ostiary.sessions import bearer, service
 from ostiary.sessions.model import EndReason, Session, ends_because, judge
 from ostiary.storage.tx import Tx
 from ostiary.web.catalogue import cause
@@ -68,8 +68,8 @@ def show(session: str, /, *, json_: bool = False) -> int:
 def issue(*, person: str, label: str, ttl: int = 0, json_: bool = False) -> int:
     """Issue a bearer token to a person, for a program that acts for them.
 
-    It is printed this once and kept nowhere; sent as `Authorization: Bearer TOKEN` it is a session like any other, which
-    `list` shows and `revoke` ends. It proves no presence.
+    It is printed this once and kept nowhere; sent as `Authorization: Bearer TOKEN` it is a session like any other,
+    which `list` shows and `revoke` ends. It proves no presence.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def issue(*, person: str, label: str, ttl: int = 0, json_: bool = False) -> int:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         made = opened.vault.transact_now(
             opened.scope,
-            lambda tx: service.issue_bearer(tx, rules, operator(), person, label.strip(), ttl * SECOND),
+            lambda tx: bearer.issue(tx, rules, operator(), person, label.strip(), ttl * SECOND),
         )
     if isinstance(made, Refusal):
         return answer(made, person)

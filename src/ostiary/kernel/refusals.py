@@ -28,6 +28,7 @@ class Code(StrEnum):
     SESSION_ADDRESS_MISMATCH = "session_address_mismatch"
     SESSION_AGENT_MISMATCH = "session_agent_mismatch"
     SESSION_UNKNOWN = "session_unknown"
+    TOKEN_REUSED = "token_reused"
     CSRF_REFUSED = "csrf_refused"
     SERVICE_UNKNOWN = "service_unknown"
     LOGIN_REFUSED = "login_refused"

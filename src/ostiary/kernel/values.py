@@ -108,6 +108,7 @@ class EventName(StrEnum):
     SESSION_END = "session.end"
     SESSION_END_OTHERS = "session.end_others"
     SESSION_LOGOUT = "session.logout"
+    SESSION_REFRESH = "session.refresh"
     SESSION_COLLECT = "session.collect"
     CHALLENGE_COLLECT = "challenge.collect"
     INVITATION_COLLECT = "invitation.collect"

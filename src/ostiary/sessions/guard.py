@@ -20,7 +20,7 @@ from ostiary.web.cookies import PRELOGIN, SESSION, Twice, find_cookie
 from ostiary.web.door import Admitted, Knock
 from ostiary.web.operation import Audience
 
-__all__ = ["SessionGuard", "binding_broken", "hashed", "presented"]
+__all__ = ["SessionGuard", "bearer_token", "binding_broken", "hashed", "presented"]
 
 _PRELOGIN = f"{PRELOGIN}=".encode()
 _SESSION = f"{SESSION}=".encode()
@@ -127,13 +127,13 @@ async def presented(liveness: Liveness, cookie_header: bytes, authorization: Seq
     if len(authorization) > 1:
         return Refusal(Code.SESSION_INVALID, ("authorization_twice",))
     found: Entry | Refusal = Refusal(Code.SESSION_MISSING)
-    for one in (value, _bearer(*authorization)):
+    for one in (value, bearer_token(*authorization)):
         if one is not None and isinstance(found, Refusal):
             found = liveness.peek(one) or await liveness.ask(one)
     return found
 
 
-def _bearer(authorization: str = "") -> bytes | None:
+def bearer_token(authorization: str = "") -> bytes | None:
     """Return the token of `Bearer <token>` (RFC 6750 section 2.1) as liveness knows it; None for another scheme."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":

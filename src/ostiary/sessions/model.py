@@ -41,6 +41,7 @@ class SessionSettings(msgspec.Struct, frozen=True):
     idle: int = 3600 * SECOND
     absolute: int = BROWSER_LONGEST
     bearer: int = BEARER_LONGEST
+    grace: int = 10 * SECOND
     samesite: str = "Lax"
     bind_address: bool = False
     bind_agent: bool = False
@@ -58,6 +59,8 @@ class EndReason(StrEnum):
     PASSKEY_REMOVED = "passkey_removed"
     TOO_MANY = "too_many_sessions"
     KEY_REVOKED = "signing_key_revoked"
+    REFRESHED = "token_refreshed"
+    REUSED = "token_reused"
 
 
 class Session(msgspec.Struct, frozen=True):

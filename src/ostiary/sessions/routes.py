@@ -1,5 +1,6 @@
 """Operations of sessions: who am I, my sessions, end one, end the others, sign out."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Literal
 
@@ -10,8 +11,9 @@ from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, Clock, instant
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName
-from ostiary.keys.model import Purpose
-from ostiary.sessions import csrf, service
+from ostiary.keys.model import Key, Purpose
+from ostiary.sessions import bearer, csrf, service, wire
+from ostiary.sessions.guard import bearer_token
 from ostiary.sessions.model import BEARER, EndReason, Session, ends_because
 from ostiary.sessions.service import Rules
 from ostiary.storage.tx import Tx
@@ -30,6 +32,7 @@ class Desk(msgspec.Struct, frozen=True):
     vault: Vault
     rules: Rules
     clock: Clock
+    recognise: Callable[[bytes], Awaitable[tuple[str, Key] | Refusal]]
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -72,6 +75,14 @@ class Me(msgspec.Struct, frozen=True):
     roles: list[str]
     session: SessionView
     csrf_token: str
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A bearer token; it is shown this once."""
+
+    id: str
+    token: str
+    expires_at: Instant
 
 
 class EndOthersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,6 +171,17 @@ async def _logout(desk: Desk, x: Exchange) -> Reply:
     return Reply(None, tuple(clear_cookie(n, samesite=samesite, http_only=n == SESSION) for n in (SESSION, CSRF)))
 
 
+async def _refresh(desk: Desk, x: Exchange) -> Reply | Refusal:
+    known = await desk.recognise(bearer_token(x.headers.get("authorization", "")) or wire.BEARER.encode())
+    if isinstance(known, Refusal):
+        return known
+    outcome = await desk.vault.transact(x.scope, lambda tx: bearer.refresh(tx, desk.rules, x.caller, *known))
+    if isinstance(outcome, Refusal):
+        return outcome
+    expires = instant(outcome.session.hard_end(desk.rules.settings))
+    return Reply(Token(outcome.session.id, outcome.cookie, expires))
+
+
 def operations(desk: Desk) -> tuple[Operation, ...]:
     """Return the operations of sessions. A person needs no permission for their own (decision 10)."""
     return (*_reading(desk), *_ending(desk))
@@ -213,6 +235,23 @@ def _ending(desk: Desk) -> tuple[Operation, ...]:
             handler=partial(_end_others, desk),
             query=EndOthersQuery,
             response=RevokedCount,
+        ),
+        Operation(
+            name="session.refresh",
+            method="POST",
+            path="/api/v1/auth/token/refresh",
+            summary="Exchange the bearer token of the Authorization header for a fresh one; the old one ends.",
+            audience=Audience.PUBLIC,
+            event=EventName.SESSION_REFRESH,
+            handler=partial(_refresh, desk),
+            response=Token,
+            refusals=(
+                Code.SESSION_INVALID,
+                Code.SESSION_ENDED,
+                Code.SESSION_EXPIRED_IDLE,
+                Code.SESSION_EXPIRED_ABSOLUTE,
+                Code.TOKEN_REUSED,
+            ),
         ),
         Operation(
             name="session.logout",

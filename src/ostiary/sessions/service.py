@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ostiary.identities import service as identities
 from ostiary.kernel.ids import Secrets, is_id, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
@@ -13,7 +12,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.sessions import csrf, store, wire
-from ostiary.sessions.model import BEARER, MOST_SESSIONS, EndReason, Session, SessionSettings, judge
+from ostiary.sessions.model import MOST_SESSIONS, EndReason, Session, SessionSettings, judge
 from ostiary.sessions.seen import Seen
 from ostiary.storage.tx import Tx
 
@@ -22,24 +21,24 @@ __all__ = [
     "Rules",
     "collect",
     "end",
+    "end_found",
     "end_opened_by",
     "end_others",
     "find",
     "is_session",
-    "issue_bearer",
     "keyed_hash",
     "label",
     "list_live",
     "newest",
     "newest_seen",
     "open_session",
+    "sealed_label",
     "still",
     "write_seen",
 ]
 
 _BATCH = 1000
 _FIRST_EPOCH = 1
-_OPERATOR = "operator"
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -78,45 +77,7 @@ def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str)
     opener = msgspec.structs.replace(caller, actor=proof.person, session=made.id)
     tx.emit(Event(EventName.SESSION_OPEN, opener, made.id, reasons=(proof.factor.value, f"attempt:{proof.attempt}")))
     for oldest in store.beyond(tx, proof.person, MOST_SESSIONS):
-        _end(tx, opener, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
-    return Opened(made, wire.seal(made.id, key))
-
-
-def issue_bearer(tx: Tx, rules: Rules, caller: Caller, person: str, text: str, life: int) -> Opened | Refusal:
-    """Issue a bearer session to a person: `cookie` of the answer is its token, which is kept nowhere.
-
-    It lives for the smaller of `life` (microseconds, 0 for no wish) and the setting. `text` is its label, kept
-    sealed. No proof stands behind it but the operator's word, and the receipt says so.
-    """
-    if identities.find_person(tx, rules.keyring, person) is None:
-        return tx.refuse(EventName.SESSION_OPEN, caller, person, Code.PERSON_UNKNOWN)
-    key, session_id = rules.keyring.active(tx.scope.tenant, Purpose.SESSION), new_id("tok", tx.secrets)
-    longest = rules.settings.bearer
-    made = Session(
-        id=session_id,
-        tenant=tx.scope.tenant,
-        kind=BEARER,
-        person=person,
-        key=key.id,
-        factor=_OPERATOR,
-        binding="",
-        created_at=tx.now,
-        absolute_expires_at=tx.now + min(longest, life or longest),
-        last_seen_at=tx.now,
-        csrf_hash="",
-        csrf_epoch=0,
-        address_hash="",
-        agent_hash="",
-        label_sealed=_sealer(rules, tx.scope.tenant, tx.secrets).seal(
-            _label_place(session_id, tx.scope.tenant), text.encode()
-        ),
-        ended_at=0,
-        end_reason="",
-    )
-    store.add(tx, made, session_id)
-    tx.emit(Event(EventName.SESSION_OPEN, caller, made.id, reasons=(BEARER, f"person:{person}")))
-    for oldest in store.beyond(tx, person, MOST_SESSIONS):
-        _end(tx, caller, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
+        end_found(tx, opener, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
     return Opened(made, wire.seal(made.id, key))
 
 
@@ -128,7 +89,7 @@ def end(tx: Tx, caller: Caller, session_id: str, reason: EndReason, *, person: s
     found = store.find(tx, session_id)
     if found is None or (person and found.person != person):
         return tx.refuse(EventName.SESSION_END, caller, session_id, Code.SESSION_UNKNOWN)
-    _end(
+    end_found(
         tx,
         caller,
         found,
@@ -147,7 +108,7 @@ def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
     tx.settle("session", keep)
     alive = {found.id for found in list_live(tx, rules, caller.actor)}
     others = [found for found in store.live_of(tx, caller.actor) if found.id != keep]
-    ended = [s.id for s in others if _end(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]
+    ended = [s.id for s in others if end_found(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]
     return len(alive.intersection(ended))
 
 
@@ -155,7 +116,7 @@ def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> in
     """End the caller's sessions that one passkey opened, but for the session that asks; return how many."""
     tx.settle("session", caller.session)
     opened = [s for s in store.live_of(tx, caller.actor) if s.binding == binding and s.id != caller.session]
-    return sum(_end(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
+    return sum(end_found(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
 
 
 def still(tx: Tx, caller: Caller) -> Refusal | None:
@@ -237,19 +198,26 @@ def _fresh(tx: Tx, rules: Rules, key: Key, caller: Caller, proof: Proof, agent: 
         csrf_epoch=_FIRST_EPOCH,
         address_hash=caller.address,
         agent_hash=caller.agent,
-        label_sealed=_sealer(rules, tenant, tx.secrets).seal(_label_place(session_id, tenant), agent.encode()),
+        label_sealed=sealed_label(tx, rules, session_id, agent),
         ended_at=0,
         end_reason="",
     )
 
 
-def _end(tx: Tx, caller: Caller, found: Session, reason: EndReason, name: EventName) -> bool:
+def end_found(tx: Tx, caller: Caller, found: Session, reason: EndReason, name: EventName) -> bool:
+    """End a session that was found, with its event; False when somebody has ended it before."""
     if store.end(tx, found.id, reason, caller.actor):
         tx.shrink("session", found.id)
         tx.emit(Event(name, caller, found.id, reasons=(reason.value,)))
         return True
     tx.settle("session", found.id)
     return False
+
+
+def sealed_label(tx: Tx, rules: Rules, session_id: str, text: str) -> bytes:
+    """Seal a session's coarse label."""
+    place = _label_place(session_id, tx.scope.tenant)
+    return _sealer(rules, tx.scope.tenant, tx.secrets).seal(place, text.encode())
 
 
 def _sealer(rules: Rules, tenant: str, secrets: Secrets) -> Sealer:

@@ -37,6 +37,7 @@ CATALOGUE: dict[Code, Entry] = {
     Code.SESSION_ADDRESS_MISMATCH: Entry(401, "This session belongs to another network address.", _AGAIN),
     Code.SESSION_AGENT_MISMATCH: Entry(401, "This session belongs to another browser.", _AGAIN),
     Code.SESSION_UNKNOWN: Entry(404, "There is no such session.", "List your sessions to see those that live."),
+    Code.TOKEN_REUSED: Entry(401, "This token was used up; its family is ended.", "Ask for a new token."),
     Code.CSRF_REFUSED: Entry(
         403, "The CSRF token is missing or wrong.", "Send X-CSRF-Token as /api/v1/auth/me gives it."
     ),
