@@ -184,7 +184,7 @@ async def _refresh(desk: Desk, x: Exchange) -> Reply | Refusal:
 
 def operations(desk: Desk) -> tuple[Operation, ...]:
     """Return the operations of sessions. A person needs no permission for their own (decision 10)."""
-    return (*_reading(desk), *_ending(desk))
+    return (*_reading(desk), *_ending(desk), *_refreshing(desk))
 
 
 def _reading(desk: Desk) -> tuple[Operation, ...]:
@@ -237,6 +237,21 @@ def _ending(desk: Desk) -> tuple[Operation, ...]:
             response=RevokedCount,
         ),
         Operation(
+            name="session.logout",
+            method="POST",
+            path="/auth/logout",
+            summary="Sign out: end the current session, if there is one, and clear its cookies.",
+            audience=Audience.LEAVING,
+            event=EventName.SESSION_LOGOUT,
+            handler=partial(_logout, desk),
+            status=204,
+        ),
+    )
+
+
+def _refreshing(desk: Desk) -> tuple[Operation, ...]:
+    return (
+        Operation(
             name="session.refresh",
             method="POST",
             path="/api/v1/auth/token/refresh",
@@ -252,15 +267,5 @@ def _ending(desk: Desk) -> tuple[Operation, ...]:
                 Code.SESSION_EXPIRED_ABSOLUTE,
                 Code.TOKEN_REUSED,
             ),
-        ),
-        Operation(
-            name="session.logout",
-            method="POST",
-            path="/auth/logout",
-            summary="Sign out: end the current session, if there is one, and clear its cookies.",
-            audience=Audience.LEAVING,
-            event=EventName.SESSION_LOGOUT,
-            handler=partial(_logout, desk),
-            status=204,
         ),
     )
