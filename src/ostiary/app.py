@@ -1,7 +1,7 @@
 """The composition root: an opened house in, the application out; names every concrete thing once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from ostiary.kernel.errors import OstiaryError, StoreUnavailable
 from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
+from ostiary.keys.watch import KeyWatch
 from ostiary.login import account
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
@@ -88,8 +89,9 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     """Put the application together; `more` are login methods besides those of this release, `say` prints a line."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
+    watch = KeyWatch(vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation)
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
-    judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, _learner(house))
+    judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)
     rp = RelyingParty(id=settings.host, name="Ostiary", origins=frozenset({settings.origin}))
     passkey_rules = passkeys.Rules(keyring, rp)
@@ -100,27 +102,19 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
             enrolment_routes.Desk(vault, enrolment.Rules(session_rules, passkey_rules), asker, system_secrets)
         ),
         *login_routes.operations(login_routes.Desk(vault, session_rules, asker, methods, system_secrets)),
-        *session_routes.operations(session_routes.Desk(vault, session_rules, clock)),
+        *session_routes.operations(session_routes.Desk(vault, session_rules, clock, judge.recognise)),
         *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
     )
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals, system_secrets)
     openapi = document(operations, __version__, settings.origin)
     fetch = _fetch(house)
-    registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, _learner(house))
+    registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)
     onward, returns = Onward(settings.origin, registrations, keyring, clock, system_secrets), Returns(settings.origin)
     console = Console(
         Pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(operations), returns
     )
-    public = Starlette(
-        routes=[*console.routes(), *door.routes(operations)],
-        exception_handlers={
-            HTTPException: console.on_http_exception,
-            StoreUnavailable: console.on_store_unavailable,
-            Exception: console.on_fault,
-        },
-    )
-    public.router.redirect_slashes = False  # it would send the browser to whatever host the request names
+    public = _public(console, [*console.routes(), *door.routes(operations)])
     entrance = Entrance(
         EntranceRules(onward, scope, session_rules, passes, vault, refusals, settings.trusted_proxies), public
     )
@@ -137,8 +131,23 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
             refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say),
             _keeper(house, liveness),
+            watch,
         ),
     )
+
+
+def _public(console: Console, routes: Sequence[Route]) -> Starlette:
+    """Return pages and operations as one application; what goes wrong becomes a page of the console."""
+    made = Starlette(
+        routes=routes,
+        exception_handlers={
+            HTTPException: console.on_http_exception,
+            StoreUnavailable: console.on_store_unavailable,
+            Exception: console.on_fault,
+        },
+    )
+    made.router.redirect_slashes = False  # it would send the browser to whatever host the request names
+    return made
 
 
 def _liveness(house: House, judge: Judge) -> Liveness:
@@ -201,19 +210,13 @@ def _fetch(house: House) -> Fetch:
     return on_the_spot
 
 
-def _learner(house: House) -> Callable[[str], Awaitable[None]]:
-    async def learn(key_id: str) -> None:
-        await house.vault.read(house.scope, lambda tx: keys.learn(tx, house.sealer, house.keyring, key_id))
-
-    return learn
-
-
 async def _chores(
     house: House,
     seen: Seen,
     refusals: RefusalLog,
     heads: HeadPublisher,
     keeper: Keeper | None,
+    watch: KeyWatch,
     stop: asyncio.Event,
 ) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
@@ -222,7 +225,7 @@ async def _chores(
     await asyncio.gather(
         _every(stop, settings.flush, "last_seen", flush),
         _every(stop, SECOND, "refusals", refusals.flush),
-        _every(stop, SECOND, "keys", partial(_refresh_keys, house)),
+        _every(stop, SECOND, "keys", watch.look),
         _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
         _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
         _every(stop, house.settings.log.head_every, "heads", heads.publish),
@@ -257,10 +260,6 @@ async def _write_seen(house: House, seen: Seen) -> None:
         part = items[start : start + _BATCH]
         await house.vault.transact(house.scope, partial(sessions.write_seen, batch=part))
     seen.written()
-
-
-async def _refresh_keys(house: House) -> None:
-    await house.vault.read(house.scope, lambda tx: keys.load(tx, house.sealer, house.keyring))
 
 
 async def _collect(house: House, stop: asyncio.Event) -> None:

@@ -131,7 +131,7 @@ def _sealed_under(kek: Path) -> Iterator[None]:
     except SealBroken as fault:
         raise BootRefused(
             f"the key-encryption key {kek} is not the one that sealed the keys in this database: "
-            "put the right one back; nothing was changed"
+            "put the right one back (after `ostiary keys rewrap`: the new one); nothing was changed"
         ) from fault
 
 

@@ -7,7 +7,6 @@ Every key exists as `OSTIARY_<KEY>` in the environment and as `<key>` (lower cas
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ostiary.gateway.model import GatewaySettings
+from ostiary.kernel import texts
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
 from ostiary.receipts.model import LogSettings
@@ -29,12 +29,6 @@ __all__ = ["KEYS", "Key", "Settings", "bare_environment", "read_settings", "want
 _PREFIX = "OSTIARY_"
 _CONFIG = "CONFIG"
 _TESTS = "OSTIARY_TEST_"
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d|)\Z")
-_UNITS = {"ms": SECOND // 1000, "s": SECOND, "": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
-_LONGEST = 3650 * _UNITS["d"]
-_PORTS = range(1, 65536)
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z")
-_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -49,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True):
     kek_file: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     signing_key_retention: int = 24 * 3600 * SECOND
+    signing_key_rotation: int = 30 * 86400 * SECOND
     sessions: SessionSettings = SessionSettings()
     gateway: GatewaySettings = GatewaySettings()
     log: LogSettings = LogSettings()
@@ -64,64 +59,6 @@ class Settings(msgspec.Struct, frozen=True):
         return urlsplit(self.origin).hostname or ""
 
 
-def _path(value: str) -> Path:
-    if not value or "\0" in value:
-        raise ValueError("a path is expected")
-    return Path(value).expanduser()
-
-
-def _folder(value: str) -> Path:
-    folder = _path(value)
-    folder = folder if folder.name else folder.absolute()
-    if not folder.name or folder.name == "..":
-        raise ValueError("a folder of its own is expected, such as /var/lib/ostiary")
-    return folder
-
-
-def _database(value: str) -> str:
-    if value and not value.startswith(("postgresql://", "postgres://")):
-        raise ValueError("postgresql://user@host/name is expected, or nothing for SQLite in OSTIARY_DATA_DIR")
-    return value
-
-
-def _duration(value: str) -> int:
-    match = _DURATION.match(value)
-    length = int(match[1]) * _UNITS[match[2]] if match else 0
-    if not 0 < length <= _LONGEST:
-        raise ValueError("a duration such as 90s, 15m, 8h or 1d is expected, and at most 3650d")
-    return length
-
-
-def _address(value: str) -> tuple[str, int]:
-    host, _, port = value.rpartition(":")
-    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
-    known = not host or _is_address(host)
-    if not (known and port.isascii() and port.isdecimal() and int(port[:6]) in _PORTS):
-        raise ValueError("an address such as 127.0.0.1:8081 or :8080 is expected")
-    return host, int(port)
-
-
-def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    scheme, host, port = parts.scheme, parts.hostname or "", parts.port
-    if scheme not in _USUAL_PORTS or not _HOST.match(host) or _is_address(host):
-        raise ValueError("an origin such as https://id.example.test is expected, with a name and not an address")
-    if scheme == "http" and not (host == "localhost" or host.endswith(".localhost")):
-        raise ValueError("browsers give passkeys to https origins only, and to http://localhost")
-    written = f"{scheme}://{host}" + (f":{port}" if port not in {None, _USUAL_PORTS[scheme]} else "")
-    if value != written:
-        raise ValueError(f"write it as browsers send it: {written}")
-    return value
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def _networks(value: str) -> tuple[Network, ...]:
     return tuple(network(part) for part in value.split(",") if part.strip())
 
@@ -131,29 +68,6 @@ def _hosts(value: str) -> frozenset[str]:
     if any(":" in name and not name.startswith("[") for name in named):
         raise ValueError("hosts are named without a port, and an IPv6 address in brackets")
     return GatewaySettings().hosts | named
-
-
-def _switch(value: str) -> bool:
-    known = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    if value.lower() not in known:
-        raise ValueError("true or false is expected")
-    return known[value.lower()]
-
-
-def _webhook(value: str) -> str:
-    parts = urlsplit(value)
-    loopback = parts.hostname == "localhost" or (
-        _is_address(parts.hostname or "") and ip_address(parts.hostname or "").is_loopback
-    )
-    if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
-        raise ValueError("an https address is expected, or an http address on this machine")
-    return value
-
-
-def _samesite(value: str) -> str:
-    if value.capitalize() not in {"Lax", "Strict"}:
-        raise ValueError("Lax or Strict is expected")
-    return value.capitalize()
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -169,35 +83,35 @@ class Key(msgspec.Struct, frozen=True):
 KEYS: dict[str, Key] = {
     "DATA_DIR": Key(
         "data_dir",
-        _folder,
+        texts.folder,
         "ostiary-data",
         "The data folder.",
         "The SQLite file and the locks lie there; made with mode 0700. One server at a time.",
     ),
     "DATABASE_URL": Key(
         "database_url",
-        _database,
+        texts.database,
         "",
         "A PostgreSQL database, as `postgresql://user@host/name`; nothing for SQLite.",
         "Everything is stored there instead of the SQLite file. `ostiary migrate` makes the tables.",
     ),
     "DATABASE_DIRECT_URL": Key(
         "database_direct_url",
-        _database,
+        texts.database,
         "",
         "The same PostgreSQL database past any pooler, for the one connection that listens; unset: `DATABASE_URL`.",
         "Nodes hear of an end at once. Without such a connection they hear of it at the next renewal, within 0.3 s.",
     ),
     "PUBLIC_HTTP_ADDR": Key(
         "public_http_addr",
-        _address,
+        texts.address,
         ":8080",
         "Where the public listener binds; without a host on all IPv4 addresses.",
         "Pages and operations answer there.",
     ),
     "INTERNAL_HTTP_ADDR": Key(
         "internal_http_addr",
-        _address,
+        texts.address,
         "127.0.0.1:8081",
         "Where the internal listener binds: a loopback address, another port than the public one.",
         "The check, health, readiness and metrics answer there.",
@@ -211,14 +125,14 @@ KEYS: dict[str, Key] = {
     ),
     "ORIGIN": Key(
         "origin",
-        _origin,
+        texts.origin,
         "http://localhost:8080",
         "The one origin of the pages, as browsers show it; https, or http on localhost.",
         "Its host is the passkeys' relying party; unsafe requests from other origins are refused; https adds HSTS.",
     ),
     "KEK_FILE": Key(
         "kek_file",
-        _path,
+        texts.path,
         "",
         "The key-encryption key, outside the data folder; unset: beside it, as `<data folder>.kek`.",
         "Opens the stored keys. The server does not start without it, nor with another one.",
@@ -232,70 +146,91 @@ KEYS: dict[str, Key] = {
     ),
     "SESSION_IDLE_TIMEOUT": Key(
         "sessions.idle",
-        _duration,
+        texts.duration,
         "1h",
         "How long a session may go unused.",
         "Then it is refused with the cause `idle_timeout`. Each successful use starts the time anew.",
     ),
     "SESSION_ABSOLUTE_TIMEOUT": Key(
         "sessions.absolute",
-        _duration,
+        texts.duration,
         "8h",
         "How long a session may live at most.",
         "Then it is refused with the cause `absolute_timeout`; the cookies' Max-Age says the same.",
     ),
+    "SESSION_BEARER_TIMEOUT": Key(
+        "sessions.bearer",
+        texts.duration,
+        "24h",
+        "How long a bearer session may live at most, whatever its issuer wished.",
+        "Then it is refused with the cause `absolute_timeout`.",
+    ),
+    "SESSION_REFRESH_GRACE": Key(
+        "sessions.grace",
+        texts.duration,
+        "10s",
+        "For how long the same refresh of a bearer token may be sent again.",
+        "Then, or with another request, a token that was refreshed before ends its whole family (`token_reused`).",
+    ),
     "SESSION_SAMESITE": Key(
         "sessions.samesite",
-        _samesite,
+        texts.samesite,
         "Lax",
         "`Lax` or `Strict`.",
         "SameSite of the session and CSRF cookies. With `Strict`, a link from another site arrives signed out.",
     ),
     "SESSION_BIND_IP": Key(
         "sessions.bind_address",
-        _switch,
+        texts.switch,
         "false",
         "Whether a session works only from the address that opened it (IPv6: from its /64).",
         "From elsewhere it is refused with the cause `address_mismatch`; it lives on where it belongs.",
     ),
     "SESSION_BIND_USER_AGENT": Key(
         "sessions.bind_agent",
-        _switch,
+        texts.switch,
         "false",
         "Whether a session works only with the User-Agent that opened it.",
         "With another one, or with none, it is refused with the cause `agent_mismatch`.",
     ),
     "SIGNING_KEY_RETENTION": Key(
         "signing_key_retention",
-        _duration,
+        texts.duration,
         "24h",
         "How long what a retired key has signed stays good; at least the absolute timeout.",
         "After a rotation old sessions live on for that long; then they are refused and the key is deleted.",
     ),
+    "SIGNING_KEY_ROTATION": Key(
+        "signing_key_rotation",
+        texts.rotation,
+        "30d",
+        "How long a session, pre-login or receipt key stays in service; `never` for as long as nobody rotates it.",
+        "Then the server puts a new one in service; one of several servers does it.",
+    ),
     "GC_INTERVAL": Key(
         "sessions.collect_every",
-        _duration,
+        texts.duration,
         "1h",
         "How often expired rows are deleted.",
         "Sessions, challenges, links and keys that nothing can use any more leave the database.",
     ),
     "HEAD_FILE": Key(
         "log.head_file",
-        _path,
+        texts.path,
         "",
         "A file for signed heads of the log, best on another machine's disk; `serve --head-file` says the same.",
         "Each head is appended as one line of JSON and synced; `receipts verify` holds the log against them.",
     ),
     "HEAD_WEBHOOK": Key(
         "log.head_webhook",
-        _webhook,
+        texts.webhook,
         "",
         "Where signed heads are sent: an https address, or http on this machine.",
         "Each head is posted as JSON; what fails is logged, and tried again with the next head.",
     ),
     "HEAD_INTERVAL": Key(
         "log.head_every",
-        _duration,
+        texts.duration,
         "1m",
         "How often a signed head is made while the log grows.",
         "It is printed, appended and posted; one more is made at a clean stop.",
@@ -382,9 +317,10 @@ def _compose(values: dict[str, Any]) -> Settings:
 
 
 def _check(settings: Settings) -> Settings:
-    if settings.signing_key_retention < settings.sessions.absolute:
+    longest = max(("ABSOLUTE", settings.sessions.absolute), ("BEARER", settings.sessions.bearer), key=lambda x: x[1])
+    if settings.signing_key_retention < longest[1]:
         raise SettingsError(
-            "OSTIARY_SIGNING_KEY_RETENTION is shorter than OSTIARY_SESSION_ABSOLUTE_TIMEOUT: "
+            f"OSTIARY_SIGNING_KEY_RETENTION is shorter than OSTIARY_SESSION_{longest[0]}_TIMEOUT: "
             "a rotation would end living sessions. Make the retention at least as long."
         )
     host, port = settings.internal_http_addr

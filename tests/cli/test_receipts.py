@@ -22,6 +22,7 @@ RECEIPT = {
     "key": "str",
     "signature": "str",
     "signature_holds": "bool",
+    "key_revoked_at": "NoneType",
 }
 
 

@@ -164,3 +164,21 @@ def test_the_running_server_hears_of_it(server):
     assert person.check().status == 200
     server.cli("sessions", "revoke", "--stdin", stdin=person.session)
     assert person.check().status == 401
+
+
+def test_a_bearer_token_is_printed_once_listed_and_ended(settled):
+    settled.done("people", "add", "--email", "ada@example.test")
+    person = settled.rows("people", "list")[0]["id"]
+    (made,) = settled.rows("sessions", "issue", "--person", person, "--label", "Backup job", "--ttl", "60")
+    assert made["token"].startswith(f"v1.{made['id']}.")
+    (row,) = settled.rows("sessions", "list")
+    assert (row["id"], row["kind"], row["label"], row["because"]) == (made["id"], "bearer", "Backup job", "operator")
+    assert made["id"] in settled.done("sessions", "revoke", made["id"])
+    assert settled.rows("sessions", "show", made["id"])[0]["because"] == "ended_by_operator"
+
+
+def test_nobody_unknown_gets_a_token(settled):
+    code, out, err = settled("sessions", "issue", "--person", "user-AAAAAAAAAAAAAAAAAAAAAA", "--label", "x")
+    assert (code, out, "person_unknown" in err) == (1, "", True), err
+    code, _, err = settled("sessions", "issue", "--person", "user-AAAAAAAAAAAAAAAAAAAAAA", "--label", " ")
+    assert (code, "a label of" in err) == (2, True)

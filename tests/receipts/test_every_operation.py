@@ -11,6 +11,7 @@ from ostiary.web.operation import Audience
 from ostiary_client.authenticator import SoftPasskey
 from tests.flows.browser import CSRF, PRELOGIN, SESSION
 from tests.sessions.home import Dice
+from tests.sessions.test_bearer import issued
 
 ADMITTED, REFUSED = Outcome.ADMITTED.value, Outcome.REFUSED.value
 JSON = {"content-type": "application/json"}
@@ -99,6 +100,13 @@ def session_logout(home):
     return lambda: visitor.send("POST", "/auth/logout")
 
 
+def session_refresh(home):
+    token = issued(home)[1]
+    return lambda: home.visitor().send(
+        "POST", "/api/v1/auth/token/refresh", headers={"authorization": f"Bearer {token}"}
+    )
+
+
 def passkey_begin(home):
     visitor = home.enrolled()
     return lambda: visitor.send("POST", "/api/v1/auth/passkeys/begin", {})
@@ -144,6 +152,7 @@ SUCCESS = {
     "session.end": (session_end, ["session.end"]),
     "session.end_others": (session_end_others, ["session.end", "session.end"]),
     "session.logout": (session_logout, ["session.logout"]),
+    "session.refresh": (session_refresh, ["session.refresh", "session.open"]),
     "passkey.begin": (passkey_begin, []),
     "passkey.add": (passkey_add, ["passkey.add"]),
     "passkey.rename": (passkey_rename, ["passkey.rename"]),

@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from ostiary import app
 from ostiary.house import open_house
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import BootRefused
 from ostiary.keys.model import Purpose
+from ostiary.keys.watch import KeyWatch
 from ostiary.sessions.model import EndReason
 from tests.flows.browser import CSRF, PRELOGIN, SESSION
 from tests.sessions.home import HOUR, MINUTE, Failing, Home, Traveller, cause, micros
@@ -75,7 +75,8 @@ def test_rotation_can_be_reached_and_the_running_server_follows(home):
     cookie = home.open()[1]
     made = home.beside().rotate()
     assert home.check(cookie).status == 200
-    home.run(app._refresh_keys(home.house))
+    house = home.house
+    home.run(KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0).look())
     assert home.key().id == made.id
     assert home.open()[1].split(".")[2] == made.id
 

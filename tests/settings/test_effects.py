@@ -31,6 +31,8 @@ SHOWN = {
     "TRUSTED_PROXIES": "tests/sessions/test_bugs_of_the_source.py::test_one_function_decides_the_address_at_sign_in_at_the_door_and_at_the_check",
     "SESSION_IDLE_TIMEOUT": "tests/settings/test_effects.py::test_a_session_that_is_not_used_ends_by_itself",
     "SESSION_ABSOLUTE_TIMEOUT": "tests/settings/test_effects.py::test_a_session_in_use_grows_old",
+    "SESSION_BEARER_TIMEOUT": "tests/sessions/test_bearer.py::test_it_lives_for_the_smallest_of_maximum_and_wish",
+    "SESSION_REFRESH_GRACE": "tests/sessions/test_refresh.py::test_a_replay_within_the_grace_gives_the_same_token_and_later_none",
     "SESSION_SAMESITE": "tests/settings/test_effects.py::test_the_cookies_say_what_the_settings_say",
     "SESSION_BIND_IP": "tests/sessions/test_negatives.py::test_ip_bind",
     "SESSION_BIND_USER_AGENT": "tests/sessions/test_negatives.py::test_ua_bind",
@@ -38,6 +40,7 @@ SHOWN = {
     "HEAD_FILE": "tests/settings/test_effects.py::test_signed_heads_are_appended_as_often_as_is_set",
     "HEAD_WEBHOOK": "tests/settings/test_effects.py::test_signed_heads_are_posted",
     "HEAD_INTERVAL": "tests/settings/test_effects.py::test_signed_heads_are_appended_as_often_as_is_set",
+    "SIGNING_KEY_ROTATION": "tests/keys/test_schedule.py::test_a_key_that_is_due_is_rotated_once",
     "GC_INTERVAL": "tests/settings/test_effects.py::test_what_has_expired_is_swept_away",
 }
 

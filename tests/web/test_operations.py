@@ -15,7 +15,7 @@ from tests.login.gatehouse import opened
 EVIL = "https://evil.test"
 
 # Who needs no living session. A new line here is a new way in for strangers: it is seen, and it is meant (ruling 46).
-PUBLIC = {"enrolment.begin", "login.passkey.begin"}
+PUBLIC = {"enrolment.begin", "login.passkey.begin", "session.refresh"}
 PRELOGIN_ONLY = {"enrolment.finish", "login.passkey.finish"}
 LEAVING = {"session.logout"}
 PAGES = {

@@ -58,6 +58,7 @@ _GROUPS = {
         {
             "list": ("sessions:list_sessions", "List sessions, newest first, those that ended too."),
             "show": ("sessions:show", "Show one session: why it lives, or why it ended."),
+            "issue": ("sessions:issue", "Issue a bearer token to a person, for a program that acts for them."),
             "revoke": ("sessions:revoke", "End sessions."),
         },
     ),
@@ -79,10 +80,12 @@ _GROUPS = {
         },
     ),
     "keys": (
-        "Keys: list them, put a new one in service.",
+        "Keys: list, rotate, revoke and rewrap them.",
         {
             "list": ("keys:list_keys", "List the keys of the default tenant; no secret is shown."),
             "rotate": ("keys:rotate", "Put a new key in service."),
+            "revoke": ("keys:revoke", "Let a stolen key verify nothing from now on."),
+            "rewrap": ("keys:rewrap", "Seal all stored keys under a new key-encryption key, all or none."),
         },
     ),
 }

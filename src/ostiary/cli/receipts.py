@@ -28,8 +28,9 @@ def list_receipts(*, most: Count = 50, before: int = 0, json_: bool = False) -> 
     with house() as opened:
         found = opened.vault.read_now(opened.scope, lambda tx: service.newest(tx, most, before or service.END))
         holds = [_holds(opened.keyring, receipt) for receipt in found]
-    pairs = zip(found, holds, strict=True)
-    rows = [_fields(receipt, good) if json_ else _short(receipt, good) for receipt, good in pairs]
+        revoked = [_revoked(opened.keyring, receipt) for receipt in found]
+    shape = _fields if json_ else _short
+    rows = [shape(*triple) for triple in zip(found, holds, revoked, strict=True)]
     table(rows, as_json=json_, empty="No receipt yet.")
     return 0 if all(holds) else 1
 
@@ -49,7 +50,8 @@ def show(receipt: str, /, *, json_: bool = False) -> int:
         if isinstance(found, Refusal):
             return answer(found, receipt)
         holds = _holds(opened.keyring, found)
-    row = _fields(found, holds) | {"canonical": canonical(found).decode("utf-8", "replace")}
+        revoked = _revoked(opened.keyring, found)
+    row = _fields(found, holds, revoked) | {"canonical": canonical(found).decode("utf-8", "replace")}
     one(row if json_ else _readable(row), as_json=json_)
     return 0 if holds else 1
 
@@ -59,26 +61,34 @@ def _holds(keyring: Keyring, receipt: Receipt) -> bool:
     return key is not None and signature_holds(receipt, key.public)
 
 
+def _revoked(keyring: Keyring, receipt: Receipt) -> int:
+    """Return when the key that signed a receipt was revoked, 0 where it was not."""
+    key = keyring.find(receipt.key)
+    return key.revoked_at if key is not None else 0
+
+
 def _readable(row: dict[str, object]) -> dict[str, object]:
     reasons = row["reasons"]
     said = " ".join(reasons) if isinstance(reasons, list) else ""
     signed = "yes" if row["signature_holds"] else "NO: this receipt was altered, or its key is not known"
+    if row["key_revoked_at"]:
+        signed += ", by a key that was revoked: whoever stole it could have signed this"
     return {name: value or "-" for name, value in (row | {"reasons": said, "signature_holds": signed}).items()}
 
 
-def _short(receipt: Receipt, holds: bool) -> dict[str, object]:  # noqa: FBT001 - a verdict beside its receipt
+def _short(receipt: Receipt, holds: bool, revoked: int) -> dict[str, object]:  # noqa: FBT001 - a verdict beside its receipt
     return {
         "receipt": receipt.id,
         "at": to_the_second(instant(receipt.at)),
         "operation": receipt.operation,
-        "outcome": receipt.outcome if holds else "SIGNATURE DOES NOT HOLD",
+        "outcome": (receipt.outcome + " (key revoked)" * bool(revoked)) if holds else "SIGNATURE DOES NOT HOLD",
         "actor": receipt.actor,
         "subject": receipt.subject,
         "reasons": " ".join(receipt.reasons) or "-",
     }
 
 
-def _fields(receipt: Receipt, holds: bool) -> dict[str, object]:  # noqa: FBT001 - as above
+def _fields(receipt: Receipt, holds: bool, revoked: int) -> dict[str, object]:  # noqa: FBT001 - as above
     return {
         "seq": receipt.seq,
         "id": receipt.id,
@@ -96,4 +106,5 @@ def _fields(receipt: Receipt, holds: bool) -> dict[str, object]:  # noqa: FBT001
         "key": receipt.key,
         "signature": receipt.signature.hex(),
         "signature_holds": holds,
+        "key_revoked_at": instant(revoked) if revoked else None,
     }

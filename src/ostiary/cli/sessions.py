@@ -1,4 +1,4 @@
-"""`ostiary sessions`: list, show, revoke."""
+"""`ostiary sessions`: list, show, issue, revoke."""
 
 import json
 import os
@@ -9,17 +9,17 @@ from ostiary.cli.terminal import Count, answer, house, one, operator, say, table
 from ostiary.house import House
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
-from ostiary.kernel.ids import is_id
 from ostiary.kernel.refusals import Refusal
-from ostiary.sessions import service
+from ostiary.sessions import bearer, service
 from ostiary.sessions.model import EndReason, Session, ends_because, judge
 from ostiary.storage.tx import Tx
 from ostiary.web.catalogue import cause
 
-__all__ = ["batches", "list_sessions", "revoke", "show"]
+__all__ = ["batches", "issue", "list_sessions", "revoke", "show"]
 
 _CHUNK = 65_536
 _GROUP = 100
+_LABEL = 64
 
 
 def list_sessions(*, person: str = "", most: Count = 100, json_: bool = False) -> int:
@@ -62,6 +62,43 @@ def show(session: str, /, *, json_: bool = False) -> int:
             return answer(found, session)
         row = _fields(opened, rules, found)
     one(row if json_ else {name: value or "-" for name, value in row.items()}, as_json=json_)
+    return 0
+
+
+def issue(*, person: str, label: str, ttl: int = 0, json_: bool = False) -> int:
+    """Issue a bearer token to a person, for a program that acts for them.
+
+    It is printed this once and kept nowhere; sent as `Authorization: Bearer TOKEN` it is a session like any other,
+    which `list` shows and `revoke` ends. It proves no presence.
+
+    Parameters
+    ----------
+    person
+        The person's id.
+    label
+        What it is for, as the person will see it in their list.
+    ttl
+        How many seconds it lives at most, 0 for as long as may be; never more than OSTIARY_SESSION_BEARER_TIMEOUT.
+    json_
+        Print one JSON object.
+    """
+    if not (label.strip() and len(label) <= _LABEL):
+        raise SettingsError(f"a label of 1 to {_LABEL} characters is expected")
+    if ttl < 0:
+        raise SettingsError("a session lives for some seconds at least")
+    with house() as opened:
+        rules = service.Rules(opened.keyring, opened.settings.sessions)
+        made = opened.vault.transact_now(
+            opened.scope,
+            lambda tx: bearer.issue(tx, rules, operator(), person, label.strip(), ttl * SECOND),
+        )
+    if isinstance(made, Refusal):
+        return answer(made, person)
+    if json_:
+        expires = instant(made.session.absolute_expires_at)
+        one({"id": made.session.id, "token": made.cookie, "expires_at": expires}, as_json=True)
+    else:
+        say(made.cookie)
     return 0
 
 
@@ -109,7 +146,7 @@ def _revoke(opened: House, sessions: Sequence[str], *, as_json: bool) -> int:
         return 0
 
     def use_case(tx: Tx) -> list[Session | Refusal]:
-        wanted = [session if is_id("ses", session) else "" for session in sessions]
+        wanted = [session if service.is_session(session) else "" for session in sessions]
         return [service.end(tx, caller, session, EndReason.ENDED_BY_OPERATOR) for session in wanted]
 
     caller = operator()

@@ -31,7 +31,7 @@ CHECK = "/check"
 
 _EMPTY: Message = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
-_TELLING = _REFUSED_HEADERS | {b"cookie", b"host", DISCLOSE, SERVICE_KEY}
+_TELLING = _REFUSED_HEADERS | {b"authorization", b"cookie", b"host", DISCLOSE, SERVICE_KEY}
 _PAIR = f"{SESSION}=".encode()
 _SERVICE_PAIR = f"{SERVICE}=".encode()
 _SEVERAL_COOKIES = Refusal(Code.SESSION_INVALID, ("session_cookie_twice",))
@@ -185,7 +185,8 @@ class Check:
         except Twice:
             return _SEVERAL_COOKIES
         if given is None:
-            return await presented(self._liveness, cookie)
+            tokens = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+            return await presented(self._liveness, cookie, tokens)
         if own is not None:
             return _SEVERAL_COOKIES
         hosts = [value for name, value in scope["headers"] if name == FORWARDED_HOST]

@@ -51,7 +51,7 @@ class Passes:
     async def _signed(self, parsed: tuple[str, str, str]) -> bool:
         if self._keyring.find(parsed[1]) is None:
             await self._learn(parsed[1])
-        key = self._keyring.find(parsed[1])
+        key = self._keyring.trusted(parsed[1])
         return key is not None and key.tenant == self._tenant and wire.verify(parsed, key, Purpose.SESSION)
 
 

@@ -28,6 +28,7 @@ class Code(StrEnum):
     SESSION_ADDRESS_MISMATCH = "session_address_mismatch"
     SESSION_AGENT_MISMATCH = "session_agent_mismatch"
     SESSION_UNKNOWN = "session_unknown"
+    TOKEN_REUSED = "token_reused"
     CSRF_REFUSED = "csrf_refused"
     SERVICE_UNKNOWN = "service_unknown"
     SERVICE_MALFORMED = "service_malformed"
@@ -59,6 +60,8 @@ class Code(StrEnum):
     EMAIL_INVALID = "email_invalid"
     EMAIL_TAKEN = "email_taken"
     RECEIPT_UNKNOWN = "receipt_unknown"
+    KEY_UNKNOWN = "key_unknown"
+    KEY_NOT_REVOCABLE = "key_not_revocable"
     STORE_UNAVAILABLE = "store_unavailable"
 
 

@@ -37,6 +37,11 @@ class Keyring:
         """Return the key with that id, whatever its state."""
         return self._all.get(key_id)
 
+    def trusted(self, key_id: str) -> Key | None:
+        """Return the key with that id unless it was revoked."""
+        key = self._all.get(key_id)
+        return None if key is None or key.revoked_at else key
+
     def all(self) -> list[Key]:
         """Return every key, oldest first."""
         return sorted(self._all.values(), key=lambda key: (key.tenant, key.purpose, key.version))

@@ -10,6 +10,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
+    func,
     select,
     update,
 )
@@ -17,10 +18,11 @@ from sqlalchemy.dialects import postgresql
 
 from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
+from ostiary.storage.revoked import REVOKE_KEY, revoked_keys
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "collect", "every", "exists", "keys", "retire"]
+__all__ = ["add", "collect", "every", "exists", "hold", "keys", "reseal", "retire", "revoke"]
 
 keys = Table(
     "keys",
@@ -37,7 +39,16 @@ keys = Table(
 )
 
 _ADD = Statement(postgresql.insert(keys).on_conflict_do_nothing())
-_EVERY = Statement(select(keys).order_by(keys.c.version))
+_EVERY = Statement(
+    select(keys, func.coalesce(revoked_keys.c.revoked_at, 0))
+    .select_from(keys.outerjoin(revoked_keys, revoked_keys.c.key_id == keys.c.id))
+    .order_by(keys.c.version)
+)
+_OLDEST = (keys.c.purpose == Purpose.RECEIPT.value, keys.c.version == 1)
+_HOLD = Statement(select(keys.c.id).where(*_OLDEST).order_by(keys.c.id).limit(1).with_for_update())
+_RESEAL = Statement(
+    update(keys).where(keys.c.id == bindparam("key"), keys.c.sealed == bindparam("old")).values(sealed=bindparam("new"))
+)
 _EXISTS = Statement(select(keys.c.id).where(keys.c.id == bindparam("key")))
 _RETIRE = Statement(
     update(keys).where(keys.c.id == bindparam("key"), keys.c.retired_at == 0).values(retired_at=bindparam("at"))
@@ -80,9 +91,34 @@ def every(tx: Tx, sealer: Sealer) -> list[Key]:
             public,
             created,
             retired,
+            revoked,
         )
-        for id_, tenant, purpose, version, sealed, public, created, retired in tx.all(_EVERY)
+        for id_, tenant, purpose, version, sealed, public, created, retired, revoked in tx.all(_EVERY)
     ]
+
+
+def hold(tx: Tx) -> None:
+    """Make whoever else changes keys wait until this transaction is over.
+
+    PostgreSQL locks one row that is never deleted; SQLite has one writer anyhow. Without this, a key could be
+    sealed under the old key-encryption key while the others are being sealed under the new one.
+    """
+    tx.all(_HOLD)
+
+
+def reseal(tx: Tx, old: Sealer, new: Sealer) -> int:
+    """Seal every key of every tenant anew; return how many. Raises SealBroken where `old` does not open one."""
+    count = 0
+    for row in tx.all(_EVERY):
+        key_id, tenant, sealed = row[0], row[1], row[4]
+        place = _place(key_id, tenant)
+        count += tx.do(_RESEAL, key=key_id, old=sealed, new=new.seal(place, old.open(place, sealed)))
+    return count
+
+
+def revoke(tx: Tx, key: Key) -> bool:
+    """Mark a key as revoked; False when it was already."""
+    return bool(tx.do(REVOKE_KEY, key=key.id, tenant=key.tenant, at=tx.now))
 
 
 def exists(tx: Tx, key_id: str) -> bool:

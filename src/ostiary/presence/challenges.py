@@ -70,7 +70,7 @@ class Asker(msgspec.Struct, frozen=True):
         parts = token.split(".") if len(token) <= _LONGEST and token.isascii() else []
         if len(parts) != 4 or parts[0] != _VERSION:  # noqa: PLR2004 - the four parts of the wire format
             return None
-        key = self.keyring.find(parts[2])
+        key = self.keyring.trusted(parts[2])
         if key is None or key.purpose is not KeyPurpose.PRELOGIN or key.tenant != scope.tenant:
             return None
         covered = f"{_VERSION}.{scope.tenant}.{parts[1]}.{parts[2]}".encode()

@@ -15,7 +15,7 @@ from ostiary.kernel.clock import SECOND, ticks_of
 from ostiary.kernel.refusals import Refusal
 from ostiary.keys.model import Key
 from ostiary.sessions import store
-from ostiary.sessions.liveness import Answer, Entry, Glance, Judge
+from ostiary.sessions.liveness import Answer, Entry, Glance, Judge, place_of
 from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, Change
 from ostiary.storage.tx import Row
 from ostiary.storage.vault import Reader
@@ -27,7 +27,6 @@ BELT = 0.02
 
 _MOST_GLANCES = 8
 _RECENT = 10_000
-_ID = slice(3, 29)  # NOTE: where the id stands in a cookie value, `v1.<id>.…` (sessions.wire)
 
 
 class SessionCache:
@@ -56,7 +55,7 @@ class SessionCache:
     def peek(self, value: bytes) -> Entry | None:
         """Return a cached, living session after making sure that no end is overlooked."""
         self.look()
-        entry = self._entries.get(value[_ID])
+        entry = self._entries.get(place_of(value))
         if entry is None or not hmac.compare_digest(entry.value, value):
             return None
         return entry if self._clock() < entry.deadline else None
@@ -176,7 +175,7 @@ class SessionCache:
         self._entries.clear()
 
     def _remember(self, value: bytes, entry: Entry) -> None:
-        key = value[_ID]
+        key = place_of(value)
         self._drop(key)
         while len(self._entries) >= self._most:
             self._entries.popitem(last=False)[1].dim()

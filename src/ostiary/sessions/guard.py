@@ -13,14 +13,14 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
 from ostiary.sessions import csrf, wire
 from ostiary.sessions.liveness import Entry, Liveness
-from ostiary.sessions.model import Session, SessionSettings
+from ostiary.sessions.model import BEARER, Session, SessionSettings
 from ostiary.sessions.service import keyed_hash
 from ostiary.web.address import Network, client_address, counted_as
 from ostiary.web.cookies import PRELOGIN, SESSION, Twice, find_cookie
 from ostiary.web.door import Admitted, Knock
 from ostiary.web.operation import Audience
 
-__all__ = ["SessionGuard", "binding_broken", "browser_of", "cookies_of", "hashed", "presented"]
+__all__ = ["SessionGuard", "bearer_token", "binding_broken", "browser_of", "cookies_of", "hashed", "presented"]
 
 _PRELOGIN = f"{PRELOGIN}=".encode()
 _SESSION = f"{SESSION}=".encode()
@@ -69,14 +69,14 @@ class SessionGuard(msgspec.Struct, frozen=True):
         if isinstance(entry, Refusal):
             return entry
         session, token = entry.session, knock.headers.get("x-csrf-token", "")
-        if knock.operation.unsafe and not csrf.matches(token, session.csrf_hash):
+        if knock.operation.unsafe and session.kind != BEARER and not csrf.matches(token, session.csrf_hash):
             return Refusal(Code.CSRF_REFUSED, ("mismatch" if token else "missing",), subject=session.id)
         known = msgspec.structs.replace(caller, actor=session.person, session=session.id)
         return Admitted(known, session=entry, browser=session.id)
 
     async def _living(self, scope: Scope, headers: Headers, caller: Caller, *, bound: bool = True) -> Entry | Refusal:
         """Judge the session cookie; a binding does not keep a person from signing out (`bound`)."""
-        entry = await presented(self.liveness, cookies_of(headers))
+        entry = await presented(self.liveness, cookies_of(headers), headers.getlist("authorization"))
         if isinstance(entry, Refusal):
             return entry
         session = entry.session
@@ -108,7 +108,7 @@ def browser_of(keyring: Keyring, tenant: str, cookie_header: bytes) -> str:
     except Twice:
         return ""
     parsed = wire.parse((value or b"").decode("latin-1"), "pl")
-    key = keyring.find(parsed[1]) if parsed else None
+    key = keyring.trusted(parsed[1]) if parsed else None
     if parsed is None or key is None or key.tenant != tenant:
         return ""
     return parsed[0] if wire.verify(parsed, key, Purpose.PRELOGIN) else ""
@@ -119,19 +119,40 @@ def cookies_of(headers: Headers) -> bytes:
     return "; ".join(headers.getlist("cookie")).encode("latin-1")
 
 
-async def presented(liveness: Liveness, cookie_header: bytes) -> Entry | Refusal:
-    """Return the living session of a Cookie header. Two session cookies in one request are refused (ruling 57)."""
+async def presented(liveness: Liveness, cookie_header: bytes, authorization: Sequence[str] = ()) -> Entry | Refusal:
+    """Return the living session of a request's Cookie and Authorization headers.
+
+    Two session cookies in one request are refused (ruling 57), and so are two Authorization headers. With a good
+    cookie and a good bearer token the cookie wins; a bad cookie falls to the bearer.
+    """
     try:
         value = find_cookie(cookie_header, _SESSION)
     except Twice:
         return Refusal(Code.SESSION_INVALID, ("session_cookie_twice",))
-    if value is None:
-        return Refusal(Code.SESSION_MISSING)
-    return liveness.peek(value) or await liveness.ask(value)
+    if len(authorization) > 1:
+        return Refusal(Code.SESSION_INVALID, ("authorization_twice",))
+    found: Entry | Refusal = Refusal(Code.SESSION_MISSING)
+    for one in (value, bearer_token(*authorization)):
+        if one is not None and isinstance(found, Refusal):
+            found = liveness.peek(one) or await liveness.ask(one)
+    return found
+
+
+def bearer_token(authorization: str = "") -> bytes | None:
+    """Return the token of `Bearer <token>` (RFC 6750 section 2.1) as liveness knows it; None for another scheme."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    return (wire.BEARER + token.strip(" ")).encode("latin-1")
 
 
 def binding_broken(settings: SessionSettings, session: Session, caller: Caller) -> Refusal | None:
-    """Return the mismatch where a binding is switched on; an absent header never matches a present one."""
+    """Return the mismatch where a binding is switched on; an absent header never matches a present one.
+
+    A bearer token is handed over by whoever issued it, so nobody knows where it belongs.
+    """
+    if session.kind == BEARER:
+        return None
     if settings.bind_address and not hmac.compare_digest(session.address_hash, caller.address):
         return Refusal(Code.SESSION_ADDRESS_MISMATCH, subject=session.id)
     if settings.bind_agent and not hmac.compare_digest(session.agent_hash, caller.agent):

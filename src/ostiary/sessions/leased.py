@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from ostiary.kernel.clock import SECOND, Ticks
 from ostiary.kernel.refusals import Refusal
 from ostiary.sessions.coalesced import AskedSessions, Fetch
-from ostiary.sessions.liveness import Answer, Entry, Glance, Judge
+from ostiary.sessions.liveness import Answer, Entry, Glance, Judge, place_of
 from ostiary.storage.outbox import Change
 
 __all__ = ["LeasedSessions"]
 
 _MOST_GLANCES = 8
-_ID = slice(3, 29)  # NOTE: where the id stands in a cookie value, `v1.<id>.…` (sessions.wire)
 _SESSION = "session"
 
 
@@ -53,14 +52,14 @@ class LeasedSessions:
 
     def peek(self, value: bytes) -> Entry | None:
         """Return a remembered, living session while the lease holds."""
-        entry = self._entries.get(value[_ID]) if self.held else None
+        entry = self._entries.get(place_of(value)) if self.held else None
         if entry is None or not hmac.compare_digest(entry.value, value):
             return None
         return entry if self._clock() < entry.deadline else None
 
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Answer from the truth; remember it unless an end, or the end of the lease, passed meanwhile (ruling 11)."""
-        key, token = value[_ID], object()
+        key, token = place_of(value), object()
         if self.held:
             self._filling[key] = token
         try:

@@ -13,7 +13,7 @@ from ostiary.sessions import wire
 from ostiary.sessions.model import Session, SessionSettings, judge
 from ostiary.sessions.seen import Seen
 
-__all__ = ["Answer", "Entry", "Glance", "Judge", "Learn", "Liveness"]
+__all__ = ["Answer", "Entry", "Glance", "Judge", "Learn", "Liveness", "place_of"]
 
 Learn = Callable[[str], Awaitable[None]]
 """Load a signing key that another process may have made since."""
@@ -21,10 +21,19 @@ Learn = Callable[[str], Awaitable[None]]
 Answer = dict[str, Any]
 """The first message of an HTTP answer, as ASGI wants it."""
 
+_BEARER = wire.BEARER.encode()
 _PACK = msgspec.msgpack.Encoder().encode
 _UNPACK = msgspec.msgpack.Decoder(Session).decode
 
 INVALID = Refusal(Code.SESSION_INVALID)
+
+
+def place_of(value: bytes) -> bytes:
+    """Return under what a memory keeps a value: the session's id as it stands there, for whoever it may be.
+
+    NOTE: wire format `v1.<id>.…` (sessions.wire), with BEARER in front of a token. What is found is compared whole.
+    """
+    return value[4:30] if value[:1] == _BEARER else value[3:29]
 
 
 class Glance:
@@ -120,7 +129,8 @@ class Judge(msgspec.Struct, frozen=True):
 
     async def recognise(self, value: bytes) -> tuple[str, Key] | Refusal:
         """Verify form and signature; return (session id, signing key). The store is asked only for unknown keys."""
-        parsed = wire.parse(value.decode("latin-1"), "ses")
+        text = value.decode("latin-1")
+        parsed = wire.parse(text[1:], "tok") if text.startswith(wire.BEARER) else wire.parse(text, "ses")
         if parsed is None:
             return INVALID
         if self.keyring.find(parsed[1]) is None:

@@ -8,6 +8,8 @@ from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
 
 __all__ = [
+    "BEARER",
+    "BEARER_LONGEST",
     "BROWSER_LONGEST",
     "ENDINGS",
     "MOST_SESSIONS",
@@ -21,6 +23,11 @@ __all__ = [
 BROWSER_LONGEST = 8 * 3600 * SECOND
 """The longest life of a browser session where the setting does not say otherwise (ruling 3)."""
 
+BEARER_LONGEST = 24 * 3600 * SECOND
+"""The same of a bearer session."""
+
+BEARER = "bearer"
+"""The kind of a session whose value stands in the Authorization header, not in a cookie."""
 
 MOST_SESSIONS = 100
 """Living sessions of one person; the next one ends the oldest, so that no list of them grows without bound."""
@@ -34,6 +41,8 @@ class SessionSettings(msgspec.Struct, frozen=True):
 
     idle: int = 3600 * SECOND
     absolute: int = BROWSER_LONGEST
+    bearer: int = BEARER_LONGEST
+    grace: int = 10 * SECOND
     samesite: str = "Lax"
     bind_address: bool = False
     bind_agent: bool = False
@@ -50,6 +59,9 @@ class EndReason(StrEnum):
     ENDED_BY_OPERATOR = "ended_by_operator"
     PASSKEY_REMOVED = "passkey_removed"
     TOO_MANY = "too_many_sessions"
+    KEY_REVOKED = "signing_key_revoked"
+    REFRESHED = "token_refreshed"
+    REUSED = "token_reused"
 
 
 ENDINGS: dict[str, str] = {
@@ -58,6 +70,9 @@ ENDINGS: dict[str, str] = {
     EndReason.ENDED_BY_OPERATOR: "an operator ended it at the command line",
     EndReason.PASSKEY_REMOVED: "the passkey that opened it was removed",
     EndReason.TOO_MANY: "the person opened more sessions than one may have, and it was the oldest",
+    EndReason.KEY_REVOKED: "the key that signed it was revoked",
+    EndReason.REFRESHED: "its token was refreshed, and another took its place",
+    EndReason.REUSED: "a token of its family was used after it had been refreshed",
     "idle_timeout": "it was not used for the idle time",
     "absolute_timeout": "the absolute time since its beginning was over",
 }
@@ -91,7 +106,8 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
     def hard_end(self, settings: SessionSettings) -> int:
         """Return when it dies whatever is done: the smaller of what it was opened with and the setting now."""
-        return min(self.absolute_expires_at, self.created_at + settings.absolute)
+        longest = settings.bearer if self.kind == BEARER else settings.absolute
+        return min(self.absolute_expires_at, self.created_at + longest)
 
 
 def judge(session: Session, now: int, settings: SessionSettings) -> Code | None:

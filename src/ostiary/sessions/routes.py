@@ -1,5 +1,6 @@
 """Operations of sessions: who am I, my sessions, end one, end the others, sign out."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Literal
 
@@ -8,12 +9,12 @@ import msgspec
 from ostiary.access import service as access
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, Clock, instant
-from ostiary.kernel.ids import is_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName
-from ostiary.keys.model import Purpose
-from ostiary.sessions import csrf, service
-from ostiary.sessions.model import EndReason, Session, ends_because
+from ostiary.keys.model import Key, Purpose
+from ostiary.sessions import bearer, csrf, service, wire
+from ostiary.sessions.guard import bearer_token
+from ostiary.sessions.model import BEARER, EndReason, Session, ends_because
 from ostiary.sessions.service import Rules
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
@@ -31,6 +32,7 @@ class Desk(msgspec.Struct, frozen=True):
     vault: Vault
     rules: Rules
     clock: Clock
+    recognise: Callable[[bytes], Awaitable[tuple[str, Key] | Refusal]]
 
 
 class SessionView(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ class RevokedCount(msgspec.Struct, frozen=True):
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who the caller is. `csrf_token` goes into X-CSRF-Token of unsafe requests."""
+    """Who the caller is. `csrf_token` goes into X-CSRF-Token of unsafe requests; "" for a bearer, who needs none."""
 
     actor_id: str
     actor_type: str
@@ -73,6 +75,14 @@ class Me(msgspec.Struct, frozen=True):
     roles: list[str]
     session: SessionView
     csrf_token: str
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A bearer token; it is shown this once."""
+
+    id: str
+    token: str
+    expires_at: Instant
 
 
 class EndOthersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,7 +133,7 @@ def view(rules: Rules, session: Session, current: str) -> SessionView:
 
 async def _me(desk: Desk, x: Exchange) -> Reply:
     session: Session = x.session.session
-    token, cookie = csrf_cookie(desk.rules, session, desk.clock())
+    token, *cookies = ("",) if session.kind == BEARER else csrf_cookie(desk.rules, session, desk.clock())
 
     def use_case(tx: Tx) -> Me:
         person = identities.find_person(tx, desk.rules.keyring, session.person)
@@ -131,7 +141,7 @@ async def _me(desk: Desk, x: Exchange) -> Reply:
         roles, shown = access.roles(tx, session.person), view(desk.rules, session, session.id)
         return Me(session.person, "User", session.tenant, title, roles, shown, token)
 
-    return Reply(await desk.vault.read(x.scope, use_case), (cookie,))
+    return Reply(await desk.vault.read(x.scope, use_case), tuple(cookies))
 
 
 async def _list(desk: Desk, x: Exchange) -> Reply:
@@ -140,7 +150,7 @@ async def _list(desk: Desk, x: Exchange) -> Reply:
 
 
 async def _end(desk: Desk, x: Exchange) -> Reply | Refusal:
-    wanted, person = x.path["id"] if is_id("ses", x.path["id"]) else "", x.caller.actor
+    wanted, person = x.path["id"] if service.is_session(x.path["id"]) else "", x.caller.actor
     ended = await desk.vault.transact(
         x.scope, lambda tx: service.end(tx, x.caller, wanted, EndReason.ENDED_BY_PERSON, person=person)
     )
@@ -161,9 +171,20 @@ async def _logout(desk: Desk, x: Exchange) -> Reply:
     return Reply(None, tuple(clear_cookie(n, samesite=samesite, http_only=n == SESSION) for n in (SESSION, CSRF)))
 
 
+async def _refresh(desk: Desk, x: Exchange) -> Reply | Refusal:
+    known = await desk.recognise(bearer_token(x.headers.get("authorization", "")) or wire.BEARER.encode())
+    if isinstance(known, Refusal):
+        return known
+    outcome = await desk.vault.transact(x.scope, lambda tx: bearer.refresh(tx, desk.rules, x.caller, *known))
+    if isinstance(outcome, Refusal):
+        return outcome
+    expires = instant(outcome.session.hard_end(desk.rules.settings))
+    return Reply(Token(outcome.session.id, outcome.cookie, expires))
+
+
 def operations(desk: Desk) -> tuple[Operation, ...]:
     """Return the operations of sessions. A person needs no permission for their own (decision 10)."""
-    return (*_reading(desk), *_ending(desk))
+    return (*_reading(desk), *_ending(desk), *_refreshing(desk))
 
 
 def _reading(desk: Desk) -> tuple[Operation, ...]:
@@ -224,5 +245,27 @@ def _ending(desk: Desk) -> tuple[Operation, ...]:
             event=EventName.SESSION_LOGOUT,
             handler=partial(_logout, desk),
             status=204,
+        ),
+    )
+
+
+def _refreshing(desk: Desk) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            name="session.refresh",
+            method="POST",
+            path="/api/v1/auth/token/refresh",
+            summary="Exchange the bearer token of the Authorization header for a fresh one; the old one ends.",
+            audience=Audience.PUBLIC,
+            event=EventName.SESSION_REFRESH,
+            handler=partial(_refresh, desk),
+            response=Token,
+            refusals=(
+                Code.SESSION_INVALID,
+                Code.SESSION_ENDED,
+                Code.SESSION_EXPIRED_IDLE,
+                Code.SESSION_EXPIRED_ABSOLUTE,
+                Code.TOKEN_REUSED,
+            ),
         ),
     )

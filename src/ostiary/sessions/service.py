@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ostiary.access import service as access
-from ostiary.kernel.ids import Secrets, new_id
+from ostiary.kernel.ids import Secrets, is_id, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
@@ -22,15 +22,18 @@ __all__ = [
     "Rules",
     "collect",
     "end",
+    "end_found",
     "end_opened_by",
     "end_others",
     "find",
+    "is_session",
     "keyed_hash",
     "label",
     "list_live",
     "newest",
     "newest_seen",
     "open_session",
+    "sealed_label",
     "still",
     "withdraw_scope",
     "write_seen",
@@ -76,7 +79,7 @@ def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str)
     opener = msgspec.structs.replace(caller, actor=proof.person, session=made.id)
     tx.emit(Event(EventName.SESSION_OPEN, opener, made.id, reasons=(proof.factor.value, f"attempt:{proof.attempt}")))
     for oldest in store.beyond(tx, proof.person, MOST_SESSIONS):
-        _end(tx, opener, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
+        end_found(tx, opener, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
     return Opened(made, wire.seal(made.id, key))
 
 
@@ -88,7 +91,7 @@ def end(tx: Tx, caller: Caller, session_id: str, reason: EndReason, *, person: s
     found = store.find(tx, session_id)
     if found is None or (person and found.person != person):
         return tx.refuse(EventName.SESSION_END, caller, session_id, Code.SESSION_UNKNOWN)
-    _end(
+    end_found(
         tx,
         caller,
         found,
@@ -107,7 +110,7 @@ def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
     tx.settle("session", keep)
     alive = {found.id for found in list_live(tx, rules, caller.actor)}
     others = [found for found in store.live_of(tx, caller.actor) if found.id != keep]
-    ended = [s.id for s in others if _end(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]
+    ended = [s.id for s in others if end_found(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]
     return len(alive.intersection(ended))
 
 
@@ -115,7 +118,7 @@ def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> in
     """End the caller's sessions that one passkey opened, but for the session that asks; return how many."""
     tx.settle("session", caller.session)
     opened = [s for s in store.live_of(tx, caller.actor) if s.binding == binding and s.id != caller.session]
-    return sum(_end(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
+    return sum(end_found(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
 
 
 def still(tx: Tx, caller: Caller) -> Refusal | None:
@@ -145,6 +148,11 @@ def newest(tx: Tx, most: int) -> list[Session]:
 def find(tx: Tx, session_id: str) -> Session | Refusal:
     """Return one session of the tenant, dead or alive."""
     return store.find(tx, session_id) or Refusal(Code.SESSION_UNKNOWN)
+
+
+def is_session(text: str) -> bool:
+    """Tell whether a text is the id of a session, of whatever kind."""
+    return is_id("ses", text) or is_id("tok", text)
 
 
 def label(rules: Rules, session: Session) -> str:
@@ -200,19 +208,26 @@ def _fresh(tx: Tx, rules: Rules, key: Key, caller: Caller, proof: Proof, agent: 
         csrf_epoch=_FIRST_EPOCH,
         address_hash=caller.address,
         agent_hash=caller.agent,
-        label_sealed=_sealer(rules, tenant, tx.secrets).seal(_label_place(session_id, tenant), agent.encode()),
+        label_sealed=sealed_label(tx, rules, session_id, agent),
         ended_at=0,
         end_reason="",
     )
 
 
-def _end(tx: Tx, caller: Caller, found: Session, reason: EndReason, name: EventName) -> bool:
+def end_found(tx: Tx, caller: Caller, found: Session, reason: EndReason, name: EventName) -> bool:
+    """End a session that was found, with its event; False when somebody has ended it before."""
     if store.end(tx, found.id, reason, caller.actor):
         tx.shrink("session", found.id)
         tx.emit(Event(name, caller, found.id, reasons=(reason.value,)))
         return True
     tx.settle("session", found.id)
     return False
+
+
+def sealed_label(tx: Tx, rules: Rules, session_id: str, text: str) -> bytes:
+    """Seal a session's coarse label."""
+    place = _label_place(session_id, tx.scope.tenant)
+    return _sealer(rules, tx.scope.tenant, tx.secrets).seal(place, text.encode())
 
 
 def _sealer(rules: Rules, tenant: str, secrets: Secrets) -> Sealer:

@@ -8,15 +8,21 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    and_,
     bindparam,
+    case,
     delete,
     func,
+    insert,
+    literal,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
 from ostiary.sessions.model import EndReason, Session
+from ostiary.storage.outbox import outbox
+from ostiary.storage.revoked import revoked_keys
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
@@ -29,6 +35,7 @@ __all__ = [
     "beyond",
     "collect",
     "end",
+    "end_signed_by",
     "find",
     "heartbeats",
     "hold",
@@ -77,7 +84,10 @@ heartbeats = Table(
     Column("at", BigInteger, nullable=False),
 )
 
-_s, _seen = sessions.c, session_seen.c
+_s, _seen, _revoked = sessions.c, session_seen.c, revoked_keys.c
+_DISOWNED = and_(_s.ended_at == 0, _revoked.revoked_at.is_not(None))
+"""A process that has not heard of a key's revocation may still sign with it: what it signs is dead all the same."""
+
 _FIELDS = select(
     _s.id,
     _s.tenant_id,
@@ -94,9 +104,11 @@ _FIELDS = select(
     _s.address_hash,
     _s.agent_hash,
     _s.label_sealed,
-    _s.ended_at,
-    _s.end_reason,
-).select_from(sessions.outerjoin(session_seen, _seen.session_id == _s.id))  # fmt: skip - the order of Session's fields
+    case((_DISOWNED, _revoked.revoked_at), else_=_s.ended_at),
+    case((_DISOWNED, literal(EndReason.KEY_REVOKED.value)), else_=_s.end_reason),
+).select_from(  # fmt: skip - the order of Session's fields
+    sessions.outerjoin(session_seen, _seen.session_id == _s.id).outerjoin(revoked_keys, _revoked.key_id == _s.key_id)
+)
 
 _ADD = Statement(postgresql.insert(sessions).on_conflict_do_nothing())
 FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
@@ -136,6 +148,16 @@ _NEWEST = Statement(
 _END = Statement(
     update(sessions)
     .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
+    .values(ended_at=bindparam("now"), end_reason=bindparam("reason"), ended_by=bindparam("by"))
+)
+_SIGNED_BY = (_s.key_id == bindparam("key"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
+_ANNOUNCED = select(_s.tenant_id, literal("session"), _s.id, bindparam("now", type_=BigInteger)).where(
+    *_SIGNED_BY, _s.absolute_expires_at > bindparam("now")
+)  # fmt: skip - the order of the outbox's columns
+_ANNOUNCE = Statement(insert(outbox).from_select(["tenant_id", "kind", "subject", "at"], _ANNOUNCED))
+_END_SIGNED_BY = Statement(
+    update(sessions)
+    .where(*_SIGNED_BY, _s.absolute_expires_at > bindparam("now"))
     .values(ended_at=bindparam("now"), end_reason=bindparam("reason"), ended_by=bindparam("by"))
 )
 _USED = select(_s.id, bindparam("at", type_=BigInteger)).where(_s.id == bindparam("session"))
@@ -227,6 +249,12 @@ def hold(tx: Tx, session_id: str) -> bool:
 def end(tx: Tx, session_id: str, reason: EndReason, by: str) -> bool:
     """End a session; False when it was not alive."""
     return bool(tx.do(_END, session=session_id, tenant=tx.scope.tenant, now=tx.now, reason=reason.value, by=by))
+
+
+def end_signed_by(tx: Tx, key_id: str, reason: EndReason, by: str) -> int:
+    """End the sessions that a key signed and announce each, in two statements; return how many."""
+    tx.do(_ANNOUNCE, key=key_id, tenant=tx.scope.tenant, now=tx.now)
+    return tx.do(_END_SIGNED_BY, key=key_id, tenant=tx.scope.tenant, now=tx.now, reason=reason.value, by=by)
 
 
 def write_seen(tx: Tx, session_id: str, at: int) -> None:

@@ -12,13 +12,15 @@ from ostiary.kernel.ids import b64url
 from ostiary.kernel.mac import mac
 from ostiary.keys.model import Key, Purpose
 
-__all__ = ["LONGEST", "parse", "seal", "verify"]
+__all__ = ["BEARER", "LONGEST", "parse", "seal", "verify"]
 
 _VERSION = "v1"
 _BODY, _LAST = "[A-Za-z0-9_-]{21}[AQgw]", "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"  # 16 and 32 bytes, no spare bit set
 _FORM = re.compile(rf"{_VERSION}\.([a-z]+-{_BODY})\.(sk-{_BODY})\.({_LAST})")
 LONGEST = 128
 """The longest value that is looked at; a well-formed one has 99 characters."""
+BEARER = ";"
+"""Stands before a bearer token where liveness is asked. No cookie's value can begin with it."""
 
 
 def seal(subject: str, key: Key) -> str:

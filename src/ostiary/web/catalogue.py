@@ -37,6 +37,7 @@ CATALOGUE: dict[Code, Entry] = {
     Code.SESSION_ADDRESS_MISMATCH: Entry(401, "This session belongs to another network address.", _AGAIN),
     Code.SESSION_AGENT_MISMATCH: Entry(401, "This session belongs to another browser.", _AGAIN),
     Code.SESSION_UNKNOWN: Entry(404, "There is no such session.", "List your sessions to see those that live."),
+    Code.TOKEN_REUSED: Entry(401, "This token was used up; its family is ended.", "Ask for a new token."),
     Code.CSRF_REFUSED: Entry(
         403, "The CSRF token is missing or wrong.", "Send X-CSRF-Token as /api/v1/auth/me gives it."
     ),
@@ -86,6 +87,12 @@ CATALOGUE: dict[Code, Entry] = {
     Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),
     Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
+    Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
+    Code.KEY_NOT_REVOCABLE: Entry(
+        409,
+        "Keys of that purpose cannot be revoked.",
+        "Revoke session, prelogin or receipt keys; see docs/operations.md.",
+    ),
     Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
 }
 
