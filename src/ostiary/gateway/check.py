@@ -114,7 +114,7 @@ class Check:
         if entry is not None:
             entry.used_again()
         answer = await self._told(entry or await self._liveness.ask(value), service, _NO_FACTS)
-        if entry is not None and answer[1] is _EMPTY and len(cookie) <= _LONGEST and known is self._known.get(path):
+        if entry is not None and answer[1] is _EMPTY and len(cookie) <= _LONGEST:
             glance = self._liveness.glance(entry, answer[0])
             if glance is not None:
                 if len(known) >= self._rules.sessions.cache_size:
