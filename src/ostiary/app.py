@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,7 +29,7 @@ from ostiary.gateway.onward import Onward
 from ostiary.gateway.passes import Passes
 from ostiary.gateway.presence import ConsumeDesk
 from ostiary.gateway.teller import Teller
-from ostiary.house import House, database_path
+from ostiary.house import House
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
@@ -62,7 +61,7 @@ from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox, schema
 from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
-from ostiary.storage.sqlite import SqliteReader, SqliteVault
+from ostiary.storage.sqlite import SqliteVault
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Row, UseCase
 from ostiary.web.door import Door
@@ -153,7 +152,7 @@ def _public(console: Console, routes: Sequence[Route]) -> Starlette:
 def _liveness(house: House, judge: Judge) -> Liveness:
     if isinstance(house.vault, PostgresVault):
         return LeasedSessions(judge, house.vault, ticks_of(judge.clock))
-    cache = SessionCache(judge, SqliteReader(database_path(house.settings) or Path()))
+    cache = SessionCache(judge, house.reader())
     house.vault.listen(cache.forget)
     return cache
 
@@ -202,7 +201,7 @@ def _feed(house: House, liveness: Liveness, teller: Teller) -> tuple[Route, ...]
 def _fetch(house: House) -> Fetch:
     if isinstance(house.vault, PostgresVault):
         return house.vault.fetch
-    reader = SqliteReader(database_path(house.settings) or Path())
+    reader = house.reader()
 
     async def on_the_spot(statement: Statement, **binds: object) -> list[Row]:
         return reader.all(statement, **binds)

@@ -26,7 +26,7 @@ from ostiary.sessions import service as sessions
 from ostiary.settings import Settings
 from ostiary.storage import schema
 from ostiary.storage.inspection import reading
-from ostiary.storage.sqlite import SqliteVault
+from ostiary.storage.sqlite import SqliteReader, SqliteVault
 from ostiary.storage.vault import Vault
 
 __all__ = ["House", "database_path", "database_url", "migrate", "open_house", "prepare", "require"]
@@ -45,10 +45,19 @@ class House(msgspec.Struct, frozen=True):
     keyring: Keyring
     sealer: Sealer
     vault: Vault
+    readers: list[SqliteReader] = msgspec.field(default_factory=list)
+
+    def reader(self) -> SqliteReader:
+        """Return what reads the SQLite file on the thread of the event loop; made at the first call, one for all."""
+        if not self.readers:
+            self.readers.append(SqliteReader(database_path(self.settings) or Path()))
+        return self.readers[0]
 
     def close(self) -> None:
         """Finish what is queued and let go of the store."""
         self.vault.close()
+        while self.readers:
+            self.readers.pop().close()
 
 
 def database_url(settings: Settings) -> str:

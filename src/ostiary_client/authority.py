@@ -21,6 +21,9 @@ __all__ = ["Authority", "Key", "Known"]
 Key = tuple[bytes, bytes]
 """What a request shows: its Cookie header and its Authorization header, as they came."""
 
+_Question = tuple[Key, tuple[tuple[str, str], ...], int]
+"""What is asked, on whose behalf, and after how many announcements: only the very same may share an answer."""
+
 _MOST = 100_000
 _PATIENCE_S = 1.0
 _LONGEST = 4096
@@ -56,7 +59,7 @@ class Authority:
         self.known: dict[Key, Known] = {}
         self.until = 0.0
         self._names: dict[str, set[Key]] = {}
-        self._asking: dict[Key, asyncio.Task[Caller | Refused]] = {}
+        self._asking: dict[_Question, asyncio.Task[Caller | Refused]] = {}
         self._generation, self._feed, self._count = 0, "", 0
         self._again, self._ahead = 0.0, 0.0
 
@@ -67,11 +70,17 @@ class Authority:
         return found if found is not None and now < self.until and now < found.until else None
 
     async def ask(self, key: Key, more: dict[str, str]) -> Caller | Refused:
-        """Ask the check; the same question of several requests at once is asked once. `more` are headers to send."""
-        if self._asking.get(key) is None:
-            self._asking[key] = asyncio.ensure_future(self._asked(key, more))
-            self._asking[key].add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(self._asking[key])
+        """Ask the check; the same question of several requests at once is asked once. `more` are headers to send.
+
+        Without the feed nobody shares an answer: an end may have been acknowledged since the question was sent.
+        """
+        if self._ticks() >= self.until:
+            return await self._asked(key, more)
+        same = (key, tuple(sorted(more.items())), self._generation)
+        if self._asking.get(same) is None:
+            self._asking[same] = asyncio.ensure_future(self._asked(key, more))
+            self._asking[same].add_done_callback(lambda _: self._asking.pop(same, None))
+        return await asyncio.shield(self._asking[same])
 
     async def _asked(self, key: Key, more: dict[str, str]) -> Caller | Refused:
         noted = self._generation

@@ -59,7 +59,7 @@ class Ostiary:
             if name == b"cookie":
                 cookie = cookie + b"; " + header[1] if cookie else header[1]
             elif name == b"authorization":
-                authorization = header[1]
+                authorization = authorization + b", " + header[1] if authorization else header[1]
                 kept.append(header)
             elif name[:7] != b"ostiary":
                 kept.append(header)
@@ -76,7 +76,7 @@ class Ostiary:
         await (self._app(inner, receive, send) if broken is None else _answer(broken, scope, receive, send))
 
     async def _found(self, scope: _Scope, cookie: bytes, authorization: bytes) -> Caller | Refused:
-        if not any(name in cookie for name in OURS) and not authorization.startswith(b"Bearer v1."):
+        if not any(name in cookie for name in OURS) and authorization[:10].lower() != b"bearer v1.":
             return Refused(401, REALM)
         more = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in _TOLD}
         if scope.get("client"):

@@ -160,6 +160,36 @@ async def test_without_news_the_answer_comes_when_the_hold_is_over(feed, store):
     assert gateway_feed.HOLD <= store.now - began <= 2 * gateway_feed.HOLD
 
 
+async def test_a_leave_that_ran_out_while_its_holder_waited_is_on_record(feed, store):
+    told = await feed.asked()
+    store.looks = [lambda: None] * 10_000
+    store.now += gateway_feed.LEASE - 0.05  # this memory asks late, but in time
+    waiting = asyncio.ensure_future(feed.asked(told))
+    await asyncio.sleep(0.001)
+    store.now += 0.06
+    other = await feed.asked()  # somebody else, after the first one's leave has run out and before it is answered
+    store.now += gateway_feed.HOLD
+    told = await waiting
+    assert told.lease == gateway_feed.LEASE
+    assert told.all, "its leave had run out, so it begins anew"
+    store.end("ses-x")
+    third = await feed.asked(other)  # the other hears of the end
+    done = asyncio.ensure_future(feed.asked(third))  # and has confirmed it
+    await asyncio.sleep(0.001)
+    assert store.pledges[-1][1] == 0, "an end is acknowledged that the first memory has not heard of"
+    done.cancel()
+
+
+async def test_the_same_question_twice_at_once_loses_no_end(feed, store):
+    told = await feed.asked()
+    store.looks = [lambda: None] * 8
+    first, second = (asyncio.ensure_future(feed.asked(told)) for _ in range(2))
+    await asyncio.sleep(0.001)
+    store.end("ses-x")
+    a, b = await first, await second
+    assert all(one.all or one.ended for one in (a, b)), (a, b)
+
+
 # Over HTTP, in the assembled application
 
 

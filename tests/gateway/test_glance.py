@@ -19,6 +19,10 @@ class Watched:
     def __init__(self, liveness):
         self.liveness, self.asked, self.look = liveness, [], liveness.look
 
+    @property
+    def cleared(self):
+        return self.liveness.cleared
+
     def glance(self, entry, answer):
         self.asked.append("glance")
         return self.liveness.glance(entry, answer)

@@ -242,6 +242,57 @@ async def test_memory_is_trusted_for_the_lease_from_before_the_question_and_no_l
     await authority.close()
 
 
+class Slow:
+    """An authority whose answers are on their way for as long as the test likes."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def get(self, path, headers):
+        self.asked.append((headers, asyncio.get_running_loop().create_future()))
+        return await self.asked[-1][1]
+
+
+async def test_a_request_sent_after_an_end_does_not_join_an_older_question():
+    client = Slow()
+    authority = Authority(client=client)
+    authority._take(TOLD | {"all": True}, authority._ticks())
+    key = (f"{SESSION}=v1.x".encode(), b"")
+    before = asyncio.ensure_future(authority.ask(key, {}))
+    twin = asyncio.ensure_future(authority.ask(key, {}))
+    await asyncio.sleep(0.01)
+    assert len(client.asked) == 1, "the very same question is asked once"
+    authority._take(TOLD | {"ended": ["c" * 32], "count": 2}, authority._ticks())
+    after = asyncio.ensure_future(authority.ask(key, {}))
+    await asyncio.sleep(0.01)
+    assert len(client.asked) == 2
+    client.asked[0][1].set_result(httpx2.Response(200, headers=ALIVE))
+    assert await before == await twin
+    client.asked[1][1].set_result(httpx2.Response(401, headers={"ostiary-caller": "-"}))
+    assert await after == Refused(401)
+
+
+async def test_without_the_feed_nobody_shares_a_question():
+    client = Slow()
+    authority = Authority(client=client)
+    tasks = [asyncio.ensure_future(authority.ask((b"cookie", b""), {})) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    assert len(client.asked) == 2
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_question_is_not_shared_by_different_clients():
+    client = Slow()
+    authority = Authority(client=client)
+    authority._take(TOLD | {"all": True}, authority._ticks())
+    tasks = [asyncio.ensure_future(authority.ask((b"cookie", b""), {"user-agent": who})) for who in ("owner", "thief")]
+    await asyncio.sleep(0.01)
+    assert [headers.get("user-agent") for headers, _ in client.asked] == ["owner", "thief"]
+    for task in tasks:
+        task.cancel()
+
+
 # An authority that is away: nothing fails open
 
 

@@ -244,7 +244,7 @@ def test_retired_in_retention_is_good_on_the_wire(home):
 
 
 def test_retired_past_retention_on_the_wire(homes):
-    home = homes(SESSION_ABSOLUTE_TIMEOUT="2h", SIGNING_KEY_RETENTION="2h")
+    home = homes(SESSION_ABSOLUTE_TIMEOUT="2h", SESSION_BEARER_TIMEOUT="2h", SIGNING_KEY_RETENTION="2h")
     _, cookie = home.open()
     home.beside().rotate()
     home.clock.turn(2 * HOUR)

@@ -11,6 +11,7 @@ from ostiary import app
 from ostiary.house import database_path, migrate, open_house
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.ids import system_secrets
+from ostiary.keys import service as keys
 from ostiary.keys.sealing import make_kek
 from ostiary.settings import read_settings
 from ostiary.storage.statements import METADATA
@@ -42,7 +43,6 @@ class Node(Gatehouse):
         migrate(settings)
         made = open_house(settings, clock=lambda _: self.clock)
         self.house = self.fit(made) if self.fit else made
-        self.house.vault.listen(self._pass_settle)
         self.scope, self.application = self.house.scope, app.build(self.house, *self.methods)
 
     def flush(self):
@@ -67,7 +67,7 @@ class Node(Gatehouse):
 
     def refresh_keys(self):
         """Learn the keys that another process made, as the chores do once a second."""
-        self.run(app._refresh_keys(self.house))
+        self.read(lambda tx: keys.load(tx, self.house.sealer, self.house.keyring))
 
     def presented(self, cookies, passkey=None):
         """A browser with these cookies; it keeps its own copy."""

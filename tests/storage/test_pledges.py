@@ -57,7 +57,18 @@ def test_a_slot_is_let_go_with_its_process_and_its_leave_still_runs_out(tmp_path
     real = Pledges(tmp_path / "t", lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
     assert real.outstanding(2), "whoever was granted leave may still use it"
     real.pledge(0.0, 0)
-    assert not real.outstanding(2), "the three took one slot, one after the other, and so did this one"
+    assert real.outstanding(2), "and nobody takes its slot before it has run out"
+
+
+def test_a_leave_stays_outstanding_when_its_process_has_died_and_another_takes_a_slot(tmp_path):
+    ticks = Ticks()
+    dead, alive = Pledges(tmp_path / "t", ticks), Pledges(tmp_path / "t", ticks)
+    dead.pledge(ticks.now + 0.3, 5)
+    dead.close()
+    alive.pledge(ticks.now + 0.3, 6)
+    assert alive.outstanding(6)
+    ticks.now += 0.31
+    assert not alive.outstanding(6)
 
 
 async def test_an_end_is_told_when_the_leave_has_confirmed_it_and_others_do_not_wait(sqlite):

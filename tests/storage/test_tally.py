@@ -51,3 +51,10 @@ def test_a_reader_lets_go_of_it(sqlite):
     reader.close()
     with pytest.raises(ValueError, match="released"):
         reader.tally[0]
+
+
+def test_a_link_to_the_database_leads_to_the_same_tally(tmp_path):
+    (tmp_path / "db").touch()
+    (tmp_path / "link").symlink_to("db")
+    Tally(tmp_path / "link").move()
+    assert Tally(tmp_path / "db").count[0] == 1

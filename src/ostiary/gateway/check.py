@@ -92,7 +92,13 @@ class Check:
             if glance is not None and now < glance.until and self._hosts.get(host):
                 self.counts[200] += 1
                 start = glance.answer
-            elif cookie.rfind(_PAIR) == 0 and known is not None and self._hosts.get(host) and not self._bound:
+            elif (
+                cookie.rfind(_PAIR) == 0
+                and _SERVICE_PAIR not in cookie
+                and known is not None
+                and self._hosts.get(host)
+                and not self._bound
+            ):
                 start, body = await self._usual(scope["path"], known, cookie)
             else:
                 start, body = await self._judge(scope)
@@ -106,6 +112,7 @@ class Check:
 
     async def _usual(self, path: str, known: dict[bytes, Glance], cookie: bytes) -> tuple[Answer, Message]:
         """Answer for a Cookie header that begins with our cookie and names it once; prepare its next answer."""
+        noted = self._liveness.cleared
         service = await self._teller.admit(Wanted(path[len(CHECK) + 1 :] or DEFAULT.name))
         if isinstance(service, Refusal):
             return self._refuse(problem(service, "-"))
@@ -113,8 +120,8 @@ class Check:
         entry = self._liveness.peek(value)
         if entry is not None:
             entry.used_again()
-        answer = await self._told(entry or await self._liveness.ask(value), service, _NO_FACTS)
-        if entry is not None and answer[1] is _EMPTY and len(cookie) <= _LONGEST:
+        answer = await self._told(entry or await self._liveness.ask(value), service, _NO_FACTS, noted)
+        if entry is not None and noted == self._liveness.cleared and answer[1] is _EMPTY and len(cookie) <= _LONGEST:
             glance = self._liveness.glance(entry, answer[0])
             if glance is not None:
                 if len(known) >= self._rules.sessions.cache_size:
@@ -128,15 +135,18 @@ class Check:
         given = refused or wanted(scope, self._service(scope))
         if isinstance(given, Refusal):
             return self._refuse(problem(given, "-"))
+        noted = self._liveness.cleared
         service = await self._teller.admit(given)
         if isinstance(service, Refusal):
             return self._refuse(problem(service, "-"))
-        return await self._told(await self.look(scope, cookie, service), service, given.facts)
+        return await self._told(await self.look(scope, cookie, service), service, given.facts, noted)
 
-    async def _told(self, found: Entry | Refusal, service: Service, facts: frozenset[str]) -> tuple[Answer, Message]:
+    async def _told(
+        self, found: Entry | Refusal, service: Service, facts: frozenset[str], noted: int
+    ) -> tuple[Answer, Message]:
         if isinstance(found, Refusal):
             return self._refuse(problem(found, "-"))
-        start = await self._teller.tell(found, service, facts)
+        start = await self._teller.tell(found, service, facts, lambda: noted == self._liveness.cleared)
         if isinstance(start, Refusal):
             return self._refuse(problem(start, "-"))
         self._liveness.slide(found)

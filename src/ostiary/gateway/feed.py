@@ -131,7 +131,9 @@ class Feed:
             holder.confirmed = asked.count
             self._record()
             await self._news(holder)
-            return self._tell(asked.feed, holder, fresh=False)
+            if holder.sent == asked.count and self._ticks() <= holder.until:
+                self._holders[asked.feed] = holder
+                return self._tell(asked.feed, holder, fresh=False)
         if len(self._holders) >= _MOST:
             return Told("", 0, [], all=True, lease=0, again=0, now=self._clock() / SECOND)
         name = new_id("fd", self._secrets)

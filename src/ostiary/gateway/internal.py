@@ -49,11 +49,11 @@ class Internal:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Send checks straight to the check, everything else to the router; foreign hosts and pages nowhere."""
-        path = scope.get("path", "")
-        if path in self._usual or path.startswith(f"{CHECK}/"):
-            return self._asked(scope, receive, send)
         if scope["type"] != "http":
             return self._rest(scope, receive, send)
+        path = scope["path"]
+        if path in self._usual or path.startswith(f"{CHECK}/"):
+            return self._asked(scope, receive, send)
         _, refused = self._check.read(scope)
         return (problem(refused, "-") if refused else self._rest)(scope, receive, send)
 

@@ -38,7 +38,7 @@ class Passes:
         parsed = wire.parse(value.decode("latin-1"), "svc")
         if parsed is None or not await self._signed(parsed):
             return _invalid("service_cookie_forged")
-        rows = await self._fetch(store.FIND, tenant=self._tenant, wanted=parsed[0])
+        rows = await self._fetch(store.FIND, tenant=self._tenant, wanted=parsed[0], signer=parsed[1])
         if not rows:
             return _invalid("service_cookie_unknown")
         found = store.service_session(rows[0])

@@ -4,10 +4,11 @@ A row never changes. It is made by the landing code that its `code_id` names, so
 ends it is the end of its parent, at the very next check.
 """
 
-from sqlalchemy import BigInteger, Column, String, Table, bindparam, delete, select
+from sqlalchemy import BigInteger, Column, String, Table, bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql
 
 from ostiary.gateway.model import ServiceSession
+from ostiary.storage.revoked import revoked_keys
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
@@ -30,9 +31,13 @@ _t = service_sessions.c
 _ADD = Statement(postgresql.insert(service_sessions).on_conflict_do_nothing())
 FIND = Statement(
     select(_t.id, _t.scope_id, _t.host, _t.session_id, _t.key_id, _t.expires_at).where(
-        _t.id == bindparam("wanted"), _t.tenant_id == bindparam("tenant")
+        _t.id == bindparam("wanted"),
+        _t.tenant_id == bindparam("tenant"),
+        ~exists().where(revoked_keys.c.key_id == bindparam("signer")),
     )
 )
+"""One pass, unless the key that signed its cookie was revoked: by the truth, for a keyring may be a moment behind."""
+
 _OLD = select(_t.id).where(_t.expires_at <= bindparam("before")).order_by(_t.expires_at).limit(bindparam("most"))
 _COLLECT = Statement(delete(service_sessions).where(_t.id.in_(_OLD)))
 

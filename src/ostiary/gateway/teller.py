@@ -1,6 +1,6 @@
 """What a service is told of its caller: as much as its registration allows and the caller asked for, no more."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from typing import Protocol, TypeVar
 
@@ -74,7 +74,9 @@ class Teller:
             return Refusal(Code.SERVICE_KEY_REFUSED, ("wrong" if given.key else "missing",))
         return found
 
-    async def tell(self, entry: Entry, service: Service, facts: frozenset[str]) -> Answer | Refusal:
+    async def tell(
+        self, entry: Entry, service: Service, facts: frozenset[str], fresh: Callable[[], bool]
+    ) -> Answer | Refusal:
         """Return the first message of a 200, or refuse a caller who lacks a scope that the service requires.
 
         What was asked without leave changes nothing. An answer without facts is kept with the entry, which every
@@ -89,7 +91,7 @@ class Teller:
         if not held:
             return Refusal(Code.SCOPE_MISSING, service.scopes, subject=entry.session.id)
         made = self._prepare(entry, service, known)
-        if not told and (service.scopes or entry.headers is not None):
+        if not told and fresh() and (service.scopes or entry.headers is not None):
             entry.headers = (entry.headers or {}) | {place: made}
         return made
 

@@ -33,7 +33,10 @@ def path(value: str) -> Path:
     """Read a path; `~` is the home folder."""
     if not value or "\0" in value:
         raise ValueError("a path is expected")
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such home folder") from None
 
 
 def folder(value: str) -> Path:

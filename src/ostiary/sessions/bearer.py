@@ -43,7 +43,7 @@ def refresh(tx: Tx, rules: Rules, caller: Caller, session_id: str, key: Key) -> 
     that was refreshed before ends its whole family (RFC 9700 section 4.14.2).
     """
     found = store.find(tx, session_id)
-    if found is None or found.key != key.id:
+    if found is None or found.key != key.id or store.key_revoked(tx, key.id):
         return tx.refuse(EventName.SESSION_REFRESH, caller, session_id, Code.SESSION_INVALID)
     mine = msgspec.structs.replace(caller, actor=found.person, session=found.id)
     dead = judge(rules.seen.refreshed(found), tx.now, rules.settings)

@@ -40,6 +40,7 @@ class SessionCache:
         self.look = self._watching()
         self._waiting: list[tuple[bytes, str, Key, asyncio.Future[Entry | Refusal]]] = []
         self._version, self.counted = -1, -1
+        self.cleared = 0
         self._recent: deque[tuple[int, Change]] = deque(maxlen=_RECENT)
         self.position = int(reader.all(CHANGES_RANGE)[0][1])
 
@@ -170,6 +171,7 @@ class SessionCache:
             self._clear()
 
     def _clear(self) -> None:
+        self.cleared += 1
         for entry in self._entries.values():
             entry.dim()
         self._entries.clear()

@@ -29,7 +29,7 @@ class LeasedSessions:
         self._clock, self._ticks, self._most = judge.clock, ticks, judge.settings.cache_size
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._filling: dict[bytes, object] = {}
-        self._until = 0.0
+        self._until, self.cleared = 0.0, 0
 
     @property
     def held(self) -> bool:
@@ -98,6 +98,7 @@ class LeasedSessions:
         self._until = 0.0
 
     def _clear(self) -> None:
+        self.cleared += 1
         for entry in self._entries.values():
             entry.dim()
         self._entries.clear()

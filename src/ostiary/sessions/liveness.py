@@ -96,7 +96,12 @@ class Entry:
 
 
 class Liveness(Protocol):
-    """The steps of the hot path: a look at what is new, then from memory, then from the truth."""
+    """The steps of the hot path: a look at what is new, then from memory, then from the truth.
+
+    `cleared` counts how often everything was dropped: what was read before must not be kept after.
+    """
+
+    cleared: int
 
     def look(self) -> float:
         """Make sure that no end is overlooked, and return the ticks: what memory holds is good at this moment.

@@ -129,8 +129,7 @@ def still(tx: Tx, caller: Caller) -> Refusal | None:
 def withdraw_scope(tx: Tx, caller: Caller, person: str, scope: str) -> bool:
     """Take a scope from a person; no check sent after the answer counts it (ruling 10). False when it was not held."""
     withdrawn = access.withdraw_scope(tx, caller, person, scope)
-    for living in store.live_of(tx, person):
-        (tx.shrink if withdrawn else tx.settle)("session", living.id)
+    (tx.shrink if withdrawn else tx.settle)("person", person)  # not by session: one may be opening at this moment
     return withdrawn
 
 

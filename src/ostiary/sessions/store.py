@@ -39,6 +39,7 @@ __all__ = [
     "find",
     "heartbeats",
     "hold",
+    "key_revoked",
     "live_of",
     "newest",
     "newest_seen",
@@ -125,6 +126,7 @@ _LIVE_OF = Statement(
         _s.absolute_expires_at > bindparam("now"),
     ).order_by(_s.created_at.desc(), _s.id)
 )
+_KEY_REVOKED = Statement(select(_revoked.key_id).where(_revoked.key_id == bindparam("key")))
 _HOLD = Statement(
     update(sessions)
     .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
@@ -239,6 +241,11 @@ def live_of(tx: Tx, person: str) -> list[Session]:
 def newest(tx: Tx, most: int) -> list[Session]:
     """Return up to `most` sessions of the tenant, dead or alive, newest first."""
     return [session(row) for row in tx.all(_NEWEST, tenant=tx.scope.tenant, most=most)]
+
+
+def key_revoked(tx: Tx, key_id: str) -> bool:
+    """Tell whether a key was revoked, by the truth: a keyring may be a moment behind."""
+    return tx.one(_KEY_REVOKED, key=key_id) is not None
 
 
 def hold(tx: Tx, session_id: str) -> bool:

@@ -26,7 +26,7 @@ class Pledges:
     """One slot a process, taken at its first pledge and let go when it ends. `ticks` are of CLOCK_BOOTTIME."""
 
     def __init__(self, database: Path, ticks: Ticks) -> None:
-        self._file = os.open(f"{database}.pledges", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(f"{database.resolve()}.pledges", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._file).st_size < _SIZE:
             os.posix_fallocate(self._file, 0, _SIZE)
         self._map = mmap.mmap(self._file, _SIZE, prot=mmap.PROT_READ)
@@ -55,8 +55,13 @@ class Pledges:
         os.close(self._file)
 
     def _taken(self) -> int:
-        """Take a free slot by a lock that dies with this open file (fcntl(2), open file description locks)."""
-        for slot in range(_SLOTS):
+        """Take a free slot by a lock that dies with this open file (fcntl(2), open file description locks).
+
+        A slot whose process has died stays as it is until its last leave has run out.
+        """
+        for slot, (until, _) in enumerate(_SLOT.iter_unpack(bytes(self._map))):
+            if until > self._ticks() * SECOND:
+                continue
             wanted = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, slot, 1, 0)
             try:
                 fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, wanted)

@@ -20,7 +20,7 @@ class Tally:
     """An unsigned counter of 8 bytes in a file of its own. `count[0]` reads it; it only serves to be compared."""
 
     def __init__(self, database: Path) -> None:
-        self._file = os.open(f"{database}.tally", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(f"{database.resolve()}.tally", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._file).st_size < _SIZE:
             os.posix_fallocate(
                 self._file, 0, _SIZE

@@ -21,8 +21,9 @@ class Turnstile:
 
     def __init__(self, database: Path, clock: Clock, patience: int = _PATIENCE) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._next = os.open(f"{database}.next", flags, 0o600)
-        self._lock = os.open(f"{database}.lock", flags, 0o600)
+        place = database.resolve()  # however the path is spelled, it is one turnstile
+        self._next = os.open(f"{place}.next", flags, 0o600)
+        self._lock = os.open(f"{place}.lock", flags, 0o600)
         self._clock, self._patience = clock, patience
 
     @contextmanager
