@@ -259,7 +259,8 @@ class SessionLife(RuleBasedStateMachine):
                 visitor = self.nodes[node].presented(one.cookies, kept)
                 proof = visitor.presence("passkey.remove", removed)
                 path = f"/api/v1/auth/passkeys/{removed}"
-                assert visitor.send("DELETE", path, headers={"ostiary-presence": proof}).status == 204
+                answer = visitor.send("DELETE", path, headers={"ostiary-presence": proof})
+                assert answer.status == 204, (answer.status, answer.body, proof)
                 self.accepted(one, node, 204, 204)
                 self.people[one.person].pop(0)
                 found = [o for o in self.known if o.person == one.person and o.binding == removed and o is not one]
