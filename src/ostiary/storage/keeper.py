@@ -62,6 +62,7 @@ class Keeper:
         with suppress(OstiaryError):
             await self._in_thread(lambda: self._leases.leave(self._node))
         self._thread.shutdown()
+        self._thread = ThreadPoolExecutor(1, "lease")  # has no thread until it is used: for whoever runs this again
 
     async def renew(self) -> None:
         """Make one round. Raises StoreUnavailable.
