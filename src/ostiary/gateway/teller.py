@@ -96,7 +96,9 @@ class Teller:
         return made
 
     async def _known(self, session: Session, service: Service, told: Sequence[str]) -> tuple[bool, dict[str, object]]:
-        """Return whether the person holds every scope, and the facts; the store is asked only where it must be."""
+        """Return whether the person holds every scope, and the facts; nothing is made or asked that is not wanted."""
+        if not (told or service.scopes):
+            return True, {}
         plain: dict[str, object] = {
             "person": person_reference(self._secret(session), service.scope_id, session.person),
             "factor": session.factor,
