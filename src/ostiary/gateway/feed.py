@@ -21,6 +21,7 @@ from ostiary.kernel.ids import Secrets, new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.storage.outbox import Change
 from ostiary.web.decode import decode_body, parse_json
+from ostiary.web.door import read_body
 from ostiary.web.problems import problem, unavailable
 
 __all__ = ["Asked", "Feed", "Followed", "Pledged"]
@@ -30,6 +31,7 @@ HOLD = 0.1
 _NAP = 0.002
 _MOST = 1000
 _LARGEST = 4096
+_PATIENCE_S = 10.0
 
 
 class Followed(Protocol):
@@ -169,10 +171,10 @@ class Feed:
 
 
 async def _read(request: Request) -> Asked | Refusal:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            return Refusal(Code.REQUEST_TOO_LARGE)
-    asked: Asked | Refusal = decode_body(parse_json(bytes(body), request.headers.get("content-type", "")), Asked)
+    body = await read_body(request, _PATIENCE_S)
+    if isinstance(body, Refusal):
+        return body
+    if len(body) > _LARGEST:
+        return Refusal(Code.REQUEST_TOO_LARGE)
+    asked: Asked | Refusal = decode_body(parse_json(body, request.headers.get("content-type", "")), Asked)
     return asked
