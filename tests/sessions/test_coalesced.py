@@ -52,9 +52,8 @@ async def ask(asked, number):
     return "alive" if isinstance(found, Entry) else found.code
 
 
-async def test_nothing_is_ever_answered_from_memory(asked, vault):
+async def test_nothing_is_ever_answered_from_before(asked, vault):
     assert await ask(asked, 1) == "alive"
-    assert asked.peek(cookie(1)) is None
     vault.file.end(1)
     assert await ask(asked, 1) is Code.SESSION_ENDED
 
@@ -101,12 +100,6 @@ async def test_one_who_goes_away_takes_nobody_along(asked, vault):
     vault.open.set()
     assert (await stays, await other) == ("alive", "alive")
     assert gone.cancelled()
-
-
-async def test_a_success_slides(asked):
-    entry = await asked.ask(cookie(1))
-    asked.slide(entry)
-    assert entry.deadline == SPRING + HOUR
 
 
 async def turn():

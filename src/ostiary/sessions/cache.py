@@ -6,16 +6,16 @@ file's data_version is read every BELT besides, so that a change by no process o
 """
 
 import asyncio
-import hmac
 import json
-from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable
 
-from ostiary.kernel.clock import SECOND, ticks_of
+from ostiary.kernel.clock import ticks_of
 from ostiary.kernel.refusals import Refusal
 from ostiary.keys.model import Key
 from ostiary.sessions import store
-from ostiary.sessions.liveness import Answer, Entry, Glance, Judge, place_of
+from ostiary.sessions.liveness import Entry, Judge
+from ostiary.sessions.memory import SessionMemory
 from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, Change
 from ostiary.storage.tx import Row
 from ostiary.storage.vault import Reader
@@ -25,41 +25,20 @@ __all__ = ["BELT", "SessionCache"]
 BELT = 0.02
 """Seconds after which the file's data_version is read anew: how long a change made by hand may be overlooked."""
 
-_MOST_GLANCES = 8
 _RECENT = 10_000
 
 
-class SessionCache:
-    """See `sessions.liveness.Liveness`. Lives on the event loop's thread; nothing here awaits the store."""
+class SessionCache(SessionMemory):
+    """See `sessions.liveness.Liveness`. The vault's listener calls `forget`."""
 
     def __init__(self, judge: Judge, reader: Reader) -> None:
-        self._judge, self._reader = judge, reader
-        self._clock, self._most = judge.clock, judge.settings.cache_size
-        self._entries: OrderedDict[bytes, Entry] = OrderedDict()
-        self._ticks = ticks_of(judge.clock)
+        super().__init__(judge, ticks_of(judge.clock))
+        self._reader = reader
         self.look = self._watching()
         self._waiting: list[tuple[bytes, str, Key, asyncio.Future[Entry | Refusal]]] = []
         self._version, self.counted = -1, -1
-        self.cleared = 0
         self._recent: deque[tuple[int, Change]] = deque(maxlen=_RECENT)
         self.position = int(reader.all(CHANGES_RANGE)[0][1])
-
-    def glance(self, entry: Entry, answer: Answer) -> Glance | None:
-        """Return leave to repeat an answer; what is not in memory any more gets none, and no entry gets many."""
-        given = entry.glances = entry.glances or []
-        if len(given) >= _MOST_GLANCES or self._entries.get(entry.id.encode()) is not entry:
-            return None
-        made = Glance(answer, self._ticks() + (entry.rests_until - self._clock()) / SECOND)
-        given.append(made)
-        return made
-
-    def peek(self, value: bytes) -> Entry | None:
-        """Return a cached, living session after making sure that no end is overlooked."""
-        self.look()
-        entry = self._entries.get(place_of(value))
-        if entry is None or not hmac.compare_digest(entry.value, value):
-            return None
-        return entry if self._clock() < entry.deadline else None
 
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Read the session's row, in one statement with all others that are asked for in this turn of the loop."""
@@ -100,15 +79,6 @@ class SessionCache:
             told.set_result(verdict)
         except Exception as fault:  # noqa: BLE001 - as above; what broke for one breaks nothing for the others
             told.set_exception(fault)
-
-    def slide(self, entry: Entry) -> None:
-        """Count a use that ended well."""
-        self._judge.slide(entry)
-
-    def forget(self, changes: Sequence[Change]) -> None:
-        """Drop what lost authority (the vault's listener)."""
-        for change in changes:
-            self._lose(change.kind, change.subject)
 
     def since(self, position: int) -> list[Change] | None:
         """Return what was announced after that position, oldest first; None where not all of it is known."""
@@ -162,29 +132,3 @@ class SessionCache:
             self._lose(kind, subject)
             self._recent.append((position, Change(kind, subject)))
             self.position = position
-
-    def _lose(self, kind: str, subject: str) -> None:
-        """Drop a session; of anything else (a service) nobody here knows what was prepared from it: drop everything."""
-        if kind == "session":
-            self._drop(subject.encode())
-        else:
-            self._clear()
-
-    def _clear(self) -> None:
-        self.cleared += 1
-        for entry in self._entries.values():
-            entry.dim()
-        self._entries.clear()
-
-    def _remember(self, value: bytes, entry: Entry) -> None:
-        key = place_of(value)
-        self._drop(key)
-        while len(self._entries) >= self._most:
-            self._entries.popitem(last=False)[1].dim()
-        entry.pack(value)
-        self._entries[key] = entry
-
-    def _drop(self, key: bytes) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            entry.dim()

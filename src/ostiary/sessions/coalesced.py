@@ -1,16 +1,15 @@
-"""Liveness on PostgreSQL: the truth is asked at every check, all of one loop turn in one statement.
+"""Asking the truth on PostgreSQL: all that is asked for in one turn of the loop in one statement.
 
-No entry outlives its request here, so an acknowledged end is never ignored, whoever made it (ruling 12:
-"a node whose lease cannot be renewed asks the truth"; there are no leases yet, so every node asks).
+No entry outlives its request here, so an acknowledged end is never ignored, whoever made it. What may be remembered
+is `sessions.leased`'s to say (ruling 12: "a node whose lease cannot be renewed asks the truth").
 """
 
 import asyncio
-import math
 from typing import Protocol
 
 from ostiary.kernel.refusals import Refusal
 from ostiary.sessions import store
-from ostiary.sessions.liveness import Answer, Entry, Judge
+from ostiary.sessions.liveness import Entry, Judge
 from ostiary.sessions.model import Session
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Row
@@ -26,25 +25,12 @@ class Fetch(Protocol):
 
 
 class AskedSessions:
-    """See `sessions.liveness.Liveness`."""
+    """The last step of `sessions.liveness.Liveness`: the truth."""
 
     def __init__(self, judge: Judge, vault: Fetch) -> None:
         self._judge, self._vault = judge, vault
         self._waiting: dict[str, asyncio.Future[Session | None]] = {}
         self._asking: set[asyncio.Task[None]] = set()
-
-    def look(self) -> float:
-        """Answer "too late": memory is not trusted here."""
-        return math.inf
-
-    def glance(self, entry: Entry, answer: Answer) -> None:
-        """Give no leave: memory is not trusted here."""
-        del entry, answer
-
-    def peek(self, value: bytes) -> Entry | None:
-        """Answer nothing: memory is not trusted here."""
-        del value
-        return None
 
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Verify, then read the row together with all others that are asked for in this turn."""
@@ -53,10 +39,6 @@ class AskedSessions:
             return recognised
         session_id, key = recognised
         return self._judge.admit(await asyncio.shield(self._row(session_id)), key)
-
-    def slide(self, entry: Entry) -> None:
-        """Count a use that ended well."""
-        self._judge.slide(entry)
 
     def _row(self, session_id: str) -> asyncio.Future[Session | None]:
         loop = asyncio.get_running_loop()
