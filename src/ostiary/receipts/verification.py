@@ -139,7 +139,7 @@ def _stretches(walk: _Walk, size: int, workers: Workers) -> Iterator[Stretch]:
 
 
 def _shared(walk: _Walk, ends: list[tuple[int, int]], pool: Executor) -> Iterator[Stretch]:
-    """Yield stretches in their order. The pool walks from the front; this process, what nobody has begun, from the back."""
+    """Yield stretches in their order: the pool walks from the front, this process from the back what nobody began."""
     parts = [pool.submit(walk, *one) for one in ends]
     mine, rest = dict[int, Stretch](), len(parts)
     for number, part in enumerate(parts):
