@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ostiary.receipts.ledger import signature_holds
 from ostiary.receipts.model import Receipt, canonical
+from ostiary.receipts.rows import speller
 
 VECTORS = json.loads((Path(__file__).parents[1] / "wire" / "receipts.json").read_text())
 SIGNED = [name for name in Receipt.__struct_fields__ if name not in {"signature", "seq"}]
@@ -29,6 +30,32 @@ def test_frozen_vector(vector):
     assert key.sign(canonical(made)).hex() == vector["signature"]
     signed = msgspec.structs.replace(made, signature=bytes.fromhex(vector["signature"]))
     assert signature_holds(signed, bytes.fromhex(VECTORS["public"]))
+
+
+def row_of(made, **changes):
+    """A receipt as `store.walk` hands it out."""
+    fields = {name: getattr(made, name) for name in SIGNED} | {"reasons": json.dumps(made.reasons)} | changes
+    return (0, 1, b"", 1, *fields.values(), b"")
+
+
+@given(st.lists(st.tuples(*[st.sampled_from(["", "a", "1:a,", "é", "x" * 5000])] * 12), min_size=2, max_size=20))
+def test_a_walk_spells_row_after_row_as_the_canonical_bytes(several):
+    spelled = speller()
+    for texts in several:
+        made = Receipt(*texts[:8], (texts[0], texts[8]), len(texts[9]), *texts[9:])
+        assert spelled(row_of(made)) == canonical(made)
+
+
+@pytest.mark.parametrize("field", [name for name in SIGNED if name != "at"])
+@pytest.mark.parametrize("odd", [None, 5, b"a"])
+def test_a_walk_takes_no_text_for_what_is_none(field, odd):
+    made, spelled = good()[0], speller()
+    assert spelled(row_of(made)) == canonical(made)
+    for _ in range(2):
+        try:
+            assert spelled(row_of(made, **{field: odd})) != spelled(row_of(made, **{field: str(odd)}))
+        except (TypeError, ValueError):
+            continue
 
 
 def test_the_vectors_cover_every_field_with_something_and_with_nothing():

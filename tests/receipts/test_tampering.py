@@ -121,6 +121,14 @@ def test_the_first_fault_is_named(log, case):
     assert leaf is None or found.leaf == leaf
 
 
+def test_a_row_that_cannot_be_read_is_named_and_those_before_it_are_not(log):
+    if not log.on_sqlite:
+        pytest.skip("PostgreSQL lets no such text in")
+    log.run("UPDATE receipts SET actor = CAST(x'ff61' AS TEXT) WHERE seq = ?", VICTIM)
+    found = log.find()
+    assert (found.kind, found.leaf, found.words) == ("altered", VICTIM - 1, "it cannot be read any more")
+
+
 def test_of_two_faults_the_first(log):
     log.run("UPDATE receipts SET outcome = 'x' WHERE seq IN (5, 9)")
     assert log.find().seq == 5

@@ -5,8 +5,8 @@ to do, and put together by their roots. The hot loop makes no object per receipt
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from hashlib import sha256
 
 import msgspec
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.values import Scope
 from ostiary.receipts import store
-from ostiary.receipts.rows import signed_text
+from ostiary.receipts.rows import signed_text, speller
 from ostiary.receipts.tree import WIDTH, Frontier
 from ostiary.storage.faults import classify
 from ostiary.storage.inspection import reading
@@ -35,6 +35,12 @@ Keys = dict[str, tuple[str, bytes]]
 
 _Fault = tuple[str, str]
 """A kind and what is said."""
+
+_Told = tuple[int, bytes]
+"""The first leaf that differs, and with it what the leaf says beyond what was computed, where all that could be
+computed was right (which is no fault at the end of a stretch)."""
+
+_Spelled = Callable[[Row], bytes]
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -65,7 +71,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Workers(msgspec.Struct, frozen=True):
-    """How many processes help, from how many leaves on, and how long a stretch is."""
+    """How many processes walk, from how many leaves on more than this one, and how long a stretch is."""
 
     processes: int = 1
     worth: int = _WORTH_HELP
@@ -125,11 +131,23 @@ def _stretches(walk: _Walk, size: int, workers: Workers) -> Iterator[Stretch]:
         yield from map(walk, starts, stops)
         return
     fresh = multiprocessing.get_context("spawn")  # a fork would copy the locks of the threads of this process
-    with ProcessPoolExecutor(workers.processes, fresh) as pool:
+    with ProcessPoolExecutor(workers.processes - 1, fresh) as pool:
         try:
-            yield from pool.map(walk, starts, stops)
+            yield from _shared(walk, [*zip(starts, stops, strict=True)], pool)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _shared(walk: _Walk, ends: list[tuple[int, int]], pool: Executor) -> Iterator[Stretch]:
+    """Yield stretches in their order: the pool walks from the front, this process from the back what nobody began."""
+    parts = [pool.submit(walk, *one) for one in ends]
+    mine, rest = dict[int, Stretch](), len(parts)
+    for number, part in enumerate(parts):
+        while number < rest and not part.done():
+            rest -= 1
+            if parts[rest].cancel():
+                mine[rest] = walk(*ends[rest])
+        yield mine.pop(number) if number in mine else part.result()
 
 
 def _joined(whole: Frontier, part: Stretch, leaf: int) -> Finding | None:
@@ -139,20 +157,32 @@ def _joined(whole: Frontier, part: Stretch, leaf: int) -> Finding | None:
 
 
 def _walked(tx: Tx, start: int, stop: int, keys: Keys, *, signatures: bool) -> Stretch:
-    edge, above = Frontier(), b""
+    edge, above, spelled = Frontier(), b"", speller()
     check = _Signatures(keys) if signatures else None
     for begin in range(start, stop, _BATCH):
         end = min(begin + _BATCH, stop)
-        rows = _rows(tx, begin, end)
-        told = _compared(rows, begin, edge, check)
-        if told is None and len(rows) < end - begin:
-            told = begin + len(rows), b""
+        before = Frontier(edge.size, edge.edge)
+        told = _passed(tx, begin, end, edge, spelled, check)
         if told is not None and not (told[0] == stop - 1 and told[1]):
+            rows = _rows(tx, begin, end)  # once more, to see how far they can be read at all
+            told = _compared(rows, begin, before, spelled, check) or (begin + len(rows), b"")
             place = told[0]
             row = rows[place - begin] if place - begin < len(rows) else None
             return Stretch(place - start, [], b"", _named(tx, row, place, keys, check))
         above = told[1] if told else b""
     return Stretch(stop - start, edge.edge, above, None)
+
+
+def _passed(
+    tx: Tx, begin: int, end: int, edge: Frontier, spelled: _Spelled, check: "_Signatures | None"
+) -> _Told | None:
+    """Compare a batch while it is read. What went wrong reading it is a fault somewhere in it."""
+    size = edge.size
+    try:
+        told = _compared(store.pass_by(tx, begin, end), begin, edge, spelled, check)
+    except Exception:  # noqa: BLE001 - the rows are read again, and that says what it was
+        return begin, b""
+    return (begin, b"") if told is None and edge.size - size < end - begin else told
 
 
 def _rows(tx: Tx, begin: int, end: int) -> Sequence[Row]:
@@ -169,17 +199,15 @@ def _rows(tx: Tx, begin: int, end: int) -> Sequence[Row]:
         return first if len(first) < middle - begin else [*first, *_rows(tx, middle, end)]
 
 
-def _compared(rows: Sequence[Row], place: int, edge: Frontier, check: "_Signatures | None") -> tuple[int, bytes] | None:
-    """Compare rows with their leaves, in a loop that has to be fast.
-
-    Returns the first leaf that differs, and with it what the leaf says beyond what was computed, where all
-    that could be computed was right (which is no fault at the end of a stretch).
-    """
+def _compared(
+    rows: Iterable[Row], place: int, edge: Frontier, spelled: _Spelled, check: "_Signatures | None"
+) -> _Told | None:
+    """Compare rows with their leaves, in a loop that has to be fast; `edge` is grown only where all is right."""
     subtrees, size = edge.edge, edge.size
     for row in rows:
         try:
             signature = row[17]
-            text = signed_text(row)
+            text = spelled(row)
             leaf = made = sha256(b"\0%b%d:%b," % (text, len(signature), signature)).digest()
         except (TypeError, ValueError):
             return place, b""
