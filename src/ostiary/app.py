@@ -37,7 +37,7 @@ from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.watch import KeyWatch
-from ostiary.login import account
+from ostiary.login import account, tokens
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
 from ostiary.login.methods.passkey.method import PasskeyMethod
@@ -102,6 +102,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
         ),
         *login_routes.operations(login_routes.Desk(vault, session_rules, asker, methods, system_secrets)),
         *session_routes.operations(session_routes.Desk(vault, session_rules, clock, judge.recognise)),
+        *tokens.token_operations(tokens.TokenDesk(vault, session_rules)),
         *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
     )
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
