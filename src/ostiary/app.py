@@ -110,7 +110,8 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     openapi = document(operations, __version__, settings.origin)
     fetch = _fetch(house)
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)
-    onward, returns = Onward(settings.origin, registrations, keyring, clock, system_secrets), Returns(settings.origin)
+    onward = Onward(settings.origin, registrations, keyring, clock, system_secrets)
+    returns = Returns(settings.origin, onward.known)
     console = Console(
         Pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(operations), returns
     )

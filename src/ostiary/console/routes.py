@@ -81,7 +81,7 @@ class Console(msgspec.Struct, frozen=True):
         """
         asked = request.query_params
         wish, browser, following = asked.get("return_to", ""), asked.get("browser", ""), asked.get("next", "")
-        following = following if following.startswith(_PRESENCE) and self.returns.place(following) else "/account"
+        following = following if following.startswith(_PRESENCE) and await self.returns.place(following) else "/account"
         known = bool(wish) and await self.ways.known(wish)
         entry = await self._look(request)
         if isinstance(entry, Entry):
@@ -108,7 +108,7 @@ class Console(msgspec.Struct, frozen=True):
         asked = decode_query(request.scope["query_string"], PresenceAsked)
         if isinstance(asked, Refusal):
             return self.failure(request, asked)
-        place = self.returns.place(asked.return_to)
+        place = await self.returns.place(asked.return_to)
         if place is None:
             return self.failure(request, Refusal(Code.RETURN_REFUSED))
         entry = await self._look(request)
