@@ -196,8 +196,7 @@ def _feed(house: House, liveness: Liveness, teller: Teller) -> tuple[Route, ...]
         return caller_reference(key, service_scope, session)
 
     clocks = house.clock, ticks_of(system_clock())
-    feed = Feed(teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
-    return (Route("/feed", feed.answer, methods=["POST"]),)
+    return Feed(teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle).routes()
 
 
 def _fetch(house: House) -> Fetch:
