@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from ostiary.sessions.model import EndReason, Session
-from ostiary.storage.outbox import outbox
+from ostiary.storage.outbox import Transacting, outbox
 from ostiary.storage.revoked import revoked_keys
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
@@ -162,10 +162,10 @@ _END = Statement(
     .values(ended_at=bindparam("now"), end_reason=bindparam("reason"), ended_by=bindparam("by"))
 )
 _SIGNED_BY = (_s.key_id == bindparam("key"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
-_ANNOUNCED = select(_s.tenant_id, literal("session"), _s.id, bindparam("now", type_=BigInteger)).where(
+_ANNOUNCED = select(_s.tenant_id, literal("session"), _s.id, bindparam("now", type_=BigInteger), Transacting()).where(
     *_SIGNED_BY, _s.absolute_expires_at > bindparam("now")
 )  # fmt: skip - the order of the outbox's columns
-_ANNOUNCE = Statement(insert(outbox).from_select(["tenant_id", "kind", "subject", "at"], _ANNOUNCED))
+_ANNOUNCE = Statement(insert(outbox).from_select(["tenant_id", "kind", "subject", "at", "xid"], _ANNOUNCED))
 _END_SIGNED_BY = Statement(
     update(sessions)
     .where(*_SIGNED_BY, _s.absolute_expires_at > bindparam("now"))
