@@ -122,7 +122,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     teller = Teller(scope, registrations, vault, keyring, clock)
     rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
     return Application(
-        public=Front(entrance, secure=settings.origin.startswith("https:")),
+        public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
         internal=_internal(house, liveness, session_rules, rules),
         operations=operations,
         chores=partial(
