@@ -37,7 +37,7 @@ from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.watch import KeyWatch
-from ostiary.login import account
+from ostiary.login import account, tokens
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
 from ostiary.login.methods.passkey.method import PasskeyMethod
@@ -102,6 +102,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
         ),
         *login_routes.operations(login_routes.Desk(vault, session_rules, asker, methods, system_secrets)),
         *session_routes.operations(session_routes.Desk(vault, session_rules, clock, judge.recognise)),
+        *tokens.token_operations(tokens.TokenDesk(vault, session_rules)),
         *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
     )
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
@@ -109,7 +110,8 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     openapi = document(operations, __version__, settings.origin)
     fetch = _fetch(house)
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)
-    onward, returns = Onward(settings.origin, registrations, keyring, clock, system_secrets), Returns(settings.origin)
+    onward = Onward(settings.origin, registrations, keyring, clock, system_secrets)
+    returns = Returns(settings.origin, onward.known)
     console = Console(
         Pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(operations), returns
     )
@@ -120,7 +122,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     teller = Teller(scope, registrations, vault, keyring, clock)
     rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
     return Application(
-        public=Front(entrance, secure=settings.origin.startswith("https:")),
+        public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
         internal=_internal(house, liveness, session_rules, rules),
         operations=operations,
         chores=partial(
@@ -194,8 +196,7 @@ def _feed(house: House, liveness: Liveness, teller: Teller) -> tuple[Route, ...]
         return caller_reference(key, service_scope, session)
 
     clocks = house.clock, ticks_of(system_clock())
-    feed = Feed(teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
-    return (Route("/feed", feed.answer, methods=["POST"]),)
+    return Feed(teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle).routes()
 
 
 def _fetch(house: House) -> Fetch:

@@ -165,6 +165,13 @@ KEYS: dict[str, Key] = {
         "How long a bearer session may live at most, whatever its issuer wished.",
         "Then it is refused with the cause `absolute_timeout`.",
     ),
+    "SESSION_REFRESH_TIMEOUT": Key(
+        "sessions.family",
+        texts.duration,
+        "30d",
+        "How long a bearer token and all that it is refreshed to may live together.",
+        "No refresh moves that end; then the token is refused with the cause `absolute_timeout`: issue another.",
+    ),
     "SESSION_REFRESH_GRACE": Key(
         "sessions.grace",
         texts.duration,

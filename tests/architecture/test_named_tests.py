@@ -12,13 +12,14 @@ CHAPTER = {"7.1": 3, "7.2": 4, "7.3": 2, "7.4": 5, "7.5": 3, "7.6": 2}
 
 
 def missing(page, root=ROOT):
-    """The tests that a page names and that are not there."""
+    """The tests that a page names and that are not there; a whole file shows nothing in particular, so it is none."""
     named = _NAMED.findall(page)
     return [(file, name) for file, name in named if not _there(root / file, name)]
 
 
 def _there(path, name):
-    return path.is_file() and bool(re.search(rf"^\s*(?:async )?def {name or 'test_'}", path.read_text(), re.MULTILINE))
+    pattern = rf"^\s*(?:async )?def {name}\("
+    return bool(name) and path.is_file() and bool(re.search(pattern, path.read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -30,11 +31,15 @@ def test_every_test_that_a_page_names_exists(page):
 
 def test_a_test_that_does_not_exist_is_found():
     page = (
-        "`tests/sessions/test_wire.py::test_of_nothing` `tests/sessions/test_nothing.py` `tests/sessions/test_wire.py`"
+        "`tests/sessions/test_wire.py::test_of_nothing` `tests/sessions/test_nothing.py::test_x` "
+        "`tests/sessions/test_wire.py` `tests/sessions/test_wire.py::test_frozen` "
+        "`tests/sessions/test_wire.py::test_frozen_vector`"
     )
     assert missing(page) == [
         ("tests/sessions/test_wire.py", "test_of_nothing"),
-        ("tests/sessions/test_nothing.py", ""),
+        ("tests/sessions/test_nothing.py", "test_x"),
+        ("tests/sessions/test_wire.py", ""),
+        ("tests/sessions/test_wire.py", "test_frozen"),
     ]
 
 

@@ -17,7 +17,7 @@ FIELDS = {
 def test_ostiarys_own_purposes_are_listed(settled):
     rows = settled.rows("purposes", "list")
     assert kinds(rows[0]) == FIELDS
-    assert [row["name"] for row in rows] == ["passkey.add", "passkey.remove"]
+    assert [row["name"] for row in rows] == ["passkey.add", "passkey.remove", "session.issue"]
     assert "built in" in settled.done("purposes", "list")
 
 
@@ -66,10 +66,12 @@ def test_what_is_no_purpose_is_refused(settled, words):
     code, out, err = settled("purposes", "add", *words)
     assert (code, out) == (1, "")
     assert "noun.verb" in err
-    assert len(settled.rows("purposes", "list")) == 2
+    assert len(settled.rows("purposes", "list")) == 3
 
 
-@pytest.mark.parametrize("name", ["passkey.add", "passkey.remove", "passkey.registration", "invoice.pay"])
+@pytest.mark.parametrize(
+    "name", ["passkey.add", "passkey.remove", "passkey.registration", "session.issue", "invoice.pay"]
+)
 def test_a_name_is_declared_once_and_ostiarys_own_never(settled, name):
     settled.done("purposes", "add", "invoice.pay")
     before = settled.rows("purposes", "list")
@@ -81,4 +83,4 @@ def test_a_name_is_declared_once_and_ostiarys_own_never(settled, name):
 
 def test_ostiarys_own_purpose_is_not_removed(settled):
     assert settled("purposes", "remove", "passkey.remove")[0] == 1
-    assert len(settled.rows("purposes", "list")) == 2
+    assert len(settled.rows("purposes", "list")) == 3

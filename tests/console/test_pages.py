@@ -16,7 +16,7 @@ def session(*, current=True, label="Firefox on Linux"):
 FIELD = {"name": "attempt", "type": "string", "required": True, "text": ""}
 OPERATION = {"id": "a.b", "method": "POST", "path": "/a", "summary": "Do a.", "audience": "everyone"}
 CONTEXTS = {
-    "sign_in": {"next": None, "reason": "idle_timeout"},
+    "sign_in": {"next": None, "reason": "idle_timeout", "unset": True},
     "enrol": {},
     "account": {"name": "Ann", "sessions": [session()], "passkeys": []},
     "presence": {
@@ -77,7 +77,7 @@ def test_backticks_are_code_and_the_rest_is_text(pages):
 
 
 def test_an_unknown_reason_still_says_something(pages):
-    assert "Your session has ended" in pages.render("sign_in", next=None, reason="invented_later")
+    assert "Your session has ended" in pages.render("sign_in", next=None, reason="invented_later", unset=False)
 
 
 def test_a_module_imports_the_very_version_that_the_page_would_name(pages):

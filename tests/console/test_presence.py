@@ -8,6 +8,8 @@ import pytest
 
 from ostiary.presence import purposes
 from ostiary.presence.model import PurposeRule
+from ostiary.services import service as services
+from ostiary.services.model import Registration
 from tests.login.gatehouse import OPERATOR
 
 DIGEST = "sha256:" + "a" * 64
@@ -81,6 +83,80 @@ def test_a_forged_link_asks_for_nothing(person, given, status, code):
     for value in given.values():
         assert value not in text
         assert html.escape(value) not in text
+
+
+@pytest.fixture
+def registered(gatehouse, person):
+    asked = Registration("app", ("app.example.test", "app.localhost:3000"), (), (), False)
+    gatehouse.act(lambda tx: services.add(tx, OPERATOR, asked))
+    return person
+
+
+@pytest.mark.parametrize(
+    "place", ["https://app.example.test/bills?id=7", "https://app.example.test", "http://app.localhost:3000/a"]
+)
+def test_it_leads_back_to_a_page_of_a_registered_host(registered, place):
+    answer = page(registered, return_to=place)
+    assert answer.status == 200
+    whole = place + ("" if place.count("/") > 2 else "/")
+    assert f'data-place="{whole}"' in answer.body.decode()
+    assert f'<span class="place">{whole.partition("?")[0]}</span>' in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "https://other.example.test/",
+        "https://sub.app.example.test/",
+        "https://app.example.test.evil.test/",
+        "https://evil.test/app.example.test/",
+        "https://evil.test?https://app.example.test/",
+        "http://app.example.test/",
+        "http://app.localhost/",
+        "http://app.localhost:3001/",
+        "ftp://app.example.test/",
+        "javascript://app.example.test/%0aalert(1)",
+        "data:text/html,https://app.example.test/",
+        "HTTPS://app.example.test/",
+        "https:app.example.test/",
+        "https:/app.example.test/",
+        "https:///app.example.test/",
+        "//app.example.test/",
+        "https://app.example.test@evil.test/",
+        "https://evil.test@app.example.test/",
+        "https://evil.test:x@app.example.test/",
+        "https://evil.test%40app.example.test/",
+        "https://app.example.test\\@evil.test/",
+        "https://evil.test\\app.example.test/",
+        "https:\\\\app.example.test/",
+        "https://app.example.test/\\evil.test",
+        "https://app.example.test//evil.test",
+        "https://app.example.test:443/",
+        "https://app.example.test:8443/",
+        "https://app.example.test:/",
+        "https://app.example.test:99999/",
+        "https://APP.example.test/",
+        "https://app.example.test./",
+        "https://app.example.test/#presence=hp-forged",
+        "https://app.example.test/.ostiary/land?code=x",
+        "https://app.example.test/\n",
+        "https://app.exam\tple.test/",
+        " https://app.example.test/",
+        "https://app.example.test /",
+        "https://\uff41pp.example.test/",
+    ],
+)
+def test_no_spelling_leads_to_a_host_that_is_not_registered(registered, place):
+    answer = page(registered, return_to=place)
+    assert (answer.status, "/docs/refusals#return_refused" in answer.body.decode()) == (400, True)
+    assert 'id="presence"' not in answer.body.decode()
+
+
+def test_a_host_whose_service_is_gone_is_no_place_any_more(gatehouse, registered):
+    place = "https://app.example.test/"
+    assert page(registered, return_to=place).status == 200
+    gatehouse.act(lambda tx: services.remove(tx, OPERATOR, "app"))
+    assert page(registered, return_to=place).status == 400
 
 
 @pytest.mark.parametrize("query", ["", "purpose=vault.enter", "purpose=a&purpose=b&return_to=/", "%ff"])

@@ -28,6 +28,7 @@ STRANGERS_ONLY = {
     "POST /api/v1/auth/passkeys/finish",
     "POST /api/v1/auth/presence/passkey/finish",
     "POST /api/v1/auth/token/refresh",
+    "POST /api/v1/auth/token/issue",
 }
 """What a browser's session alone does not open: the browser, the link, the proof of presence or the token is made up."""
 REFUSED = [400, 401, 403, 404, 405, 408, 409, 413]

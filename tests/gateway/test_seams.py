@@ -73,7 +73,7 @@ def test_a_pass_signed_by_a_revoked_key_is_refused_after_the_acknowledgement(hom
 
 def test_a_token_of_a_revoked_key_neither_gets_a_successor_nor_ends_a_family(home):
     person = ann(home)
-    opened = home.act(lambda tx: bearer.issue(tx, home.rules, OPERATOR, person, "x", 0))
+    opened = home.act(lambda tx: bearer.issue(tx, home.rules, OPERATOR, bearer.Wish(person, "x"), "operator"))
     old_key = home.key()
     house = home.house
     home.act(lambda tx: keys.rotate(tx, house.sealer, house.keyring, OPERATOR, Purpose.SESSION))

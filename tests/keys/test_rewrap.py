@@ -10,6 +10,7 @@ from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer, make_kek, read_kek
 from ostiary.keys.watch import KeyWatch
 from ostiary.receipts.ledger import signature_holds
+from ostiary.sessions.revocation import revoke_key
 from tests.login.gatehouse import OPERATOR
 from tests.sessions.home import Dice
 
@@ -88,6 +89,27 @@ def test_a_server_with_the_old_key_stores_no_key_under_it(anywhere):
     with pytest.raises(SealBroken):
         home.act(lambda tx: keys.rotate(tx, house.sealer, house.keyring, OPERATOR, Purpose.SESSION))
     assert table(home) == before
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PRELOGIN, Purpose.SESSION])
+def test_a_running_server_hears_of_a_key_that_is_revoked_after_a_rewrap(anywhere, purpose):
+    home, house = anywhere, anywhere.house
+    beside = home.beside().house
+    _, sealer = new_key(home)
+    rewrap(home, sealer, beside)
+    watch = KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0)
+    home.run(watch.look())
+    visitor, key = home.visitor(), home.key(purpose)
+    begun = visitor.begin()
+    assert house.keyring.trusted(key.id)
+    held = house.keyring.all()
+    beside.vault.transact_now(house.scope, lambda tx: revoke_key(tx, sealer, beside.keyring, OPERATOR, key.id))
+    home.run(watch.look())
+    assert house.keyring.trusted(key.id) is None
+    assert [one.id for one in house.keyring.all()] == [one.id for one in held]
+    assert all(house.keyring.trusted(one.id) for one in held if one.id != key.id)
+    if purpose is Purpose.PRELOGIN:
+        assert visitor.finish(begun).code == "login_attempt_invalid"
 
 
 def test_a_key_that_cannot_be_opened_is_no_dead_session(home):

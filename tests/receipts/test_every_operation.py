@@ -2,6 +2,7 @@
 
 import pytest
 
+from ostiary.access import service as access
 from ostiary.house import database_path
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.values import Outcome
@@ -10,6 +11,7 @@ from ostiary.storage.sqlite import SqliteVault
 from ostiary.web.operation import Audience
 from ostiary_client.authenticator import SoftPasskey
 from tests.flows.browser import CSRF, PRELOGIN, SESSION
+from tests.login.gatehouse import OPERATOR
 from tests.sessions.home import Dice
 from tests.sessions.test_bearer import issued
 
@@ -107,6 +109,14 @@ def session_refresh(home):
     )
 
 
+def session_issue(home):
+    visitor = home.enrolled()
+    person = visitor.person
+    home.act(lambda tx: access.grant(tx, OPERATOR, person, access.ADMINISTRATOR))
+    wanted = {"person": person, "label": "x", "presence": visitor.presence("session.issue", person)}
+    return lambda: visitor.send("POST", "/api/v1/auth/token/issue", wanted)
+
+
 def passkey_begin(home):
     visitor = home.enrolled()
     return lambda: visitor.send("POST", "/api/v1/auth/passkeys/begin", {})
@@ -153,6 +163,7 @@ SUCCESS = {
     "session.end_others": (session_end_others, ["session.end", "session.end"]),
     "session.logout": (session_logout, ["session.logout"]),
     "session.refresh": (session_refresh, ["session.refresh", "session.open"]),
+    "session.issue": (session_issue, ["session.open"]),
     "passkey.begin": (passkey_begin, []),
     "passkey.add": (passkey_add, ["passkey.add"]),
     "passkey.rename": (passkey_rename, ["passkey.rename"]),
@@ -293,6 +304,12 @@ def refused_acts(home):
         lambda: visitor.send("PATCH", f"/api/v1/auth/passkeys/{other.passkeys[0]['id']}", {"label": "mine"}),
     )
     yield "passkey.remove", "passkey_last_way_in", lambda: visitor.send("DELETE", f"/api/v1/auth/passkeys/{passkey}")
+    wanted = {"person": visitor.person, "label": "x"}
+    yield (
+        "session.open",
+        "administrator_required",
+        lambda: visitor.send("POST", "/api/v1/auth/token/issue", wanted),
+    )
     yield "passkey.remove", "passkey_unknown", lambda: visitor.send("DELETE", "/api/v1/auth/passkeys/x")
     yield "passkey.add", "presence_required", lambda: visitor.send("POST", "/api/v1/auth/passkeys/finish", answer)
     yield (

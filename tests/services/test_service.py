@@ -151,6 +151,23 @@ def test_hostile_words(home):
     assert add(home, hosts=tuple(f"h{n}.test" for n in range(33))).reasons == ("too_many",)
 
 
+def test_a_change_names_what_it_adds_and_drops_and_nothing_that_stays(anywhere):
+    home = anywhere
+    add(home, hosts=("a.test",), scopes=("a.a", "b.b"), discloses=("name",), requires_key=True)
+
+    def changed(**given):
+        home.act(lambda tx: service.change(tx, OPERATOR, Registration("app", **given)))
+        assert home.last().operation == EventName.SERVICE_CHANGE
+        return home.last().reasons
+
+    kept = {"discloses": ("name",), "requires_key": True}
+    assert changed(scopes=("c.c", "b.b"), **kept) == ("adds:scope:c.c", "drops:scope:a.a")
+    assert changed(scopes=("b.b", "c.c"), **kept) == ()
+    assert changed(hosts=("b.test",), scopes=("b.b", "c.c"), **kept) == (), "hosts are not changed by this"
+    assert home.read(lambda tx: service.hosts_of(tx, "app")) == ("a.test",)
+    assert changed(scopes=("b.b", "c.c")) == ("drops:discloses:name", "drops:requires_key")
+
+
 def test_each_change_is_on_record(home):
     add(home, hosts=("a.test",), scopes=("a.a",), discloses=("name",), requires_key=True)
     assert set(home.last().reasons) == {"host:a.test", "scope:a.a", "discloses:name", "requires_key"}

@@ -17,9 +17,11 @@ from tests.sessions.home import HOUR, cause
 ME = "/api/v1/auth/me"
 
 
-def issued(home, person=None, life=0, label="Backup job"):
+def issued(home, person=None, life=0, label="Backup job", scopes=()):
     person = person or home.enrolled().person
-    made = home.act(lambda tx: bearer.issue(tx, home.rules, OPERATOR, person, label, life))
+    made = home.act(
+        lambda tx: bearer.issue(tx, home.rules, OPERATOR, bearer.Wish(person, label, life, scopes), "operator")
+    )
     return made if not isinstance(made, sessions.Opened) else (made.session, made.cookie)
 
 
@@ -157,16 +159,17 @@ def test_a_token_of_another_tenant_is_refused_at_the_door(home):
     session, _ = issued(home)
     foreign = house.keyring.active("other", Purpose.SESSION)
     moved = msgspec.structs.replace(session, tenant="other", key=foreign.id, id="tok-BBBBBBBBBBBBBBBBBBBBBA")
-    plant(home, moved)
+    plant(home, moved, foreign)
     refused = asked(home, "GET", ME, wire.seal(moved.id, foreign))
     assert (refused.status, home.last().reasons) == (401, ("session_invalid", "session_of_another_tenant"))
 
 
-def plant(home, session):
+def plant(home, session, key):
     """Write a session of another tenant as its own server would."""
     s = session
     values = [s.id, s.tenant, s.kind, s.person, s.key, s.factor, "", s.id, s.created_at, s.absolute_expires_at]
     values += ["", 0, "", "", s.label_sealed, 0, "", ""]
+    values += [wire.commitment(wire.seal(s.id, key)), "", s.family_began_at, s.family_ends_at]
     home.write(f"INSERT INTO sessions VALUES ({', '.join('?' * len(values))})", values)
 
 

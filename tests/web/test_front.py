@@ -6,6 +6,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from ostiary.kernel.ids import system_secrets
 from ostiary.web.front import POLICY, Front
 from tests.web.asgi import ask
 
@@ -36,14 +37,14 @@ routed = Starlette(routes=[Route("/", lambda _: fine)])
 @pytest.mark.parametrize("path", ["/", "/nowhere"])
 @pytest.mark.parametrize("hosts", [1, 2])
 async def test_every_answer_has_the_security_headers_once(app, path, hosts):
-    answer = await ask(Front(app, secure=False), path=path, headers=[(b"host", b"localhost")] * hosts)
+    answer = await ask(Front(app, system_secrets, secure=False), path=path, headers=[(b"host", b"localhost")] * hosts)
     assert {name: answer.headers.get(name) for name in ALWAYS} == {name: [value] for name, value in ALWAYS.items()}
     assert "strict-transport-security" not in answer.headers
     assert "publickey-credentials-get=(self)" in answer.header("permissions-policy")
 
 
 async def test_an_https_origin_is_for_ever_https():
-    answer = await ask(Front(fine, secure=True))
+    answer = await ask(Front(fine, system_secrets, secure=True))
     assert answer.headers["strict-transport-security"] == ["max-age=31536000"]
 
 
@@ -75,7 +76,7 @@ async def test_a_request_names_one_host(version, hosts, passes):
     headers = [(b"host", host.encode()) for host in hosts] or [(b"accept", b"*/*")]
 
     async def bare(scope, receive, send):
-        await Front(fine, secure=False)({**scope, "headers": headers}, receive, send)
+        await Front(fine, system_secrets, secure=False)({**scope, "headers": headers}, receive, send)
 
     answer = await ask(bare, version=version)
     assert answer.status == (200 if passes else 400)
@@ -84,7 +85,7 @@ async def test_a_request_names_one_host(version, hosts, passes):
 
 async def test_a_fault_that_nobody_caught_is_logged_and_told_to_nobody():
     with capture_logs() as logged:
-        answer = await ask(Front(breaks, secure=False), path="/some/path")
+        answer = await ask(Front(breaks, system_secrets, secure=False), path="/some/path")
     assert (answer.status, answer.code) == (500, "internal_error")
     assert b"inner words" not in answer.body
     [entry] = logged
@@ -93,7 +94,7 @@ async def test_a_fault_that_nobody_caught_is_logged_and_told_to_nobody():
 
 async def test_a_fault_behind_the_start_of_an_answer_adds_no_second_one():
     with capture_logs() as logged:
-        answer = await ask(Front(breaks_late, secure=False))
+        answer = await ask(Front(breaks_late, system_secrets, secure=False))
     assert (answer.status, answer.body) == (200, b"")
     assert [entry["event"] for entry in logged] == ["page_broke"]
 
@@ -105,5 +106,5 @@ async def test_what_is_no_request_passes_by():
     async def app(scope, receive, send):
         heard.append(scope["type"])
 
-    await Front(app, secure=True)({"type": "lifespan"}, None, None)
+    await Front(app, system_secrets, secure=True)({"type": "lifespan"}, None, None)
     assert heard == ["lifespan"]

@@ -11,7 +11,7 @@ from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Refusal
 from ostiary.sessions import bearer, service
-from ostiary.sessions.model import EndReason, Session, ends_because, judge
+from ostiary.sessions.model import BEARER, EndReason, Session, ends_because, judge
 from ostiary.storage.tx import Tx
 from ostiary.web.catalogue import cause
 
@@ -20,6 +20,7 @@ __all__ = ["batches", "issue", "list_sessions", "revoke", "show"]
 _CHUNK = 65_536
 _GROUP = 100
 _LABEL = 64
+_OPERATOR = "operator"
 
 
 def list_sessions(*, person: str = "", most: Count = 100, json_: bool = False) -> int:
@@ -65,11 +66,11 @@ def show(session: str, /, *, json_: bool = False) -> int:
     return 0
 
 
-def issue(*, person: str, label: str, ttl: int = 0, json_: bool = False) -> int:
+def issue(*, person: str, label: str, ttl: int = 0, scope: tuple[str, ...] = (), json_: bool = False) -> int:
     """Issue a bearer token to a person, for a program that acts for them.
 
-    It is printed this once and kept nowhere; sent as `Authorization: Bearer TOKEN` it is a session like any other,
-    which `list` shows and `revoke` ends. It proves no presence.
+    It is printed this once; a commitment to it is all that is kept. Sent as `Authorization: Bearer TOKEN` it is a
+    session like any other, which `list` shows and `revoke` ends. It proves no presence.
 
     Parameters
     ----------
@@ -79,6 +80,9 @@ def issue(*, person: str, label: str, ttl: int = 0, json_: bool = False) -> int:
         What it is for, as the person will see it in their list.
     ttl
         How many seconds it lives at most, 0 for as long as may be; never more than OSTIARY_SESSION_BEARER_TIMEOUT.
+    scope
+        A scope of the person's that it may use, such as reports.read; may be given several times. Without any it
+        opens only services that require none.
     json_
         Print one JSON object.
     """
@@ -86,16 +90,17 @@ def issue(*, person: str, label: str, ttl: int = 0, json_: bool = False) -> int:
         raise SettingsError(f"a label of 1 to {_LABEL} characters is expected")
     if ttl < 0:
         raise SettingsError("a session lives for some seconds at least")
+    wish = bearer.Wish(person, label.strip(), ttl * SECOND, scope)
     with house() as opened:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         made = opened.vault.transact_now(
             opened.scope,
-            lambda tx: bearer.issue(tx, rules, operator(), person, label.strip(), ttl * SECOND),
+            lambda tx: bearer.issue(tx, rules, operator(), wish, _OPERATOR),
         )
     if isinstance(made, Refusal):
         return answer(made, person)
     if json_:
-        expires = instant(made.session.absolute_expires_at)
+        expires = instant(made.session.hard_end(rules.settings))
         one({"id": made.session.id, "token": made.cookie, "expires_at": expires}, as_json=True)
     else:
         say(made.cookie)
@@ -187,5 +192,7 @@ def _fields(opened: House, rules: service.Rules, session: Session) -> dict[str, 
         "last_seen_at": instant(session.last_seen_at),
         "idle_expires_at": instant(session.idle_expires_at(rules.settings)),
         "absolute_expires_at": instant(session.hard_end(rules.settings)),
+        "scopes": session.scopes.split() if session.kind == BEARER else None,
+        "refreshable_until": instant(session.family_ends_at) if session.kind == BEARER else None,
         "ended_at": instant(session.ended_at) if session.ended_at else None,
     }

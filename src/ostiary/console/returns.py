@@ -1,7 +1,7 @@
 """Where a page may send a person afterwards: a place of this host, or of a host that somebody vouches for."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -13,18 +13,18 @@ _PLACE = re.compile(r"(https?://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?)(/.*|\Z)", re.
 _LONGEST = 2048
 
 
-def nobody(origin: str) -> bool:
+async def nobody(address: str) -> bool:
     """Vouch for no other host."""
     return False
 
 
 class Returns(msgspec.Struct, frozen=True):
-    """`origin` is this host's own; `allows` says of another (`https://app.example.test`) whether it is one of ours."""
+    """`origin` is this host's own; `allows` says of a whole address elsewhere whether it is a page of one of ours."""
 
     origin: str
-    allows: Callable[[str], bool] = nobody
+    allows: Callable[[str], Awaitable[bool]] = nobody
 
-    def place(self, asked: str) -> str | None:
+    async def place(self, asked: str) -> str | None:
         """Return the whole address of a place that was asked for, None where nobody may be sent there.
 
         Neither user names, nor a fragment of its own: the proof is handed back in that.
@@ -36,4 +36,5 @@ class Returns(msgspec.Struct, frozen=True):
         found = _PLACE.match(asked)
         if found is None or not _PATH.match(found[2] or "/"):
             return None
-        return found[1] + (found[2] or "/") if found[1] == self.origin or self.allows(found[1]) else None
+        whole = found[1] + (found[2] or "/")
+        return whole if found[1] == self.origin or await self.allows(whole) else None

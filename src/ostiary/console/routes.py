@@ -1,15 +1,18 @@
 """The routes of the pages. A page changes nothing; what its script sends goes through the operations."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from ostiary.access import service as access
 from ostiary.console.model import PasskeyRow, PresenceAsked, SessionRow, Ways
 from ostiary.console.pages import Pages
 from ostiary.console.returns import Returns
@@ -30,6 +33,7 @@ from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 from ostiary.web.catalogue import CATALOGUE, FAULT, cause
 from ostiary.web.decode import decode_query
+from ostiary.web.front import REQUEST_ID
 from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem
 
 __all__ = ["Console"]
@@ -37,6 +41,7 @@ __all__ = ["Console"]
 _FACTORS = {"passkey": "A passkey, unlocked on the device", "invitation": "A one-time link and a new passkey"}
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-store"}
+_LOG = structlog.get_logger("ostiary.console")
 _PRESENCE = "/presence?"
 _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Code.STORE_UNAVAILABLE}
 
@@ -81,7 +86,7 @@ class Console(msgspec.Struct, frozen=True):
         """
         asked = request.query_params
         wish, browser, following = asked.get("return_to", ""), asked.get("browser", ""), asked.get("next", "")
-        following = following if following.startswith(_PRESENCE) and self.returns.place(following) else "/account"
+        following = following if following.startswith(_PRESENCE) and await self.returns.place(following) else "/account"
         known = bool(wish) and await self.ways.known(wish)
         entry = await self._look(request)
         if isinstance(entry, Entry):
@@ -89,7 +94,8 @@ class Console(msgspec.Struct, frozen=True):
             return RedirectResponse(onward, 303, _FRESH)
         again = f"/sign-in?{urlencode({'return_to': wish, 'browser': browser})}"
         reason = "unknown_return" if wish and not known else asked.get("reason")
-        return self._page("sign_in", next=again if known else following, reason=reason)
+        unset = await self._without_administrator()
+        return self._page("sign_in", next=again if known else following, reason=reason, unset=unset)
 
     async def enrol(self, request: Request) -> Response:
         """Show the page of a one-time link; the token is in the fragment, which the server never sees."""
@@ -108,7 +114,7 @@ class Console(msgspec.Struct, frozen=True):
         asked = decode_query(request.scope["query_string"], PresenceAsked)
         if isinstance(asked, Refusal):
             return self.failure(request, asked)
-        place = self.returns.place(asked.return_to)
+        place = await self.returns.place(asked.return_to)
         if place is None:
             return self.failure(request, Refusal(Code.RETURN_REFUSED))
         entry = await self._look(request)
@@ -162,24 +168,32 @@ class Console(msgspec.Struct, frozen=True):
     async def on_store_unavailable(self, request: Request, fault: Exception) -> Response:
         """Answer for a store that cannot, on a page."""
         retry_after = fault.retry_after if isinstance(fault, StoreUnavailable) else 1
+        _LOG.warning("store_unavailable", path=request.url.path, request_id=_id(request))
         return self.failure(request, Refusal(Code.STORE_UNAVAILABLE, retry_after=retry_after))
 
     async def on_fault(self, request: Request, fault: Exception) -> Response:
         """Answer for a broken contract of ours; what broke is logged in front, and told to nobody."""
-        return self._shown(request, internal_fault("-"), None)
+        return self._shown(request, internal_fault(_id(request)), None)
 
     def failure(self, request: Request, refusal: Refusal) -> Response:
         """Show a refusal as a page to those who read pages, else as a problem."""
-        return self._shown(request, problem(refusal, "-"), refusal.code)
+        return self._shown(request, problem(refusal, _id(request)), refusal.code)
 
     def _shown(self, request: Request, made: Response, code: Code | None) -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             return made
         entry = CATALOGUE[code] if code else FAULT
         shown = {"title": entry.message.rstrip("."), "message": entry.message, "action": entry.remedy}
-        html = self.pages.render("error", status=entry.status, code=code or INTERNAL_ERROR, request_id="", **shown)
+        shown |= {"code": code or INTERNAL_ERROR, "request_id": _id(request)}
+        html = self.pages.render("error", status=entry.status, **shown)
         kept = {name: value for name, value in made.headers.items() if name in {"retry-after", "cache-control"}}
         return Response(html, entry.status, kept, media_type="text/html")
+
+    async def _without_administrator(self) -> bool:
+        """Tell whether nobody administers this yet; a store that cannot answer keeps nobody from the door."""
+        with suppress(StoreUnavailable):
+            return not await self.vault.read(self.scope, access.has_administrator)
+        return False
 
     async def _look(self, request: Request) -> Entry | Refusal:
         peer = request.client.host if request.client else ""
@@ -220,6 +234,10 @@ class Console(msgspec.Struct, frozen=True):
 
     def _page(self, template: str, **context: object) -> Response:
         return Response(self.pages.render(template, **context), headers=_FRESH, media_type="text/html")
+
+
+def _id(request: Request) -> str:
+    return str(request.scope.get(REQUEST_ID, "-"))
 
 
 def _to_the_door(refusal: Refusal, **query: str) -> Response:

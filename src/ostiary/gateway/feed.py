@@ -13,16 +13,17 @@ from typing import Annotated, Protocol
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from ostiary.gateway.guarded import guarded
 from ostiary.gateway.teller import Teller, wanted
 from ostiary.kernel.clock import SECOND, Clock, Ticks
-from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import Secrets, new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.storage.outbox import Change
 from ostiary.web.decode import decode_body, parse_json
 from ostiary.web.door import read_body
-from ostiary.web.problems import problem, unavailable
+from ostiary.web.problems import problem
 
 __all__ = ["Asked", "Feed", "Followed", "Pledged"]
 
@@ -105,19 +106,20 @@ class Feed:
         self._secrets, self._again = secrets, idle / SECOND / 100
         self._holders: dict[str, _Holder] = {}
 
+    def routes(self) -> tuple[Route, ...]:
+        """Return the route of the internal listener."""
+        return (guarded("/feed", self.answer, ("POST",)),)
+
     async def answer(self, request: Request) -> Response:
-        """Answer `POST /feed`."""
+        """Answer `POST /feed`. Raises StoreUnavailable."""
         asked = await _read(request)
         if isinstance(asked, Refusal):
             return problem(asked, "-")
-        try:
-            given = wanted(request.scope, asked.service)
-            service = given if isinstance(given, Refusal) else await self._teller.admit(given)
-            if isinstance(service, Refusal):
-                return problem(service, "-")
-            told = await self.ask(asked, service.scope_id)
-        except StoreUnavailable as fault:
-            return unavailable("-", fault.retry_after)
+        given = wanted(request.scope, asked.service)
+        service = given if isinstance(given, Refusal) else await self._teller.admit(given)
+        if isinstance(service, Refusal):
+            return problem(service, "-")
+        told = await self.ask(asked, service.scope_id)
         return JSONResponse(msgspec.to_builtins(told), headers={"cache-control": "no-store"})
 
     async def ask(self, asked: Asked, service: int) -> Told:

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ostiary.kernel.errors import StoreUnavailable
-from ostiary.kernel.refusals import Code, Refusal
+from ostiary.gateway.guarded import guarded
+from ostiary.kernel.refusals import Refusal
 from ostiary.kernel.values import Scope
 from ostiary.keys.keyring import Keyring
 from ostiary.receipts.heads import signed_head
@@ -31,7 +31,7 @@ class LogRoutes:
     def routes(self) -> list[Route]:
         """Return the three routes."""
         paths = {"head": self._head, "proof": self._proof, "consistency": self._consistency}
-        return [Route(f"/api/v1/receipts/{name}", handler) for name, handler in paths.items()]
+        return [guarded(f"/api/v1/receipts/{name}", handler) for name, handler in paths.items()]
 
     async def _head(self, request: Request) -> Response:
         return await self._answer(lambda tx: signed_head(tx, self._keyring))
@@ -45,10 +45,7 @@ class LogRoutes:
         return await self._answer(lambda tx: prove_consistency(tx, old, size))
 
     async def _answer(self, use_case: UseCase[Any]) -> Response:
-        try:
-            made = await self._vault.read(self._scope, use_case)
-        except StoreUnavailable as fault:
-            made = Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after)
+        made = await self._vault.read(self._scope, use_case)
         if isinstance(made, Refusal):
             return problem(made, "-")
         return Response(msgspec.json.encode(made), media_type="application/json")

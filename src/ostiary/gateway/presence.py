@@ -5,21 +5,19 @@ the same service. A raw session id proves nothing.
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
 import msgspec
-import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ostiary.gateway.check import Check
+from ostiary.gateway.guarded import guarded
 from ostiary.gateway.teller import Teller, wanted
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, instant
-from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import is_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
@@ -36,13 +34,12 @@ from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 from ostiary.web.decode import decode_body, parse_json
 from ostiary.web.door import read_body
-from ostiary.web.problems import internal_fault, problem
+from ostiary.web.problems import problem
 
 __all__ = ["ConsumeDesk", "Consumed", "ReceiptShown"]
 
 _PHISHING_RESISTANT = "phr"  # OpenID Connect Extended Authentication Profile ACR Values 1.0, section 2
 _PATIENCE_S = 10.0
-_LOG = structlog.get_logger("ostiary.presence")
 
 
 class ReceiptShown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +80,7 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
     def routes(self) -> list[Route]:
         """Return the routes of the internal listener; without a name, the service is `default`."""
         paths = ("/presence/consume", "/presence/consume/{service}")
-        return [Route(path, partial(_caught, self._answer), methods=["POST"]) for path in paths]
+        return [guarded(path, self._answer, ("POST",)) for path in paths]
 
     async def _answer(self, request: Request) -> Response:
         raw = await read_body(request, _PATIENCE_S)
@@ -155,19 +152,6 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         if dead is not None:
             return Refusal(dead, subject=session.id)
         return msgspec.structs.replace(caller, actor=found[0], session=found[1])
-
-
-async def _caught(answer: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-    """Answer; a store that cannot is 503, and whatever else broke says nothing of itself."""
-    try:
-        return await answer(request)
-    except StoreUnavailable as fault:
-        return problem(Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after), "-")
-    except ClientDisconnect:
-        return Response(status_code=400)
-    except Exception:  # noqa: BLE001 - whatever broke, the service learns nothing
-        _LOG.exception("consume_broke")
-        return internal_fault("-")
 
 
 def _hinted(made: Response, refusal: Refusal, rule: PurposeRule | None) -> Response:

@@ -88,7 +88,7 @@ class Teller:
         if kept is not None:
             return kept
         held, known = await self._known(entry.session, service, told)
-        if not held:
+        if not (held and entry.session.may_use(service.scopes)):
             return Refusal(Code.SCOPE_MISSING, service.scopes, subject=entry.session.id)
         made = self._prepare(entry, service, known)
         if not told and fresh() and (service.scopes or entry.headers is not None):

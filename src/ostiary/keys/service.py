@@ -1,5 +1,6 @@
 """Use cases of keys: the first ones at boot, rotation, revocation, rewrapping, loading."""
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ostiary.kernel.errors import ContractBroken, StoreUnavailable
@@ -14,6 +15,7 @@ from ostiary.storage.tx import Tx
 
 __all__ = [
     "collect",
+    "disown",
     "due",
     "ensure",
     "learn",
@@ -41,6 +43,15 @@ def make(secrets: Secrets, tenant: str, purpose: Purpose, version: int, now: int
 def load(tx: Tx, sealer: Sealer, keyring: Keyring) -> None:
     """Fill the keyring with what is stored."""
     keyring.replace(store.every(tx, sealer))
+
+
+def disown(tx: Tx, keyring: Keyring) -> None:
+    """Mark the keys that the keyring holds as revoked where they are; it opens none, so it serves after a rewrap."""
+    revoked = store.revocations(tx)
+    if any(key.id in revoked and not key.revoked_at for key in keyring.all()):
+        keyring.replace(
+            msgspec.structs.replace(key, revoked_at=revoked.get(key.id, key.revoked_at)) for key in keyring.all()
+        )
 
 
 def learn(tx: Tx, sealer: Sealer, keyring: Keyring, key_id: str) -> None:

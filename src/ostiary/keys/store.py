@@ -22,7 +22,7 @@ from ostiary.storage.revoked import REVOKE_KEY, revoked_keys
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "collect", "every", "exists", "hold", "keys", "reseal", "retire", "revoke"]
+__all__ = ["add", "collect", "every", "exists", "hold", "keys", "reseal", "retire", "revocations", "revoke"]
 
 keys = Table(
     "keys",
@@ -44,6 +44,7 @@ _EVERY = Statement(
     .select_from(keys.outerjoin(revoked_keys, revoked_keys.c.key_id == keys.c.id))
     .order_by(keys.c.version)
 )
+_REVOKED = Statement(select(revoked_keys.c.key_id, revoked_keys.c.revoked_at))
 _OLDEST = (keys.c.purpose == Purpose.RECEIPT.value, keys.c.version == 1)
 _HOLD = Statement(select(keys.c.id).where(*_OLDEST).order_by(keys.c.id).limit(1).with_for_update())
 _RESEAL = Statement(
@@ -119,6 +120,11 @@ def reseal(tx: Tx, old: Sealer, new: Sealer) -> int:
 def revoke(tx: Tx, key: Key) -> bool:
     """Mark a key as revoked; False when it was already."""
     return bool(tx.do(REVOKE_KEY, key=key.id, tenant=key.tenant, at=tx.now))
+
+
+def revocations(tx: Tx) -> dict[str, int]:
+    """Return when each revoked key was revoked, by its id; no key is opened."""
+    return {str(key_id): int(at) for key_id, at in tx.all(_REVOKED)}
 
 
 def exists(tx: Tx, key_id: str) -> bool:

@@ -20,8 +20,8 @@ class KeyWatch(msgspec.Struct):
     """Keeps the keyring as the store has it.
 
     After a rewrap the keys do not open under the key-encryption key that this process was started with. It goes on
-    with those that it holds, says so once, and can learn no other until it is started again. `every` is how long a
-    signing key stays in service, 0 for ever.
+    with those that it holds, less those that are revoked, says so once, and can learn no other until it is started
+    again. `every` is how long a signing key stays in service, 0 for ever.
     """
 
     vault: Vault
@@ -52,3 +52,4 @@ class KeyWatch(msgspec.Struct):
             if not self.foreign:
                 _LOG.warning("keys_rewrapped", remedy="start this server again with the new key-encryption key")
             self.foreign = True
+            await self.vault.read(self.scope, lambda tx: service.disown(tx, self.keyring))

@@ -45,6 +45,7 @@ class Purpose(StrEnum):
     ENROLMENT = "enrolment"
     PASSKEY_ADD = "passkey.add"
     PASSKEY_REMOVE = "passkey.remove"
+    SESSION_ISSUE = "session.issue"
     PASSKEY_REGISTRATION = "passkey.registration"
     PRESENCE = "presence"
 
@@ -82,6 +83,7 @@ class PurposeRule(msgspec.Struct, frozen=True):
 BUILT_IN = (
     PurposeRule(Purpose.PASSKEY_ADD.value, "Add a passkey to your account"),
     PurposeRule(Purpose.PASSKEY_REMOVE.value, "Remove a passkey from your account"),
+    PurposeRule(Purpose.SESSION_ISSUE.value, "Issue a token that acts for a person"),
 )
 """The purposes of Ostiary's own acts. Those of services are declared in the table `purposes`."""
 

@@ -31,15 +31,19 @@ def add(tx: Tx, caller: Caller, asked: Registration) -> str | Refusal:
 
 
 def change(tx: Tx, caller: Caller, asked: Registration) -> Service | Refusal:
-    """Change what a service requires and may learn. No check sent after the answer goes by the old registration."""
+    """Change what a service requires and may learn; its hosts stay, and the receipt names what differs.
+
+    No check sent after the answer goes by the old registration.
+    """
     refused = malformed(asked) or _built_in(asked.name)
     if refused is not None:
         return tx.refuse(EventName.SERVICE_CHANGE, caller, asked.name, refused)
     asked = _sorted(asked)
-    if not store.change(tx, asked):
+    found = store.held(tx, asked.name)
+    if found is None or not store.change(tx, asked):
         return tx.refuse(EventName.SERVICE_CHANGE, caller, asked.name, Code.SERVICE_UNKNOWN)
     tx.shrink("service", asked.name)
-    tx.emit(Event(EventName.SERVICE_CHANGE, caller, asked.name, reasons=_told(asked)))
+    tx.emit(Event(EventName.SERVICE_CHANGE, caller, asked.name, reasons=_changed(found, asked)))
     return find(tx, asked.name)
 
 
@@ -99,6 +103,14 @@ def _sorted(asked: Registration) -> Registration:
     """Return the registration with each word once, in order."""
     words = {part: tuple(sorted(set(getattr(asked, part)))) for part in ("hosts", "scopes", "discloses")}
     return msgspec.structs.replace(asked, **words)
+
+
+def _changed(was: Service, asked: Registration) -> tuple[str, ...]:
+    """Return what a change adds and drops, as words for the receipt; none where everything stays as it was."""
+    before = _told(Registration(was.name, (), was.scopes, was.discloses, was.requires_key))
+    after = _told(msgspec.structs.replace(asked, hosts=()))
+    added = (f"adds:{word}" for word in after if word not in before)
+    return (*added, *(f"drops:{word}" for word in before if word not in after))
 
 
 def _told(asked: Registration) -> tuple[str, ...]:

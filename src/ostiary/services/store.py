@@ -13,6 +13,7 @@ __all__ = [
     "add",
     "change",
     "find",
+    "held",
     "hosts_of",
     "listed",
     "remove",
@@ -76,6 +77,7 @@ _ADD = Statement(
 )
 _ADD_HOST = Statement(postgresql.insert(service_hosts).on_conflict_do_nothing())
 FIND = Statement(select(*_ROW).where(*_NAMED))
+_HELD = Statement(select(*_ROW).where(*_NAMED).with_for_update())
 AT = Statement(
     select(*_ROW)
     .join(service_hosts, (_h.service == _s.name) & (_h.tenant_id == _s.tenant_id))
@@ -134,6 +136,12 @@ def add(tx: Tx, asked: Registration, key_hash: str) -> bool:
 def find(tx: Tx, name: str) -> Service | None:
     """Return a registered service."""
     row = tx.one(FIND, tenant=tx.scope.tenant, wanted=name)
+    return None if row is None else service(row)
+
+
+def held(tx: Tx, name: str) -> Service | None:
+    """Return a registered service and let nobody else change it until this transaction is over."""
+    row = tx.one(_HELD, tenant=tx.scope.tenant, wanted=name)
     return None if row is None else service(row)
 
 

@@ -1,7 +1,10 @@
-"""Use cases of bearer sessions: issue one on an operator's word, refresh a token."""
+"""Use cases of bearer sessions: issue one to a person, refresh a token."""
+
+from collections.abc import Iterable
 
 import msgspec
 
+from ostiary.access import service as access
 from ostiary.identities import service as identities
 from ostiary.kernel.ids import b64url, new_id
 from ostiary.kernel.mac import mac
@@ -13,24 +16,57 @@ from ostiary.sessions.model import BEARER, MOST_SESSIONS, EndReason, Session, ju
 from ostiary.sessions.service import Opened, Rules, end_found, label, sealed_label
 from ostiary.storage.tx import Tx
 
-__all__ = ["issue", "refresh"]
-
-_OPERATOR = "operator"
+__all__ = ["Wish", "issue", "refresh", "unfit"]
 
 
-def issue(tx: Tx, rules: Rules, caller: Caller, person: str, text: str, life: int) -> Opened | Refusal:
-    """Issue a bearer session to a person: `cookie` of the answer is its token, which is kept nowhere.
+class Wish(msgspec.Struct, frozen=True):
+    """What is asked for: a token for `person`, with a label, for at most `life` microseconds (0 for no wish).
 
-    It lives for the smaller of `life` (microseconds, 0 for no wish) and the setting. `text` is its label, kept
-    sealed. No proof stands behind it but the operator's word, and the receipt says so.
+    `scopes` are those of the person's that it may use; without any it opens only what asks for none.
     """
-    if identities.find_person(tx, rules.keyring, person) is None:
-        return tx.refuse(EventName.SESSION_OPEN, caller, person, Code.PERSON_UNKNOWN)
+
+    person: str
+    label: str
+    life: int = 0
+    scopes: tuple[str, ...] = ()
+
+
+class _About(msgspec.Struct, frozen=True):
+    """What a token has from its issue, or from the token that it takes the place of."""
+
+    person: str
+    factor: str
+    family: str
+    began_at: int
+    ends_at: int
+
+
+def unfit(tx: Tx, rules: Rules, wish: Wish) -> Refusal | None:
+    """Refuse a token for nobody, and a scope that its person does not hold (ruling 24)."""
+    if identities.find_person(tx, rules.keyring, wish.person) is None:
+        return Refusal(Code.PERSON_UNKNOWN)
+    lacking = sorted(set(wish.scopes).difference(access.scopes(tx, wish.person)))
+    if not lacking:
+        return None
+    return Refusal(Code.SCOPE_NOT_ALLOWED, tuple(f"scope:{scope}" for scope in lacking if access.is_scope(scope)))
+
+
+def issue(tx: Tx, rules: Rules, caller: Caller, wish: Wish, because: str, *told: str) -> Opened | Refusal:
+    """Issue a bearer session to a person: `cookie` of the answer is its token, of which only a commitment is kept.
+
+    It lives for the smallest of the wish and the settings. Its label is kept sealed. `because` says on whose word
+    (`operator`, `administrator`), for no proof of the person's stands behind it; `told` are words for the receipt.
+    """
+    refused = unfit(tx, rules, wish)
+    if refused is not None:
+        return tx.refuse(EventName.SESSION_OPEN, caller, wish.person, refused)
     key, session_id = rules.keyring.active(tx.scope.tenant, Purpose.SESSION), new_id("tok", tx.secrets)
-    made = _fresh(tx, rules, key, session_id, (person, _OPERATOR, session_id), text, life)
+    about = _About(wish.person, because, session_id, tx.now, tx.now + rules.settings.family)
+    made = _fresh(tx, rules, key, session_id, about, wish)
     store.add(tx, made, session_id)
-    tx.emit(Event(EventName.SESSION_OPEN, caller, made.id, reasons=(BEARER, f"person:{person}")))
-    for oldest in store.beyond(tx, person, MOST_SESSIONS):
+    scopes = (f"scope:{scope}" for scope in made.scopes.split())
+    tx.emit(Event(EventName.SESSION_OPEN, caller, made.id, reasons=(BEARER, f"person:{wish.person}", *scopes, *told)))
+    for oldest in store.beyond(tx, wish.person, MOST_SESSIONS):
         end_found(tx, caller, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
     return Opened(made, wire.seal(made.id, key))
 
@@ -43,7 +79,7 @@ def refresh(tx: Tx, rules: Rules, caller: Caller, session_id: str, key: Key) -> 
     that was refreshed before ends its whole family (RFC 9700 section 4.14.2).
     """
     found = store.find(tx, session_id)
-    if found is None or found.key != key.id or store.key_revoked(tx, key.id):
+    if found is None or found.key != key.id or store.key_revoked(tx, key.id) or not _kept(found, key):
         return tx.refuse(EventName.SESSION_REFRESH, caller, session_id, Code.SESSION_INVALID)
     mine = msgspec.structs.replace(caller, actor=found.person, session=found.id)
     dead = judge(rules.seen.refreshed(found), tx.now, rules.settings)
@@ -56,12 +92,22 @@ def refresh(tx: Tx, rules: Rules, caller: Caller, session_id: str, key: Key) -> 
     return tx.refuse(EventName.SESSION_REFRESH, mine, found.id, Refusal(dead or Code.SESSION_ENDED, reasons))
 
 
+def _kept(found: Session, key: Key) -> bool:
+    """Tell whether the row commits to the token whose signature held."""
+    return wire.committed(found.commitment, found.id, key)
+
+
 def _succeed(tx: Tx, rules: Rules, caller: Caller, old: Session, key: Key) -> Opened:
-    """Open the successor of a token that has just ended, in its family."""
+    """Open the successor of a token that has just ended, in its family.
+
+    It has no scope that the old one had not, and none that its person has lost since; nor is the family's end moved.
+    """
     signer = rules.keyring.active(tx.scope.tenant, Purpose.SESSION)
-    life, text = old.absolute_expires_at - old.created_at, label(rules, old)
-    about = (old.person, old.factor, old.binding)
-    made = _fresh(tx, rules, signer, _successor(key, old.id, caller.digest), about, text, life)
+    kept = set(old.scopes.split()).intersection(access.scopes(tx, old.person))
+    life = old.absolute_expires_at - old.created_at
+    wish = Wish(old.person, label(rules, old), life, tuple(kept))
+    about = _About(old.person, old.factor, old.binding, old.family_began_at, old.family_ends_at)
+    made = _fresh(tx, rules, signer, _successor(key, old.id, caller.digest), about, wish)
     store.add(tx, made, f"refresh:{old.id}")
     tx.emit(Event(EventName.SESSION_OPEN, caller, made.id, reasons=(BEARER, f"refreshes:{old.id}")))
     return Opened(made, wire.seal(made.id, signer))
@@ -85,27 +131,33 @@ def _successor(key: Key, session_id: str, digest: str) -> str:
     return f"tok-{b64url(mac(key.secret, f'refresh|{session_id}|{digest}'.encode('ascii'))[:16])}"
 
 
-def _fresh(
-    tx: Tx, rules: Rules, key: Key, session_id: str, about: tuple[str, str, str], text: str, life: int
-) -> Session:
-    """Return a bearer session; `about` are its person, how it came about, and the first token of its family."""
+def _fresh(tx: Tx, rules: Rules, key: Key, session_id: str, about: _About, wish: Wish) -> Session:
+    """Return a bearer session that `key` signs."""
     longest = rules.settings.bearer
     return Session(
         id=session_id,
         tenant=tx.scope.tenant,
         kind=BEARER,
-        person=about[0],
+        person=about.person,
         key=key.id,
-        factor=about[1],
-        binding=about[2],
+        factor=about.factor,
+        binding=about.family,
         created_at=tx.now,
-        absolute_expires_at=tx.now + min(longest, life or longest),
+        absolute_expires_at=min(tx.now + min(longest, wish.life or longest), about.ends_at),
         last_seen_at=tx.now,
         csrf_hash="",
         csrf_epoch=0,
         address_hash="",
         agent_hash="",
-        label_sealed=sealed_label(tx, rules, session_id, text),
+        label_sealed=sealed_label(tx, rules, session_id, wish.label),
         ended_at=0,
         end_reason="",
+        commitment=wire.commitment(wire.seal(session_id, key)),
+        scopes=_words(wish.scopes),
+        family_began_at=about.began_at,
+        family_ends_at=about.ends_at,
     )
+
+
+def _words(scopes: Iterable[str]) -> str:
+    return " ".join(sorted(set(scopes)))

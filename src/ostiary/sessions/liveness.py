@@ -10,7 +10,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.sessions import wire
-from ostiary.sessions.model import Session, SessionSettings, judge
+from ostiary.sessions.model import BEARER, Session, SessionSettings, judge
 from ostiary.sessions.seen import Seen
 
 __all__ = ["Answer", "Entry", "Glance", "Judge", "Learn", "Liveness", "place_of"]
@@ -148,6 +148,8 @@ class Judge(msgspec.Struct, frozen=True):
     def admit(self, session: Session | None, key: Key) -> Entry | Refusal:
         """Judge what the truth says about a recognised cookie."""
         if session is None or session.key != key.id or session.tenant != key.tenant:
+            return INVALID
+        if session.kind == BEARER and not wire.committed(session.commitment, session.id, key):
             return INVALID
         now, current = self.clock(), self.seen.refreshed(session)
         dead = judge(current, now, self.settings)

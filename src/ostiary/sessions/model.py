@@ -1,5 +1,6 @@
 """Values and rules of sessions; no I/O."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -12,6 +13,7 @@ __all__ = [
     "BEARER_LONGEST",
     "BROWSER_LONGEST",
     "ENDINGS",
+    "FAMILY_LONGEST",
     "MOST_SESSIONS",
     "EndReason",
     "Session",
@@ -25,6 +27,9 @@ BROWSER_LONGEST = 8 * 3600 * SECOND
 
 BEARER_LONGEST = 24 * 3600 * SECOND
 """The same of a bearer session."""
+
+FAMILY_LONGEST = 30 * 24 * 3600 * SECOND
+"""The longest life of a bearer token and all its successors together."""
 
 BEARER = "bearer"
 """The kind of a session whose value stands in the Authorization header, not in a cookie."""
@@ -42,6 +47,7 @@ class SessionSettings(msgspec.Struct, frozen=True):
     idle: int = 3600 * SECOND
     absolute: int = BROWSER_LONGEST
     bearer: int = BEARER_LONGEST
+    family: int = FAMILY_LONGEST
     grace: int = 10 * SECOND
     samesite: str = "Lax"
     bind_address: bool = False
@@ -80,7 +86,11 @@ ENDINGS: dict[str, str] = {
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """One session as the store knows it. Times are microseconds since 1970; `ended_at` is 0 while it lives."""
+    """One session as the store knows it. Times are microseconds since 1970; `ended_at` is 0 while it lives.
+
+    What follows `end_reason` is empty where `kind` is not BEARER: the commitment to the token, its scopes (sorted,
+    one space between), and when its family began and will end, whoever refreshes it.
+    """
 
     id: str
     tenant: str
@@ -99,6 +109,10 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     label_sealed: bytes
     ended_at: int
     end_reason: str
+    commitment: str = ""
+    scopes: str = ""
+    family_began_at: int = 0
+    family_ends_at: int = 0
 
     def idle_expires_at(self, settings: SessionSettings) -> int:
         """Return when it dies unless it is used again."""
@@ -106,8 +120,14 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
     def hard_end(self, settings: SessionSettings) -> int:
         """Return when it dies whatever is done: the smaller of what it was opened with and the setting now."""
-        longest = settings.bearer if self.kind == BEARER else settings.absolute
-        return min(self.absolute_expires_at, self.created_at + longest)
+        if self.kind != BEARER:
+            return min(self.absolute_expires_at, self.created_at + settings.absolute)
+        family = min(self.family_ends_at, self.family_began_at + settings.family)
+        return min(self.absolute_expires_at, self.created_at + settings.bearer, family)
+
+    def may_use(self, scopes: Iterable[str]) -> bool:
+        """Tell whether all these scopes lie within the session's own; a browser's are all that its person holds."""
+        return self.kind != BEARER or set(scopes).issubset(self.scopes.split())
 
 
 def judge(session: Session, now: int, settings: SessionSettings) -> Code | None:

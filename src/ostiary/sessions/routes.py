@@ -21,7 +21,7 @@ from ostiary.storage.vault import Vault
 from ostiary.web.cookies import CSRF, SESSION, clear_cookie, set_cookie
 from ostiary.web.operation import Audience, Exchange, Operation, Reply
 
-__all__ = ["Desk", "SessionView", "csrf_cookie", "operations", "session_cookies", "view"]
+__all__ = ["Desk", "SessionView", "Token", "csrf_cookie", "operations", "session_cookies", "token_of", "view"]
 
 Instant = Annotated[str, msgspec.Meta(description="RFC 3339, UTC, microseconds")]
 
@@ -82,6 +82,8 @@ class Token(msgspec.Struct, frozen=True):
 
     id: str
     token: str
+    token_type: str
+    scopes: list[str]
     expires_at: Instant
 
 
@@ -106,6 +108,12 @@ def csrf_cookie(rules: Rules, session: Session, now: int) -> tuple[str, str]:
     token = csrf.token(rules.keyring.active(session.tenant, Purpose.CSRF), session.id, session.csrf_epoch)
     left = _left(rules, session, now)
     return token, set_cookie(CSRF, token, left, samesite=rules.settings.samesite, http_only=False)
+
+
+def token_of(rules: Rules, opened: service.Opened) -> Token:
+    """Return the answer that shows a token, this once."""
+    session = opened.session
+    return Token(session.id, opened.cookie, "Bearer", session.scopes.split(), instant(session.hard_end(rules.settings)))
 
 
 def _left(rules: Rules, session: Session, now: int) -> int:
@@ -178,8 +186,7 @@ async def _refresh(desk: Desk, x: Exchange) -> Reply | Refusal:
     outcome = await desk.vault.transact(x.scope, lambda tx: bearer.refresh(tx, desk.rules, x.caller, *known))
     if isinstance(outcome, Refusal):
         return outcome
-    expires = instant(outcome.session.hard_end(desk.rules.settings))
-    return Reply(Token(outcome.session.id, outcome.cookie, expires))
+    return Reply(token_of(desk.rules, outcome))
 
 
 def operations(desk: Desk) -> tuple[Operation, ...]:

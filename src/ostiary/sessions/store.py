@@ -16,12 +16,13 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
 from ostiary.sessions.model import EndReason, Session
-from ostiary.storage.outbox import outbox
+from ostiary.storage.outbox import Transacting, outbox
 from ostiary.storage.revoked import revoked_keys
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
@@ -70,6 +71,10 @@ sessions = Table(
     Column("ended_at", BigInteger, nullable=False),
     Column("end_reason", String, nullable=False),
     Column("ended_by", String, nullable=False),
+    Column("commitment", String, nullable=False, server_default=text("''")),
+    Column("scopes", String, nullable=False, server_default=text("''")),
+    Column("family_began_at", BigInteger, nullable=False, server_default="0"),
+    Column("family_ends_at", BigInteger, nullable=False, server_default="0"),
     Index("sessions_of_person", "tenant_id", "person_id"),
 )
 session_seen = Table(
@@ -107,6 +112,10 @@ _FIELDS = select(
     _s.label_sealed,
     case((_DISOWNED, _revoked.revoked_at), else_=_s.ended_at),
     case((_DISOWNED, literal(EndReason.KEY_REVOKED.value)), else_=_s.end_reason),
+    _s.commitment,
+    _s.scopes,
+    _s.family_began_at,
+    _s.family_ends_at,
 ).select_from(  # fmt: skip - the order of Session's fields
     sessions.outerjoin(session_seen, _seen.session_id == _s.id).outerjoin(revoked_keys, _revoked.key_id == _s.key_id)
 )
@@ -153,10 +162,10 @@ _END = Statement(
     .values(ended_at=bindparam("now"), end_reason=bindparam("reason"), ended_by=bindparam("by"))
 )
 _SIGNED_BY = (_s.key_id == bindparam("key"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
-_ANNOUNCED = select(_s.tenant_id, literal("session"), _s.id, bindparam("now", type_=BigInteger)).where(
+_ANNOUNCED = select(_s.tenant_id, literal("session"), _s.id, bindparam("now", type_=BigInteger), Transacting()).where(
     *_SIGNED_BY, _s.absolute_expires_at > bindparam("now")
 )  # fmt: skip - the order of the outbox's columns
-_ANNOUNCE = Statement(insert(outbox).from_select(["tenant_id", "kind", "subject", "at"], _ANNOUNCED))
+_ANNOUNCE = Statement(insert(outbox).from_select(["tenant_id", "kind", "subject", "at", "xid"], _ANNOUNCED))
 _END_SIGNED_BY = Statement(
     update(sessions)
     .where(*_SIGNED_BY, _s.absolute_expires_at > bindparam("now"))
@@ -217,6 +226,10 @@ def add(tx: Tx, made: Session, attempt: str) -> bool:
             ended_at=0,
             end_reason="",
             ended_by="",
+            commitment=made.commitment,
+            scopes=made.scopes,
+            family_began_at=made.family_began_at,
+            family_ends_at=made.family_ends_at,
         )
     )
 

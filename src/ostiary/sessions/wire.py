@@ -5,6 +5,7 @@ counts, so that no two pairs share an input. The id's prefix says which gate it 
 `tok-` bearer, `dev-` device, `svc-` service cookie, `pl-` before login): one kind never works at another.
 """
 
+import hashlib
 import hmac
 import re
 
@@ -12,7 +13,7 @@ from ostiary.kernel.ids import b64url
 from ostiary.kernel.mac import mac
 from ostiary.keys.model import Key, Purpose
 
-__all__ = ["BEARER", "LONGEST", "parse", "seal", "verify"]
+__all__ = ["BEARER", "LONGEST", "commitment", "committed", "parse", "seal", "verify"]
 
 _VERSION = "v1"
 _BODY, _LAST = "[A-Za-z0-9_-]{21}[AQgw]", "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"  # 16 and 32 bytes, no spare bit set
@@ -26,6 +27,19 @@ BEARER = ";"
 def seal(subject: str, key: Key) -> str:
     """Sign an id under a key and return the cookie value."""
     return f"{_VERSION}.{subject}.{key.id}.{_mac(subject, key)}"
+
+
+def commitment(value: str) -> str:
+    """Return what is kept of a value that is shown once: `sha256:` and SHA-256 of it, in hex (ruling 4)."""
+    return "sha256:" + hashlib.sha256(value.encode("ascii")).hexdigest()
+
+
+def committed(kept: str, subject: str, key: Key) -> bool:
+    """Tell, in constant time, whether `kept` commits to the value of an id under a key.
+
+    A value that held at `verify` is that value to the last bit: its form leaves none to spare.
+    """
+    return hmac.compare_digest(kept, commitment(seal(subject, key)))
 
 
 def parse(value: str, prefix: str) -> tuple[str, str, str] | None:

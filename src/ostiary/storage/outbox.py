@@ -16,6 +16,7 @@ __all__ = [
     "COLLECT_CHANGES",
     "KEEP",
     "Change",
+    "Transacting",
     "collect",
     "outbox",
 ]
@@ -33,20 +34,20 @@ outbox = Table(
 )
 
 
-class _Transaction(FunctionElement[int]):
+class Transacting(FunctionElement[int]):
     """The id of the transaction that adds the row (PostgreSQL), by which nodes follow (storage.leases); 0 on SQLite."""
 
     inherit_cache = True
     type = BigInteger()
 
 
-@compiles(_Transaction)
-def _no_transaction(element: _Transaction, compiler: object, **_: object) -> str:
+@compiles(Transacting)
+def _no_transaction(element: Transacting, compiler: object, **_: object) -> str:
     return "0"
 
 
-@compiles(_Transaction, "postgresql")
-def _transaction(element: _Transaction, compiler: object, **_: object) -> str:
+@compiles(Transacting, "postgresql")
+def _transaction(element: Transacting, compiler: object, **_: object) -> str:
     return "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
 
 
@@ -56,7 +57,7 @@ ADD_CHANGE = Statement(
         kind=bindparam("kind"),
         subject=bindparam("subject"),
         at=bindparam("at"),
-        xid=_Transaction(),
+        xid=Transacting(),
     )
 )
 CHANGES_AFTER = Statement(

@@ -51,6 +51,10 @@ CATALOGUE: dict[Code, Entry] = {
         403, "The key of the service is missing or wrong.", "Send it as Ostiary-Service-Key, once."
     ),
     Code.SCOPE_MISSING: Entry(403, "You may not use this service.", "Ask an operator for the scopes that it requires."),
+    Code.SCOPE_NOT_ALLOWED: Entry(
+        403, "The person does not hold a scope that was asked for.", "Grant it to the person first, or leave it out."
+    ),
+    Code.ADMINISTRATOR_REQUIRED: Entry(403, "Only an administrator may do that.", "Ask an administrator."),
     Code.SCOPE_MALFORMED: Entry(400, "That is not a scope.", "Write it as noun.verb, such as reports.read."),
     Code.DISCLOSURE_UNKNOWN: Entry(
         403, "Caller-Disclose names something that is no fact.", "See docs/services.md for the facts that there are."
