@@ -21,6 +21,7 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway import landing
 from ostiary.gateway.check import Check, CheckRules
+from ostiary.gateway.counts import Counts
 from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.feed import Feed
 from ostiary.gateway.internal import Internal
@@ -69,10 +70,14 @@ from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
 from ostiary.web.operation import Operation
 
-__all__ = ["Application", "build"]
+__all__ = ["FRESH", "Application", "build"]
 
 _LOG = structlog.get_logger("ostiary.app")
 _BATCH = 500
+_HEADS, _CHECKS = "heads.published", "checks.counted"
+
+FRESH = (_HEADS, _CHECKS)
+"""Files in the data folder that the workers of one server share: whoever starts a server removes them first."""
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -119,18 +124,20 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     )
     teller = Teller(scope, registrations, vault, keyring, clock)
     rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
+    check = Check(liveness, rules)
+    counts = _counts(house, check)
     return Application(
         public=Front(entrance, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, liveness, session_rules, rules),
+        internal=_internal(house, liveness, session_rules, rules, (check, counts)),
         operations=operations,
         chores=partial(
             _chores,
             house,
             seen,
             refusals,
-            HeadPublisher(vault, scope, keyring, settings.log, say),
+            HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
             _keeper(house, liveness),
-            watch,
+            {"keys": watch.look, "counts": counts.write},
         ),
     )
 
@@ -157,13 +164,20 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     return cache
 
 
-def _internal(house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules) -> Internal:
+def _counts(house: House, check: Check) -> Counts:
+    made = Counts(house.settings.data_dir / _CHECKS, lambda: check.counts)
+    house.closing.append(made.close)
+    return made
+
+
+def _internal(
+    house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules, parts: tuple[Check, Counts]
+) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
-    vault, scope, check = house.vault, house.scope, Check(liveness, rules)
-    consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    log = LogRoutes(vault, scope, house.keyring)
-    more = (*_feed(house, liveness, rules.teller), *consume.routes(), *log.routes())
-    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness))
+    vault, scope, teller, (check, counts) = house.vault, house.scope, rules.teller, parts
+    consume = ConsumeDesk(vault, scope, session_rules, check, teller)
+    more = (*_feed(house, liveness, teller), *consume.routes(), *LogRoutes(vault, scope, house.keyring).routes())
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
 
 
 def _keeper(house: House, liveness: Liveness) -> Keeper | None:
@@ -215,7 +229,7 @@ async def _chores(
     refusals: RefusalLog,
     heads: HeadPublisher,
     keeper: Keeper | None,
-    watch: KeyWatch,
+    often: dict[str, Callable[[], Awaitable[None]]],
     stop: asyncio.Event,
 ) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
@@ -224,7 +238,7 @@ async def _chores(
     await asyncio.gather(
         _every(stop, settings.flush, "last_seen", flush),
         _every(stop, SECOND, "refusals", refusals.flush),
-        _every(stop, SECOND, "keys", watch.look),
+        *(_every(stop, SECOND, name, chore) for name, chore in often.items()),
         _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
         _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
         _every(stop, house.settings.log.head_every, "heads", heads.publish),
