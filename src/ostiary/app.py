@@ -23,7 +23,7 @@ from ostiary.gateway import landing
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.counts import Counts
 from ostiary.gateway.entrance import Entrance, EntranceRules
-from ostiary.gateway.feed import Feed
+from ostiary.gateway.feed import TRUTH, Feed, TruthfulCheck
 from ostiary.gateway.internal import Internal
 from ostiary.gateway.log import LogRoutes
 from ostiary.gateway.onward import Onward
@@ -174,9 +174,9 @@ def _internal(
     house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules, parts: tuple[Check, Counts]
 ) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
-    vault, scope, teller, (check, counts) = house.vault, house.scope, rules.teller, parts
-    consume = ConsumeDesk(vault, scope, session_rules, check, teller)
-    more = (*_feed(house, liveness, teller), *consume.routes(), *LogRoutes(vault, scope, house.keyring).routes())
+    vault, scope, (check, counts) = house.vault, house.scope, parts
+    consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
+    more = (*_feed(house, liveness, check, rules), *consume.routes(), *LogRoutes(vault, scope, house.keyring).routes())
     return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
 
 
@@ -193,22 +193,34 @@ def _lease(liveness: Liveness) -> Callable[[], bool] | None:
     return (lambda: liveness.held) if isinstance(liveness, LeasedSessions) else None
 
 
-def _feed(house: House, liveness: Liveness, teller: Teller) -> tuple[Route, ...]:
-    """Return the feed's route where this process's memory may be trusted (SQLite) and sessions follow no address."""
-    settings = house.settings.sessions
-    if (
-        settings.bind_address
-        or settings.bind_agent
-        or not (isinstance(liveness, SessionCache) and isinstance(house.vault, SqliteVault))
-    ):
+def _feed(house: House, liveness: Liveness, check: Check, rules: CheckRules) -> tuple[Route, ...]:
+    """Return what lets services keep answers; nothing where sessions follow an address, which a memory does not see."""
+    settings, clocks = house.settings.sessions, (house.clock, ticks_of(system_clock()))
+    if settings.bind_address or settings.bind_agent:
         return ()
 
     def reference(service_scope: int, session: str) -> str:
         key = house.keyring.active(house.scope.tenant, Purpose.CALLER).secret
         return caller_reference(key, service_scope, session)
 
-    clocks = house.clock, ticks_of(system_clock())
-    feed = Feed(teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
+    if isinstance(liveness, LeasedSessions):
+        leave = Feed(
+            rules.teller,
+            liveness,
+            liveness,
+            reference,
+            clocks,
+            system_secrets,
+            settings.idle,
+            trusted=lambda: liveness.until,
+        )
+        truth = Check(liveness.truth, rules)
+        truth.counts = check.counts  # they are checks like any others
+        asked = Route(f"{TRUTH}/{{service}}", TruthfulCheck(truth))
+        return Route("/feed", leave.answer, methods=["POST"]), asked
+    if not (isinstance(liveness, SessionCache) and isinstance(house.vault, SqliteVault)):
+        return ()
+    feed = Feed(rules.teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle)
     return (Route("/feed", feed.answer, methods=["POST"]),)
 
 
