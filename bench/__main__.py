@@ -11,7 +11,9 @@ from bench.conditions import conditions
 from bench.log import log
 from bench.method import QUICK, ROUNDS, Row
 from bench.middleware import middleware
+from bench.postgres import postgres
 from bench.signins import signin
+from bench.workers import workers
 
 __all__ = ["main"]
 
@@ -20,7 +22,9 @@ _MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "flat": (flat, 4000),
     "log": (log, 1_000_000),
     "middleware": (middleware, 1000),
+    "postgres": (postgres, 1600),
     "signin": (signin, 1600),
+    "workers": (workers, 4000),
 }
 
 

@@ -19,7 +19,7 @@ from ostiary.kernel.ids import system_secrets
 from ostiary.keys.sealing import make_kek
 from ostiary.settings import Settings
 
-__all__ = ["Server", "file_of", "new_house", "serving", "temporary"]
+__all__ = ["Server", "environ", "file_of", "new_house", "serving", "temporary"]
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Server:
         words = [str(0 if pinned() else -1), str(self.fixed), str(cache_size)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.serve", *words],
-            env=_environ(settings),
+            env=environ(settings),
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -104,7 +104,8 @@ def serving(make: Callable[[House, Path], T], cache_size: int) -> Iterator[tuple
             server.stop()
 
 
-def _environ(settings: Settings) -> dict[str, str]:
+def environ(settings: Settings) -> dict[str, str]:
+    """Return the environment of a server on these settings, and on no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OSTIARY_")}
     return kept | {
         "OSTIARY_DATA_DIR": str(settings.data_dir),

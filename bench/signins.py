@@ -17,10 +17,11 @@ from ostiary.receipts.ledger import SigningLedger
 from ostiary.sessions.service import Rules, open_session
 from ostiary.storage.sqlite import SqliteVault
 from ostiary.storage.tx import Tx
+from ostiary.storage.vault import Vault
 
-__all__ = ["signin"]
+__all__ = ["CALLERS", "issues_a_second", "signin"]
 
-_CALLERS = 32
+CALLERS = 32
 _MESSAGE = bytes(300)
 
 
@@ -39,14 +40,14 @@ def signin(rounds: int, count: int) -> list[Row]:
                 synchronous=mode,
             )
             vaults.append(vault)
-            rates[mode] = partial(_rate, house, vault, count, itertools.count())
+            rates[mode] = partial(issues_a_second, house, vault, count, itertools.count())
         full = interleaved("durable sign-in", rates, rounds)
         cpu = interleaved(
             "one sign-in's CPU", {"issue": partial(_cpu, rates["FULL"], count), "sign": _signature}, rounds
         )
         for vault in vaults:
             vault.close()
-    note = f"{_CALLERS} callers, session and signed receipt"
+    note = f"{CALLERS} callers, session and signed receipt"
     return [
         compared(
             "durable sign-in",
@@ -68,14 +69,14 @@ def signin(rounds: int, count: int) -> list[Row]:
     ]
 
 
-def _rate(house: House, vault: SqliteVault, count: int, numbers: "itertools.count[int]") -> float:
+def issues_a_second(house: House, vault: Vault, count: int, numbers: "itertools.count[int]") -> float:
     """Return issues a second."""
     began = time.perf_counter()
     asyncio.run(_issue(house, vault, count, numbers))
     return count / (time.perf_counter() - began)
 
 
-async def _issue(house: House, vault: SqliteVault, count: int, numbers: "itertools.count[int]") -> None:
+async def _issue(house: House, vault: Vault, count: int, numbers: "itertools.count[int]") -> None:
     rules = Rules(house.keyring, house.settings.sessions)
 
     def use_case(tx: Tx, number: int) -> object:
@@ -83,10 +84,10 @@ async def _issue(house: House, vault: SqliteVault, count: int, numbers: "itertoo
         return open_session(tx, rules, ANONYMOUS, proof, "Bench on Linux")
 
     async def caller() -> None:
-        for _ in range(count // _CALLERS):
+        for _ in range(count // CALLERS):
             await vault.transact(house.scope, partial(use_case, number=next(numbers)))
 
-    await asyncio.gather(*(caller() for _ in range(_CALLERS)))
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
 
 
 def _cpu(rate: Callable[[], float], count: int) -> float:

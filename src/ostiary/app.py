@@ -21,8 +21,9 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway import landing
 from ostiary.gateway.check import Check, CheckRules
+from ostiary.gateway.counts import Counts
 from ostiary.gateway.entrance import Entrance, EntranceRules
-from ostiary.gateway.feed import Feed
+from ostiary.gateway.feed import TRUTH, Feed, TruthfulCheck
 from ostiary.gateway.internal import Internal
 from ostiary.gateway.log import LogRoutes
 from ostiary.gateway.onward import Onward
@@ -58,6 +59,7 @@ from ostiary.sessions.guard import SessionGuard
 from ostiary.sessions.leased import LeasedSessions
 from ostiary.sessions.liveness import Judge, Liveness
 from ostiary.sessions.seen import Seen
+from ostiary.settings import Settings
 from ostiary.storage import outbox, schema
 from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
@@ -69,10 +71,14 @@ from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
 from ostiary.web.operation import Operation
 
-__all__ = ["Application", "build"]
+__all__ = ["FRESH", "Application", "build"]
 
 _LOG = structlog.get_logger("ostiary.app")
 _BATCH = 500
+_HEADS, _CHECKS = "heads.published", "checks.counted"
+
+FRESH = (_HEADS, _CHECKS)
+"""Files in the data folder that the workers of one server share: whoever starts a server removes them first."""
 
 
 class Application(msgspec.Struct, frozen=True):
@@ -92,10 +98,8 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)
-    rp = RelyingParty(id=settings.host, name="Ostiary", origins=frozenset({settings.origin}))
-    passkey_rules = passkeys.Rules(keyring, rp)
-    asker = Asker(keyring, clock, system_secrets)
-    methods = registry((PasskeyMethod(passkey_rules), *more))
+    passkey_rules = passkeys.Rules(keyring, _party(settings))
+    asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(passkey_rules), *more))
     operations = (
         *enrolment_routes.operations(
             enrolment_routes.Desk(vault, enrolment.Rules(session_rules, passkey_rules), asker, system_secrets)
@@ -121,20 +125,26 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     )
     teller = Teller(scope, registrations, vault, keyring, clock)
     rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
+    check = Check(liveness, rules)
+    counts = _counts(house, check)
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, liveness, session_rules, rules),
+        internal=_internal(house, liveness, session_rules, rules, (check, counts)),
         operations=operations,
         chores=partial(
             _chores,
             house,
             seen,
             refusals,
-            HeadPublisher(vault, scope, keyring, settings.log, say),
+            HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
             _keeper(house, liveness),
-            watch,
+            {"keys": watch.look, "counts": counts.write},
         ),
     )
+
+
+def _party(settings: Settings) -> RelyingParty:
+    return RelyingParty(id=settings.host, name="Ostiary", origins=frozenset({settings.origin}))
 
 
 def _public(console: Console, routes: Sequence[Route]) -> Starlette:
@@ -159,13 +169,20 @@ def _liveness(house: House, judge: Judge) -> Liveness:
     return cache
 
 
-def _internal(house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules) -> Internal:
+def _counts(house: House, check: Check) -> Counts:
+    made = Counts(house.settings.data_dir / _CHECKS, lambda: check.counts)
+    house.closing.append(made.close)
+    return made
+
+
+def _internal(
+    house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules, parts: tuple[Check, Counts]
+) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
-    vault, scope, check = house.vault, house.scope, Check(liveness, rules)
+    vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    log = LogRoutes(vault, scope, house.keyring)
-    more = (*_feed(house, liveness, rules.teller), *consume.routes(), *log.routes())
-    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness))
+    more = (*_feed(house, liveness, check, rules), *consume.routes(), *LogRoutes(vault, scope, house.keyring).routes())
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
 
 
 def _keeper(house: House, liveness: Liveness) -> Keeper | None:
@@ -181,22 +198,35 @@ def _lease(liveness: Liveness) -> Callable[[], bool] | None:
     return (lambda: liveness.held) if isinstance(liveness, LeasedSessions) else None
 
 
-def _feed(house: House, liveness: Liveness, teller: Teller) -> tuple[Route, ...]:
-    """Return the feed's route where this process's memory may be trusted (SQLite) and sessions follow no address."""
-    settings = house.settings.sessions
-    if (
-        settings.bind_address
-        or settings.bind_agent
-        or not (isinstance(liveness, SessionCache) and isinstance(house.vault, SqliteVault))
-    ):
+def _feed(house: House, liveness: Liveness, check: Check, rules: CheckRules) -> tuple[Route, ...]:
+    """Return what lets services keep answers; nothing where sessions follow an address, which a memory does not see."""
+    settings, clocks = house.settings.sessions, (house.clock, ticks_of(system_clock()))
+    if settings.bind_address or settings.bind_agent:
         return ()
 
     def reference(service_scope: int, session: str) -> str:
         key = house.keyring.active(house.scope.tenant, Purpose.CALLER).secret
         return caller_reference(key, service_scope, session)
 
-    clocks = house.clock, ticks_of(system_clock())
-    return Feed(teller, liveness, house.vault.pledges, reference, clocks, system_secrets, settings.idle).routes()
+    if isinstance(liveness, LeasedSessions):
+        leave = Feed(
+            rules.teller,
+            liveness,
+            liveness,
+            reference,
+            clocks,
+            system_secrets,
+            settings.idle,
+            trusted=lambda: liveness.until,
+        )
+        truth = Check(liveness.truth, rules)
+        truth.counts = check.counts  # they are checks like any others
+        asked = Route(f"{TRUTH}/{{service}}", TruthfulCheck(truth))
+        return *leave.routes(), asked
+    if not (isinstance(liveness, SessionCache) and isinstance(house.vault, SqliteVault)):
+        return ()
+    pledges = house.vault.pledges
+    return Feed(rules.teller, liveness, pledges, reference, clocks, system_secrets, settings.idle).routes()
 
 
 def _fetch(house: House) -> Fetch:
@@ -216,7 +246,7 @@ async def _chores(
     refusals: RefusalLog,
     heads: HeadPublisher,
     keeper: Keeper | None,
-    watch: KeyWatch,
+    often: dict[str, Callable[[], Awaitable[None]]],
     stop: asyncio.Event,
 ) -> None:
     """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
@@ -225,7 +255,7 @@ async def _chores(
     await asyncio.gather(
         _every(stop, settings.flush, "last_seen", flush),
         _every(stop, SECOND, "refusals", refusals.flush),
-        _every(stop, SECOND, "keys", watch.look),
+        *(_every(stop, SECOND, name, chore) for name, chore in often.items()),
         _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
         _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
         _every(stop, house.settings.log.head_every, "heads", heads.publish),

@@ -37,7 +37,7 @@ _POSTGRES = "ostiary.storage.postgres:PostgresVault"
 
 
 class House(msgspec.Struct, frozen=True):
-    """An opened store with its keys: what every command and the server stand on."""
+    """An opened store with its keys: what every command and the server stand on; `closing` is called at its end."""
 
     settings: Settings
     scope: Scope
@@ -46,6 +46,7 @@ class House(msgspec.Struct, frozen=True):
     sealer: Sealer
     vault: Vault
     readers: list[SqliteReader] = msgspec.field(default_factory=list)
+    closing: list[Callable[[], None]] = msgspec.field(default_factory=list)
 
     def reader(self) -> SqliteReader:
         """Return what reads the SQLite file on the thread of the event loop; made at the first call, one for all."""
@@ -58,6 +59,8 @@ class House(msgspec.Struct, frozen=True):
         self.vault.close()
         while self.readers:
             self.readers.pop().close()
+        while self.closing:
+            self.closing.pop()()
 
 
 def database_url(settings: Settings) -> str:

@@ -18,8 +18,8 @@ from ostiary_client.caller import Caller, Refused, caller_from, without_ours
 
 __all__ = ["Authority", "Key", "Known"]
 
-Key = tuple[bytes, bytes]
-"""What a request shows: its Cookie header and its Authorization header, as they came."""
+Key = tuple[bytes, ...]
+"""What a request shows: its Cookie header and its Authorization header, as they came; the host where that counts."""
 
 _Question = tuple[Key, tuple[tuple[str, str], ...], int]
 """What is asked, on whose behalf, and after how many announcements: only the very same may share an answer."""
@@ -27,6 +27,7 @@ _Question = tuple[Key, tuple[tuple[str, str], ...], int]
 _MOST = 100_000
 _PATIENCE_S = 1.0
 _LONGEST = 4096
+_CHECK = "/check"
 
 
 class Known:
@@ -61,7 +62,7 @@ class Authority:
         self._names: dict[str, set[Key]] = {}
         self._asking: dict[_Question, asyncio.Task[Caller | Refused]] = {}
         self._generation, self._feed, self._count = 0, "", 0
-        self._again, self._ahead = 0.0, 0.0
+        self._again, self._ahead, self._path = 0.0, 0.0, _CHECK
 
     def repeated(self, key: Key) -> Known | None:
         """Return what was answered to the same request before, while that may be repeated."""
@@ -89,7 +90,7 @@ class Authority:
             sent["ostiary-service-key"] = self._key
         try:
             answer = await self._client.get(
-                f"/check/{self._service}", headers={name: value for name, value in sent.items() if value}
+                f"{self._path}/{self._service}", headers={name: value for name, value in sent.items() if value}
             )
             if answer.status_code == httpx2.codes.OK:
                 caller = caller_from(answer.headers)
@@ -123,7 +124,7 @@ class Authority:
             except (httpx2.HTTPError, ValueError, KeyError, TypeError):
                 self.until = 0.0
                 self._forget_all()
-                self._feed, self._count = "", 0
+                self._feed, self._count, self._path = "", 0, _CHECK
                 await asyncio.sleep(_PATIENCE_S)
 
     async def _followed(self) -> None:
@@ -147,6 +148,7 @@ class Authority:
             for key in self._names.pop(reference, ()):
                 self.known.pop(key, None)
         self._feed, self._count = told["feed"], told["count"]
+        self._path = str(told.get("check", _CHECK))
         self._again, self._ahead = float(told["again"]), float(told["now"]) - began
         self.until = began + float(told["lease"])
 

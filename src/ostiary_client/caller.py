@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["OURS", "Caller", "Refused", "caller_from", "without_ours"]
+__all__ = ["OURS", "SESSION", "Caller", "Refused", "caller_from", "without_ours"]
 
-OURS = (b"__Host-ostiary_session", b"__Host-ostiary_csrf", b"__Host-ostiary_service", b"__Host-ostiary_prelogin")
+SESSION = b"__Host-ostiary_session"
+"""The cookie of the authority's own host."""
+
+OURS = (SESSION, b"__Host-ostiary_csrf", b"__Host-ostiary_service", b"__Host-ostiary_prelogin")
 """The cookies that no application should see."""
 
 

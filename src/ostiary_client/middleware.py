@@ -8,12 +8,12 @@ or Litestar. The session's own cookies never reach the application, nor does any
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from ostiary_client.authority import Authority
-from ostiary_client.caller import OURS, Caller, Refused, without_ours
+from ostiary_client.authority import Authority, Key
+from ostiary_client.caller import OURS, SESSION, Caller, Refused, without_ours
 from ostiary_client.rules import REALM, WORDS, Rule, headers_of, requires
 
 __all__ = ["Ostiary", "Rule", "requires"]
@@ -27,8 +27,10 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 class Ostiary:
     """See the module.
 
-    `rules` are by path prefix, the longest that fits counts. `authority` replaces the one that `base`, `service` and
-    `key` describe.
+    `rules` are by path prefix, the longest that fits counts. `hosts` are those of the service's registration that this
+    application is reached under, with a port where one stands there: only there is anybody let in, by the service
+    cookie of that very host, never by the cookie of the authority's own host. `authority` replaces the one that
+    `base`, `service` and `key` describe.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class Ostiary:
         key: str = "",
         *,
         rules: Mapping[str, Rule] | None = None,
+        hosts: Collection[str] = (),
         authority: Authority | None = None,
     ) -> None:
         self._app, self._authority = app, authority or Authority(base, service, key)
         self._rules = sorted((rules or {}).items(), key=lambda one: len(one[0]), reverse=True)
+        self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._following: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -63,26 +67,31 @@ class Ostiary:
                 kept.append(header)
             elif name[:7] != b"ostiary":
                 kept.append(header)
-        known = self._authority.repeated((cookie, authorization))
+        shown = (cookie, authorization, _host(scope)) if self._hosts else (cookie, authorization)
+        known = self._authority.repeated(shown)
         found: Caller | Refused
         if known is not None:
             found, rest = known.caller, known.cookie
         else:
-            found, rest = await self._found(scope, cookie, authorization), without_ours(cookie)
+            found, rest = await self._found(scope, shown), without_ours(cookie)
         if rest:
             kept.append((b"cookie", rest))
         inner = {**scope, "headers": kept, "ostiary": found}
         broken = self._broken(scope["path"], found) if self._rules else None
         await (self._app(inner, receive, send) if broken is None else _answer(broken, scope, receive, send))
 
-    async def _found(self, scope: _Scope, cookie: bytes, authorization: bytes) -> Caller | Refused:
-        if not any(name in cookie for name in OURS) and authorization[:10].lower() != b"bearer v1.":
-            return Refused(401, REALM)
+    async def _found(self, scope: _Scope, shown: Key) -> Caller | Refused:
         more = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in _TOLD}
+        if self._hosts:
+            if shown[2] not in self._hosts or SESSION in shown[0]:
+                return Refused(401, REALM)
+            more["x-forwarded-host"] = shown[2].decode("latin-1")
+        if not any(name in shown[0] for name in OURS) and shown[1][:10].lower() != b"bearer v1.":
+            return Refused(401, REALM)
         if scope.get("client"):
             hops = [*filter(None, [more.get("x-forwarded-for")]), scope["client"][0]]
             more["x-forwarded-for"] = ", ".join(hops)
-        return await self._authority.ask((cookie, authorization), more)
+        return await self._authority.ask(shown, more)
 
     def _broken(self, path: str, found: Caller | Refused) -> Refused | None:
         for prefix, rule in self._rules:
@@ -108,6 +117,11 @@ class Ostiary:
 
 
 _TOLD = frozenset({b"user-agent", b"x-forwarded-for"})
+
+
+def _host(scope: _Scope) -> bytes:
+    """Return the host that was asked; nothing that is registered where a request names several."""
+    return b", ".join(value for name, value in scope["headers"] if name == b"host").lower()
 
 
 async def _answer(refused: Refused, scope: _Scope, receive: _Receive, send: _Send) -> None:

@@ -6,11 +6,13 @@ No check that was sent after an end was acknowledged is accepted, by any worker,
 import itertools
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -128,7 +130,10 @@ def many(request, tmp_path):
 
 
 def revoke(served, sessions, pause):
-    """End one after the other through one command; return (when each acknowledgement was read, how long it took)."""
+    """End one after the other through one command; return (when each acknowledgement was read, how long it took).
+
+    The first counts for the law and not for the times: it waits for the command to start.
+    """
     acknowledged, took = {}, []
     with subprocess.Popen(
         [*OSTIARY, "sessions", "revoke", "--stdin"],
@@ -148,10 +153,17 @@ def revoke(served, sessions, pause):
             time.sleep(pause)  # spreads the ends over the trouble; decides nothing
         process.stdin.close()
         assert process.wait(30) == 0
-    return acknowledged, took
+    return acknowledged, took[1:]
 
 
-def show(served, count, pause):
+def revoke_together(served, sessions, pause, callers):
+    """The same by several commands at once; each ends its share."""
+    with ThreadPoolExecutor(callers) as pool:
+        told = list(pool.map(lambda n: revoke(served, sessions[n::callers], pause), range(callers)))
+    return {k: v for acknowledged, _ in told for k, v in acknowledged.items()}, [t for _, took in told for t in took]
+
+
+def show(served, count, pause, callers=1):
     cookies = seed(served, count + count // 4 + 20)
     sessions = list(cookies)[:count]
     with Crowd(served.internal_port, cookies) as crowd:
@@ -160,7 +172,9 @@ def show(served, count, pause):
             time.sleep(0.01)
         trouble = Trouble(served)
         trouble.start()
-        acknowledged, took = revoke(served, sessions, pause)
+        began = time.monotonic()
+        acknowledged, took = revoke_together(served, sessions, pause, callers)
+        lasted = time.monotonic() - began
         trouble.stop()
         turn = len(crowd.checks) + 2 * len(cookies)
         while len(crowd.checks) < turn:
@@ -168,7 +182,7 @@ def show(served, count, pause):
     wrong = accepted_after(crowd.checks, acknowledged)
     cuts = statistics.quantiles(took, n=100, method="inclusive")
     print(
-        f"{served.environ.get('OSTIARY_DATABASE_URL', '')[:8] or 'sqlite'}: {len(acknowledged)} ends,"
+        f"{served.environ.get('OSTIARY_DATABASE_URL', '')[:8] or 'sqlite'}: {len(acknowledged)} ends in {lasted:.0f} s,"
         f" {len(crowd.checks)} checks, {trouble.killed} workers killed, {trouble.paused} paused, {len(wrong)} accepted"
         f" too late; acknowledged within p50 {cuts[49] * 1e3:.1f} ms, p99 {cuts[98] * 1e3:.1f} ms,"
         f" worst {max(took) * 1e3:.1f} ms"
@@ -190,7 +204,7 @@ def test_no_check_sent_after_an_acknowledged_end_is_accepted_by_any_worker(many)
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_no_check_sent_after_one_of_5000_acknowledged_ends_is_accepted_by_any_worker(many):
-    show(many, 5000, 0.0)
+    show(many, 5000, 0.0, callers=8)
 
 
 def test_a_worker_that_dies_is_replaced_and_a_stop_ends_all(many):
@@ -204,6 +218,45 @@ def test_a_worker_that_dies_is_replaced_and_a_stop_ends_all(many):
     assert not [pid for pid in after if alive(pid)]
     assert many.printed.count("ready\n") == 1
     assert many.printed.count("/enrol#") == 1
+
+
+def test_metrics_are_those_of_the_whole_server_whichever_worker_answers_and_never_fall(many):
+    cookies = list(seed(many, 8).values())
+    lines = [Line(many.internal_port) for _ in range(24)]
+    for number, line in enumerate(lines):
+        assert line.check(cookies[number % 8]) == 200
+        line.close()
+    told = until(lambda: [checks(many) for _ in range(12)], lambda told: told == [24.0] * 12)
+    assert told == [24.0] * 12
+    os.kill(pids(many)[0], signal.SIGKILL)
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            assert checks(many) == 24.0
+
+
+def checks(served):
+    text = Browser(served).send("GET", "/metrics", internal=True).body.decode()
+    return float(re.search(r'^ostiary_checks_total{status="200"} (\S+)$', text, re.MULTILINE)[1])
+
+
+def until(ask, good):
+    """What was answered as soon as it is good, or at last."""
+    deadline = time.monotonic() + 20
+    while not good(found := ask()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def test_each_head_is_published_once_however_many_workers_there_are(many):
+    file = many.folder / "heads"
+    many.stop()
+    many.start("--workers", str(WORKERS), "--head-file", str(file))
+    assert until(lambda: file.exists() and len(file.read_text().splitlines()), lambda count: count) >= 1
+    many.stop()
+    lines = file.read_text().splitlines()
+    sizes = [json.loads(line)["size"] for line in lines]
+    assert len(sizes) == len(set(sizes)), sizes
 
 
 def test_workers_end_when_their_supervisor_is_killed(many):

@@ -1,6 +1,7 @@
 """The feed: who holds it may trust a memory, is told what to forget, and whoever ends something waits for them."""
 
 import asyncio
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -10,7 +11,8 @@ from ostiary.gateway.feed import Asked, Feed
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code
 from ostiary.storage.outbox import Change
-from tests.sessions.home import HOUR, SPRING
+from tests.login.gatehouse import postgres_url
+from tests.sessions.home import HOUR, SPRING, Home
 
 
 class Store:
@@ -65,6 +67,12 @@ def feed(store):
 
     made.asked = ask
     return made
+
+
+@pytest.fixture
+def postgres_home(tmp_path):
+    with postgres_url() as url, closing(Home(tmp_path, url=url)) as made:
+        yield made
 
 
 async def test_a_fresh_memory_is_told_to_be_empty_and_gets_leave_that_was_recorded_first(feed, store):
@@ -190,6 +198,15 @@ async def test_the_same_question_twice_at_once_loses_no_end(feed, store):
     assert all(one.all or one.ended for one in (a, b)), (a, b)
 
 
+async def test_no_leave_outlasts_what_the_node_itself_may_trust(feed, store):
+    feed._trusted = lambda: 1000.2
+    told = await feed.asked()
+    assert round(told.lease, 3) == round(1000.2 - store.now, 3) < gateway_feed.LEASE
+    store.now = 1000.2
+    assert (await feed.asked(told)).lease == (await feed.asked()).lease == 0
+    assert store.pledges[-1] == (round(told.lease, 6), 0)
+
+
 # Over HTTP, in the assembled application
 
 
@@ -220,3 +237,16 @@ def test_where_sessions_follow_an_address_no_memory_is_trusted(homes, setting):
 def test_a_page_cannot_ask_for_it(home):
     answer = home.visitor().send("POST", "/feed", {}, internal=True, headers={"origin": "http://localhost:8080"})
     assert answer.code == "origin_refused"
+
+
+@pytest.mark.postgres
+def test_what_a_service_will_keep_is_never_answered_from_a_nodes_memory(postgres_home):
+    """Another node may have told the service to forget what this one has not heard of yet."""
+    home = postgres_home
+    session, cookie = home.open()
+    home.application.internal._check._liveness.grant(float("inf"))  # a node that hears of nothing
+    for _ in range(3):
+        assert home.check(cookie).status == home.check(cookie, "/feed/check/default").status == 200
+    home.beside().end(session.id)
+    assert home.check(cookie).status == 200
+    assert home.check(cookie, "/feed/check/default").status == 401

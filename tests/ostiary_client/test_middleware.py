@@ -18,7 +18,8 @@ from ostiary_client.authority import Authority
 from ostiary_client.caller import Caller, Refused
 from ostiary_client.middleware import Ostiary, Rule, requires
 from tests.flows.browser import CSRF, SESSION, Browser
-from tests.flows.server import OSTIARY, serving
+from tests.flows.seed import seed
+from tests.flows.server import OSTIARY, Served, serving
 
 REFERENCE = 32
 
@@ -151,6 +152,69 @@ async def test_a_missing_scope_is_forbidden_and_says_which(served):
 
 
 # The law: an end that was acknowledged is never ignored, however warm the memory is
+
+
+@pytest.fixture
+def either(tmp_path, database_url):
+    """A real server of three workers, on each database."""
+    served = Served(tmp_path, {"OSTIARY_DATABASE_URL": database_url} if database_url else {})
+    served.cli("init")
+    served.cli("migrate")
+    served.start("--workers", "3")
+    yield served
+    served.stop()
+
+
+async def test_several_services_and_workers_feel_every_end_at_the_first_request_after_its_line(either):
+    sessions = await asyncio.to_thread(seed, either, 24)
+    async with service(either) as one, service(either) as two:
+        for each in (one, two):
+            await each.get()
+            await each.held()
+        process = await asyncio.create_subprocess_exec(
+            *OSTIARY, "sessions", "revoke", "--stdin", env=either.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        from_memory = 0
+        for session, value in sessions.items():
+            cookie = f"{SESSION}={value}"
+            for _ in range(3):
+                for each in (one, two):
+                    assert (await each.get("/guarded", cookie=cookie)).status_code == 200
+                    from_memory += each.authority.repeated((cookie.encode(), b"")) is not None
+            busy = [asyncio.ensure_future(again(each, cookie)) for each in (one, two) for _ in range(2)]
+            process.stdin.write(f"{session}\n".encode())
+            assert session in (await process.stdout.readline()).decode()
+            after = [await each.get("/guarded", cookie=cookie) for each in (one, two)]
+            assert {answer.status_code for answer in after} == {401}
+            await asyncio.gather(*busy)
+        assert from_memory > len(sessions), "proves nothing"
+        process.stdin.close()
+        assert await process.wait() == 0
+
+
+async def again(each, cookie):
+    """Ask until refused."""
+    for _ in range(100_000):
+        if (await each.get("/guarded", cookie=cookie)).status_code != 200:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it was never refused")
+
+
+async def test_what_is_kept_is_asked_where_the_feed_says():
+    asked = []
+
+    def answer(request):
+        asked.append(request.url.path)
+        return httpx2.Response(200, headers=ALIVE)
+
+    authority = Authority(client=httpx2.AsyncClient(transport=httpx2.MockTransport(answer), base_url="http://a.test"))
+    for told in ({}, TOLD | {"all": True, "check": "/feed/check"}, TOLD | {"all": True}):
+        if told:
+            authority._take(told, authority._ticks())
+        assert isinstance(await authority.ask((b"cookie", b""), {}), Caller)
+    assert asked == ["/check/default", "/feed/check/default", "/check/default"]
+    await authority.close()
 
 
 async def test_an_end_by_a_command_is_felt_by_the_first_request_after_its_line(server):

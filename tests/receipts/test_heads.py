@@ -1,5 +1,6 @@
 """Signed heads: frozen in tests/wire/heads.json, made when the log has grown, carried off in three ways."""
 
+import asyncio
 import json
 import threading
 from contextlib import contextmanager
@@ -68,7 +69,12 @@ class Kept:
         self.home, self.printed = home, []
         house = home.house
         self.publisher = HeadPublisher(
-            house.vault, home.scope, house.keyring, LogSettings(**settings), self.printed.append
+            house.vault,
+            home.scope,
+            house.keyring,
+            LogSettings(**settings),
+            self.printed.append,
+            home.settings.data_dir / "heads.test",
         )
 
     def publish(self):
@@ -89,6 +95,27 @@ def test_a_head_is_made_when_the_log_has_grown_and_not_again(anywhere):
     assert (first.size + 1, second.size) == (second.size, len(anywhere.receipts()))
     keys = public_keys(anywhere.house.keyring)
     assert all(head_holds(head, keys[head.key][1]) for head in kept.heads)
+
+
+def test_of_several_workers_one_publishes_each_head(anywhere, tmp_path):
+    crowd = [Kept(anywhere, head_file=tmp_path / "heads") for _ in range(4)]
+
+    async def all_at_once():
+        await asyncio.gather(*(kept.publisher.publish() for kept in crowd))
+
+    for _ in range(2):
+        anywhere.open()
+        anywhere.run(all_at_once())
+    printed = [head for kept in crowd for head in kept.heads]
+    assert len(printed) == 2
+    assert sorted(printed, key=lambda head: head.size) == read_heads((tmp_path / "heads").read_text())
+
+
+def test_a_worker_goes_on_where_one_that_was_killed_got_to(home):
+    first, second = Kept(home), Kept(home)
+    first.publish()
+    home.run(second.publisher.publish())
+    assert second.printed == []
 
 
 def test_heads_are_appended_to_a_file_one_a_line(home, tmp_path):

@@ -140,8 +140,8 @@ def database(server):
 
 
 @contextlib.contextmanager
-def cluster(folder):
-    """A temporary server; PostgreSQL refuses to run as root, so root hands it to the user postgres."""
+def cluster(folder, fsync="off"):
+    """A temporary server, whose data need survive nothing; PostgreSQL refuses to run as root, so root hands it to the user postgres."""
     root = os.geteuid() == 0
     data = Path(tempfile.mkdtemp(prefix="ostiary-postgres-"))
     owner = {"user": "postgres", "group": "postgres", "extra_groups": []} if root else {}
@@ -172,7 +172,7 @@ def cluster(folder):
         "-c",
         "listen_addresses=127.0.0.1",
         "-c",
-        "fsync=off",
+        f"fsync={fsync}",
     ]
     try:
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=data, **owner)

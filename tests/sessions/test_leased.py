@@ -325,6 +325,48 @@ async def test_what_a_prepared_answer_repeats_dies_with_the_lease_and_with_the_s
     assert not home.memory.look() < glance.until
 
 
+async def test_a_node_confirms_nothing_before_the_services_that_keep_its_answers_have(world, home):
+    home.memory.pledge(world.now + 60, home.memory.counted)
+    ended, watch = world.end(1), watching(world)[1]
+    renewing = asyncio.ensure_future(home.renew())
+    await until(lambda: home.memory.since(0))
+    assert home.memory.since(0) == [Change("session", name(1))]
+    assert (renewing.done(), watch(ended)) == (False, [False])
+    home.memory.pledge(world.now + 60, home.memory.counted)
+    await renewing
+    assert watch(ended) == [True]
+
+
+async def test_a_node_waits_for_a_service_that_hangs_until_its_leave_has_run_out_and_no_longer(world, home):
+    home.memory.pledge(world.now + 0.05, home.memory.counted)
+    world.end(1)
+    renewing = asyncio.ensure_future(home.renew())
+    await until(lambda: home.memory.since(0))
+    world.now += 0.05
+    await asyncio.wait_for(renewing, 5)
+
+
+async def test_a_node_stays_on_the_roll_until_the_leave_that_it_gave_has_run_out(world, home):
+    home.memory.pledge(world.now + 0.05, home.memory.counted)
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(home.keeper.run(stop))
+    stop.set()
+    await turn()
+    assert world.roll
+    world.now += 0.05
+    await asyncio.wait_for(running, 5)
+    assert not world.roll
+
+
+async def until(happens):
+    """Wait for something of which nobody tells."""
+    for _ in range(2000):
+        if happens():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never happened")
+
+
 async def test_anything_but_a_session_that_loses_authority_empties_the_memory(home):
     home.memory.forget([Change("key", "sk-1")])
     assert home.memory.peek(cookie(1)) is None

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 from msgspec.structs import replace
 
-from ostiary.app import Application, build
+from ostiary.app import FRESH, Application, build
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
 from ostiary.cli.terminal import Count, say
 from ostiary.cli.workers import Supervisor
@@ -59,6 +59,8 @@ def serve(*, fixture: bool = False, workers: Count = 1, head_file: Path | None =
         for address in (settings.public_http_addr, settings.internal_http_addr):
             free_port(address)
         prepare(settings)
+        for name in FRESH:
+            (settings.data_dir / name).unlink(missing_ok=True)
         opened = open_house(settings, Mode.FIXTURE if fixture else None)
         try:
             token = opened.vault.transact_now(opened.scope, enrolment.invite_first)

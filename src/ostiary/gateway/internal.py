@@ -1,6 +1,6 @@
 """The internal listener: the check in front, then health, readiness, metrics and what else services ask."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -24,7 +24,7 @@ class Internal:
     """ASGI application of the internal listener.
 
     `ping` asks the store for a sign of life; `more` are other routes; `lease` tells whether memory is trusted now,
-    where that needs a lease (PostgreSQL).
+    where that needs a lease (PostgreSQL); `counted` are the answers of the whole server by status (else the check's).
     """
 
     def __init__(
@@ -33,11 +33,12 @@ class Internal:
         ping: Callable[[], Awaitable[object]],
         more: Iterable[Route] = (),
         lease: Callable[[], bool] | None = None,
+        counted: Callable[[], Mapping[int, int]] | None = None,
     ) -> None:
         self._lease = lease
         self._check, self._asked, self._usual, self._ping = check, check.__call__, check.usual, ping
         self._registry = CollectorRegistry()
-        self._registry.register(_Checks(check))
+        self._registry.register(_Checks(counted or (lambda: check.counts)))
         self._rest: ASGIApp = Starlette(
             routes=[
                 Route("/healthz", self._healthz),
@@ -73,14 +74,14 @@ class Internal:
 
 
 class _Checks(Collector):
-    """Reads the check's own counters when somebody asks; the check itself never touches a metrics library."""
+    """Reads the check's counters when somebody asks; the check itself never touches a metrics library."""
 
-    def __init__(self, check: Check) -> None:
-        self._check = check
+    def __init__(self, counted: Callable[[], Mapping[int, int]]) -> None:
+        self._counted = counted
 
     def collect(self) -> Iterable[Metric]:
         """Yield one counter, by status."""
         family = CounterMetricFamily("ostiary_checks", "Answers to the session check.", labels=["status"])
-        for status, count in self._check.counts.items():
+        for status, count in self._counted().items():
             family.add_metric([str(status)], count)
         yield family

@@ -1,9 +1,16 @@
-"""Heads leave the machine: appended to a file, printed, posted to a webhook; at intervals while the log grows."""
+"""Heads leave the machine: appended to a file, printed, posted to a webhook; at intervals while the log grows.
+
+Of several workers one publishes at a time, and each goes on from where the last one got to: a file in the data folder
+says so, under a lock that dies with its holder.
+"""
 
 import asyncio
+import fcntl
 import http.client
 import os
-from collections.abc import Callable
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +30,9 @@ __all__ = ["HeadPublisher", "sequence"]
 _LOG = structlog.get_logger("ostiary.receipts")
 _PATIENCE_S = 5
 _ACCEPTED = range(200, 300)
+_SIZES = struct.Struct("<QQQ")
+_NAP_S = 0.02
+_TURN_S = 10
 
 
 async def sequence(vault: Vault, scope: Scope) -> None:
@@ -32,17 +42,35 @@ async def sequence(vault: Vault, scope: Scope) -> None:
 
 
 class HeadPublisher:
-    """Publishes a head when the log has grown since the last. `say` prints one line."""
+    """Publishes a head when the log has grown since the last. `say` prints one line, `notes` is the workers' file."""
 
     def __init__(
-        self, vault: Vault, scope: Scope, keyring: Keyring, settings: LogSettings, say: Callable[[str], None]
+        self,
+        vault: Vault,
+        scope: Scope,
+        keyring: Keyring,
+        settings: LogSettings,
+        say: Callable[[str], None],
+        notes: Path,
     ) -> None:
         self._vault, self._scope, self._keyring = vault, scope, keyring
-        self._settings, self._say = settings, say
+        self._settings, self._say, self._notes = settings, say, notes
         self._printed, self._filed, self._posted = 0, 0, 0
 
     async def publish(self) -> None:
         """Make a head and hand it to every place that has none of this size; a place that fails is tried next time."""
+        try:
+            async with _held(self._notes) as file:
+                found = os.pread(file, _SIZES.size, 0)
+                self._printed, self._filed, self._posted = _SIZES.unpack(found.ljust(_SIZES.size, b"\0"))
+                try:
+                    await self._publish()
+                finally:
+                    os.pwrite(file, _SIZES.pack(self._printed, self._filed, self._posted), 0)
+        except OSError as fault:
+            _LOG.warning("head_not_published", fault=str(fault))
+
+    async def _publish(self) -> None:
         await sequence(self._vault, self._scope)
         size = await self._vault.read(self._scope, height)
         webhook, file = self._settings.head_webhook, self._settings.head_file
@@ -60,6 +88,31 @@ class HeadPublisher:
 
     def _sign(self, tx: Tx) -> Head:
         return signed_head(tx, self._keyring)
+
+
+@asynccontextmanager
+async def _held(path: Path) -> AsyncIterator[int]:
+    """Open a file and hold its lock. Raises TimeoutError (an OSError) where another worker keeps it for too long."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        for _ in range(round(_TURN_S / _NAP_S)):
+            if _locked(file):
+                break
+            await asyncio.sleep(_NAP_S)
+        else:
+            raise TimeoutError("another worker has not finished: is it paused?")
+        yield file
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 async def _done(event: str, act: Callable[..., None], *arguments: object) -> bool:

@@ -4,35 +4,48 @@ The lease is compared with CLOCK_BOOTTIME at each check, so a process that was p
 does not answer from memory when it wakes.
 """
 
+import asyncio
 import math
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 
 from ostiary.kernel.clock import Ticks
 from ostiary.kernel.refusals import Refusal
-from ostiary.sessions.coalesced import AskedSessions, Fetch
+from ostiary.sessions.coalesced import AskedSessions, Fetch, Truth
 from ostiary.sessions.liveness import Entry, Judge, place_of
 from ostiary.sessions.memory import SessionMemory
+from ostiary.storage.outbox import Change
 
 __all__ = ["LeasedSessions"]
 
+_RECENT = 10_000
+
 
 class LeasedSessions(SessionMemory):
-    """See `sessions.liveness.Liveness` and `storage.keeper.Memory`."""
+    """See `sessions.liveness.Liveness`, `storage.keeper.Memory`, and `gateway.feed.Followed` and `Pledged`.
+
+    `counted` and `position` are how many changes this node has heard of.
+    """
 
     def __init__(self, judge: Judge, vault: Fetch, ticks: Ticks) -> None:
         super().__init__(judge, ticks)
         self._asked = AskedSessions(judge, vault)
         self._filling: dict[bytes, object] = {}
-        self._until = 0.0
+        self.until, self.truth = 0.0, Truth(self._asked, judge)
+        self._recent: deque[tuple[int, Change]] = deque(maxlen=_RECENT)
+        self.counted = self.position = 0
+        self._pledged, self._confirmed = (0.0, 0), asyncio.Event()
 
     @property
     def held(self) -> bool:
         """Whether memory is trusted at this moment."""
-        return self._ticks() < self._until
+        return self._ticks() < self.until
 
     def look(self) -> float:
         """Return the ticks while the lease holds; else empty the memory and return "too late"."""
         now = self._ticks()
-        if now < self._until:
+        if now < self.until:
             return now
         if self._entries:
             self._clear()
@@ -59,11 +72,44 @@ class LeasedSessions(SessionMemory):
         """
         if not self.held:
             self._clear()
-        self._until = until
+        self.until = until
 
     def lapse(self) -> None:
         """Trust memory no more."""
-        self._until = 0.0
+        self.until = 0.0
+
+    def forget(self, changes: Sequence[Change]) -> None:
+        """Drop what lost authority, and let those know who follow this node."""
+        super().forget(changes)
+        for change in changes:
+            self.counted += 1
+            self._recent.append((self.counted, change))
+        self.position = self.counted
+
+    def since(self, position: int) -> list[Change] | None:
+        """Return what was heard after that position, oldest first; None where not all of it is known."""
+        if position > self.position or (position < self.position and self._recent[0][0] > position + 1):
+            return None
+        return [change for at, change in self._recent if at > position]
+
+    def pledge(self, until: float, confirmed: int) -> None:
+        """Put on record that services trust, until those ticks, what they followed up to the count `confirmed`."""
+        self._pledged = until, confirmed
+        self._confirmed.set()
+
+    async def settled(self) -> None:
+        """Return when every service that keeps answers of this node has followed as far as the node itself."""
+        await self._outstanding(self.counted)
+
+    async def over(self) -> None:
+        """Return when every leave that services have from this node has run out."""
+        await self._outstanding(math.inf)
+
+    async def _outstanding(self, count: float) -> None:
+        while self._pledged[1] < count and (left := self._pledged[0] - self._ticks()) > 0:
+            self._confirmed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._confirmed.wait(), left)
 
     def _clear(self) -> None:
         super()._clear()

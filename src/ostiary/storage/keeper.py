@@ -39,6 +39,12 @@ class Memory(Protocol):
     def lapse(self) -> None:
         """Trust memory no more."""
 
+    async def settled(self) -> None:
+        """Return when whoever keeps answers from this memory has dropped them too; soon, for their leave is short."""
+
+    async def over(self) -> None:
+        """Return when nobody has leave any more to keep answers from this memory."""
+
 
 class Keeper:
     """Keeps the lease of `node`. `direct` is libpq's address of a connection that may LISTEN."""
@@ -59,6 +65,7 @@ class Keeper:
         listening.cancel()
         stopping.cancel()
         self._memory.lapse()
+        await self._memory.over()
         with suppress(OstiaryError):
             await self._in_thread(lambda: self._leases.leave(self._node))
         self._thread.shutdown()
@@ -75,6 +82,7 @@ class Keeper:
         followed = self._followed
         news = await self._in_thread(lambda: self._leases.news(followed))
         self._memory.forget(news.changes)
+        await self._memory.settled()
         await self._in_thread(lambda: self._leases.renew(self._node, news.snapshot))
         self._followed = news.snapshot
         self._memory.grant(began + LEASE_S)
