@@ -23,6 +23,8 @@ SESSION = {
     "last_seen_at": "str",
     "idle_expires_at": "str",
     "absolute_expires_at": "str",
+    "scopes": "NoneType",
+    "refreshable_until": "NoneType",
     "ended_at": "NoneType",
 }
 
