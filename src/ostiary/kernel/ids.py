@@ -1,11 +1,11 @@
-"""Opaque ids: a kind prefix and 128 random bits, and the base64url that carries them."""
+"""Opaque ids: a kind prefix and 16 bytes, and the base64url that carries them."""
 
 import binascii
 import os
 import re
 from collections.abc import Callable
 
-__all__ = ["Secrets", "b64url", "is_id", "new_id", "system_secrets", "unb64url"]
+__all__ = ["Secrets", "b64url", "is_id", "new_id", "system_secrets", "timed_id", "unb64url"]
 
 Secrets = Callable[[int], bytes]
 """A source of randomness: number of bytes in, that many unpredictable bytes out."""
@@ -45,6 +45,16 @@ def unb64url(text: str) -> bytes:
 def new_id(prefix: str, secrets: Secrets) -> str:
     """Return `prefix-` and 22 base64url characters of 16 random bytes."""
     return f"{prefix}-{b64url(secrets(16))}"
+
+
+def timed_id(prefix: str, secrets: Secrets, at: int) -> str:
+    """Return an id of the same form for the large tables: 4 bytes of the time `at` (microseconds), 12 random ones.
+
+    What is made within a sixteenth of a second begins alike, so that it stands side by side in an index and a
+    group of rows touches a few pages of it instead of one each (decision 15). Such an id opens nothing: what a
+    cookie carries is signed. The time comes round in nine years, which harms nothing.
+    """
+    return f"{prefix}-{b64url((at >> 16 & 0xFFFFFFFF).to_bytes(4, 'big') + secrets(12))}"
 
 
 def is_id(prefix: str, text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Container
 import msgspec
 
 from ostiary.kernel.clock import Clock
-from ostiary.kernel.ids import Secrets, b64url, new_id, unb64url
+from ostiary.kernel.ids import Secrets, b64url, timed_id, unb64url
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Scope
@@ -42,7 +42,8 @@ class Asker(msgspec.Struct, frozen=True):
         return self._signed(scope, bound)
 
     def _bare(self, purpose: Purpose, browser: str, method: str, subject: str) -> Challenge:
-        return Challenge(new_id("la", self.secrets), purpose, method, subject, browser, self.clock() + CHALLENGE_LIFE)
+        now = self.clock()
+        return Challenge(timed_id("la", self.secrets, now), purpose, method, subject, browser, now + CHALLENGE_LIFE)
 
     def _signed(self, scope: Scope, bare: Challenge) -> Challenge:
         key = self.keyring.active(scope.tenant, KeyPurpose.PRELOGIN)

@@ -6,7 +6,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from ostiary.kernel.ids import new_id
+from ostiary.kernel.ids import timed_id
 from ostiary.kernel.values import Event
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
@@ -52,7 +52,7 @@ def _signer(secret: bytes) -> Ed25519PrivateKey:
 
 def _receipt(tx: Tx, event: Event, key: str) -> Receipt:
     return Receipt(
-        id=new_id("rcp", tx.secrets),
+        id=timed_id("rcp", tx.secrets, tx.now),
         tenant=tx.scope.tenant,
         mode=tx.scope.mode.value,
         operation=event.name.value,

@@ -6,7 +6,7 @@ import msgspec
 
 from ostiary.access import service as access
 from ostiary.identities import service as identities
-from ostiary.kernel.ids import b64url, new_id
+from ostiary.kernel.ids import b64url, timed_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName
@@ -60,7 +60,7 @@ def issue(tx: Tx, rules: Rules, caller: Caller, wish: Wish, because: str, *told:
     refused = unfit(tx, rules, wish)
     if refused is not None:
         return tx.refuse(EventName.SESSION_OPEN, caller, wish.person, refused)
-    key, session_id = rules.keyring.active(tx.scope.tenant, Purpose.SESSION), new_id("tok", tx.secrets)
+    key, session_id = rules.keyring.active(tx.scope.tenant, Purpose.SESSION), timed_id("tok", tx.secrets, tx.now)
     about = _About(wish.person, because, session_id, tx.now, tx.now + rules.settings.family)
     made = _fresh(tx, rules, key, session_id, about, wish)
     store.add(tx, made, session_id)

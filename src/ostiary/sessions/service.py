@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ostiary.access import service as access
-from ostiary.kernel.ids import Secrets, is_id, new_id
+from ostiary.kernel.ids import Secrets, is_id, timed_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
@@ -190,7 +190,7 @@ def keyed_hash(keyring: Keyring, tenant: str, kind: str, value: str) -> str:
 
 def _fresh(tx: Tx, rules: Rules, key: Key, caller: Caller, proof: Proof, agent: str) -> Session:
     """Return a session that `key` signs; whoever calls has looked it up once, for it may change meanwhile."""
-    session_id, tenant = new_id("ses", tx.secrets), tx.scope.tenant
+    session_id, tenant = timed_id("ses", tx.secrets, tx.now), tx.scope.tenant
     token = csrf.token(rules.keyring.active(tenant, Purpose.CSRF), session_id, _FIRST_EPOCH)
     return Session(
         id=session_id,
