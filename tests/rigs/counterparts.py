@@ -30,6 +30,7 @@ PACKAGES = {
     "libnss3-tools": lambda: shutil.which("certutil") is not None,
     "nginx": lambda: shutil.which("nginx", path=_path()) is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
+    "pgbouncer": lambda: shutil.which("pgbouncer", path=_path()) is not None,
     "postgresql": lambda: (
         "OSTIARY_TEST_POSTGRES_URL" in os.environ or local_server() is not None or programs() is not None
     ),
