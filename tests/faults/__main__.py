@@ -8,51 +8,15 @@ import argparse
 import os
 import re
 import sys
-import tempfile
 import time
-from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 
-from ostiary.storage.schema import sqlalchemy_url
-from tests.faults.cases import CASES
 from tests.faults.floods import floods
-from tests.faults.kills import Victim, kills
-from tests.faults.scene import Row
+from tests.faults.killing import killing
 from tests.faults.stores import clock, disk, pgbouncer, postgres
-from tests.storage.ground import postgres_database
 
 _WIDE = 38
 _BEGIN, _END = "<!-- the table -->\n", "<!-- end of the table -->\n"
-
-
-def killing(wanted, *, every):
-    """kill -9 at each named step of each use case: one row for each database."""
-    for database in ("SQLite", "PostgreSQL"):
-        name = f"kill -9 at each step, {database}"
-        if not wanted(name):
-            continue
-        there = "OSTIARY_TEST_POSTGRES_URL" in os.environ
-        if database == "PostgreSQL" and not there:
-            yield Row(name, "", "-", [], "no PostgreSQL: apt-get install postgresql (as root)")
-            continue
-        yield killed(name, database, every=every)
-
-
-def killed(name, database, *, every=False, cases=CASES):
-    """Kill through these cases on one database; a line of progress for each."""
-    url = nullcontext("") if database == "SQLite" else postgres_database(os.environ["OSTIARY_TEST_POSTGRES_URL"])
-    wrong, count, steps = [], 0, set()
-    with tempfile.TemporaryDirectory() as folder, url as address, ExitStack() as stack:
-        victim = stack.enter_context(closing(Victim(Path(folder), url=address and sqlalchemy_url(address))))
-        for case in cases:
-            before = count
-            for kill in kills(victim, case, every=every):
-                count += 1
-                steps.add(kill.step)
-                wrong += [f"{kill.case}, {kill.step} {kill.number}: {kill.wrong}"] if kill.wrong else []
-            print(f"    {case}: {count - before} kills", flush=True)
-        wrong += victim.unverified()
-    return Row(name, f"{len(cases)} use cases, {len(steps)} steps, {count} kills", "at restart", wrong)
 
 
 def line(row):

@@ -57,7 +57,7 @@ class Scene:
                 missed = not any(status == 200 for act, status in traffic.seen)
             began = time.monotonic()
             healed = self._well(began)
-        self.living += [cookie for cookie in traffic.opened if cookie]
+        self.living += traffic.opened
         self.dead += traffic.ended
         wrong = [*traffic.wrong, *(more or ())]
         if not silent and any(not status for _, status in traffic.seen):

@@ -5,15 +5,16 @@ from contextlib import closing
 import pytest
 
 from ostiary.kernel.values import EventName
-from tests.faults.__main__ import killed, killing, line, page
+from tests.faults.__main__ import line, page
 from tests.faults.cases import AT_THE_START, CASES, READS, REFUSALS_ONLY
 from tests.faults.floods import floods
+from tests.faults.killing import killed, killing
 from tests.faults.kills import Victim, kills
 from tests.faults.scene import Row
 from tests.faults.steps import STEPS
 from tests.faults.stores import clock, disk, pgbouncer, postgres
 
-QUICK = ("login.passkey.finish", "session.end", "services rotate")
+QUICK = ("session.end", "login.passkey.finish")
 POSTGRES = pytest.mark.postgres
 
 
@@ -76,7 +77,7 @@ class HalfDone(Victim):
 )
 def test_a_store_that_loses_or_halves_is_found(tmp_path, kind, step, words):
     with closing(kind(tmp_path)) as victim:
-        found = [kill for kill in kills(victim, "login.passkey.finish") if kill.step == step]
+        found = [kill for kill in kills(victim, "services rotate") if kill.step == step]
     assert [words in kill.wrong for kill in found] == [True], found
 
 
@@ -84,6 +85,7 @@ def test_a_full_disk():
     rows(disk, "disk full")
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back():
     rows(clock, "clock set back 6 h")
 
@@ -93,6 +95,7 @@ def test_a_flood_of_headers():
 
 
 @POSTGRES
+@pytest.mark.slow
 def test_a_pooler_in_transaction_mode():
     rows(pgbouncer, "behind PgBouncer, transaction mode")
 
