@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing, nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 
-from ostiary.storage.schema import sqlalchemy_url
 from tests.faults.cases import CASES
 from tests.faults.kills import Victim, kills
 from tests.faults.scene import Row
@@ -34,7 +33,7 @@ def killed(name, database, *, every=False, cases=CASES):
     url = nullcontext("") if database == "SQLite" else postgres_database(os.environ["OSTIARY_TEST_POSTGRES_URL"])
     wrong, count, steps = [], 0, set()
     with tempfile.TemporaryDirectory() as folder, url as address, ExitStack() as stack:
-        victim = stack.enter_context(closing(Victim(Path(folder), url=address and sqlalchemy_url(address))))
+        victim = stack.enter_context(closing(Victim(Path(folder), url=address)))
         for case in cases:
             before = count
             for kill in kills(victim, case, every=every):
