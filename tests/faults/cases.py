@@ -285,7 +285,10 @@ _MORE = {
     ),
     "chore: landings": Case(_collected(landing.collect, _landed), ["service.collect"], again=False, aged=True),
     "chore: outbox": Case(
-        _collected(outbox.collect, lambda home: home.act(partial(_end, home, session=_session(home)))), [], again=False
+        _collected(outbox.collect, lambda home: home.act(partial(_end, home, session=_session(home)))),
+        [],
+        again=False,
+        aged=True,
     ),
 }
 CASES = _OPERATIONS | _MORE
