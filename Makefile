@@ -20,7 +20,7 @@ RUNTIME := $(VENV)/.stamp-runtime
 PROJECT := $(VENV)/.stamp-project
 DEV := $(VENV)/.stamp-dev
 
-.PHONY: help run install dev test check cover proof proxies bench lock audit clean
+.PHONY: help run install dev test check cover proof proxies faults bench lock audit clean
 
 help: ## say what can be made
 	@echo "Ostiary: make <target> [ARGS='…']"
@@ -64,6 +64,9 @@ proof: dev ## the long shows: races, kills, large tables (ARGS are handed to pyt
 
 proxies: dev ## every example of a proxy for real, in six situations, as a table
 	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m tests.examples.table
+
+faults: dev ## everything that fails around a server, for real, and what is left afterwards, as a table (ARGS: parts of names)
+	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m tests.faults $(ARGS)
 
 bench: dev ## the measurements that the README quotes
 	@exec $(BIN)/python -m bench $(ARGS)

@@ -25,11 +25,13 @@ LOCK = ROOT / "tests" / "rigs" / "proxies.lock"
 
 PACKAGES = {
     "chromium": lambda: Path("/usr/bin/chromium").exists(),
+    "faketime": lambda: Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1").exists(),
     "fonts-dejavu-core": lambda: Path("/usr/share/fonts/truetype/dejavu").is_dir(),
     "haproxy": lambda: shutil.which("haproxy", path=_path()) is not None,
     "libnss3-tools": lambda: shutil.which("certutil") is not None,
     "nginx": lambda: shutil.which("nginx", path=_path()) is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
+    "pgbouncer": lambda: shutil.which("pgbouncer", path=_path()) is not None,
     "postgresql": lambda: (
         "OSTIARY_TEST_POSTGRES_URL" in os.environ or local_server() is not None or programs() is not None
     ),

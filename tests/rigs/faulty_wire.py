@@ -2,14 +2,17 @@
 
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 
 class FaultyWire:
-    """Passes bytes on loopback. `cut` closes everything and refuses; `hold` takes bytes and passes none; `mend` heals."""
+    """Passes bytes on loopback. `cut` closes everything and refuses; `hold` takes bytes and passes none; `slow` makes each
+    chunk wait; `mend` heals."""
 
     def __init__(self, target):
+        self._delay_s = 0.0
         self._target, self._pairs, self._lock = target, [], threading.Lock()
         self._flowing = threading.Event()
         self._flowing.set()
@@ -19,6 +22,7 @@ class FaultyWire:
 
     def mend(self):
         """Pass everything again; connections that were cut stay dead."""
+        self._delay_s = 0.0
         self._flowing.set()
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self.port))
@@ -28,6 +32,10 @@ class FaultyWire:
     def hold(self):
         """Let nothing through and close nothing: the other end has gone silent."""
         self._flowing.clear()
+
+    def slow(self, seconds):
+        """Let every chunk wait that long, each way."""
+        self._delay_s = seconds
 
     def cut(self):
         """Close every connection and refuse new ones: the other end has stopped."""
@@ -48,7 +56,11 @@ class FaultyWire:
         with suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(self._target)
+                try:
+                    far = socket.create_connection(self._target)
+                except OSError:  # the server is gone for now: so is this connection
+                    near.close()
+                    continue
                 with self._lock:
                     self._pairs.append((near, far))
                 for source, sink in ((near, far), (far, near)):
@@ -58,6 +70,8 @@ class FaultyWire:
         with suppress(OSError):
             while chunk := source.recv(65536):
                 self._flowing.wait()
+                if self._delay_s:
+                    time.sleep(self._delay_s)
                 sink.sendall(chunk)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)

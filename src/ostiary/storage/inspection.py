@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -122,9 +123,16 @@ def _turn(path: Path, clock: Clock) -> Iterator[None]:
 def _postgres_facts(connection: Connection) -> Facts:
     found = {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in _POSTGRES_FACTS}
     found["standbys"] = str(connection.execute("SELECT count(*) FROM pg_stat_replication").fetchone()[0])
+    found["pooled"] = "yes" if _pooled(connection) else ""
     standby = connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]
     may = connection.execute("SELECT has_table_privilege(to_regclass('receipts'), 'INSERT')").fetchone()[0]
     readonly = standby or found["default_transaction_read_only"] == "on"
     fault = "it takes no writes: a standby, or set to read only" if readonly else ""
     fault = fault or ("" if may is not False else "this user may not write into the table receipts")
     return Facts(f"PostgreSQL {found.pop('server_version')}", found, fault)
+
+
+def _pooled(connection: Any) -> bool:  # noqa: ANN401 - psycopg is imported where it is needed
+    """Tell whether a pooler stands in between: it gives its clients a process id of its own making."""
+    (there,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return bool(there != connection.info.backend_pid)

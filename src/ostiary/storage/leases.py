@@ -63,4 +63,4 @@ class PostgresLeases:
 
     def _run(self, statement: Statement, **binds: object) -> list[Row]:
         with translated(), self._lines.line() as line:
-            return line.execute(*statement.bound("postgresql", binds)).fetchall()
+            return line.alone(*statement.bound("postgresql", binds)).fetchall()

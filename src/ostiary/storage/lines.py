@@ -2,6 +2,9 @@
 
 psycopg's cursors send every statement by itself and wait in Python; driving libpq's pipeline here halves the
 CPU of a transaction (docs/decisions/0002-storage.md). Values are still dumped and loaded by psycopg.
+
+Behind a pooler (PgBouncer) each transaction may meet another server process. Then nothing may be left in one for the
+next transaction: statements have no names, and the limits are set in each transaction anew, at no further round trip.
 """
 
 import select
@@ -24,6 +27,15 @@ __all__ = ["Answer", "Limits", "Line", "Lines"]
 _AUTO = PyFormat.AUTO
 _Key = tuple[str, tuple[int, ...] | None]
 """What a prepared statement is known by: its text and the types of its values."""
+
+_LIMITS = (
+    "SELECT set_config('statement_timeout', $1, brief), set_config('lock_timeout', $2, brief),"
+    " set_config('idle_in_transaction_session_timeout', $3, brief),"
+    " CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')"
+    " THEN set_config('synchronous_commit', 'on', brief) END"
+    " FROM (SELECT CAST($4 AS boolean) AS brief) AS life"
+)
+"""An acknowledged commit is durable whatever the database's default is. $4 says: for this transaction only."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -66,6 +78,7 @@ class _Sent(NamedTuple):
 class Line:
     """One connection in pipeline mode. What is `put` travels with the next `execute` or `flush`.
 
+    `pooled` tells that a pooler stands in between: it answers for the server with a process id of its own making.
     `owner` is for whom statements are put now; `blamed` is who put the first that was refused, and `fault`
     is why: with several owners in one flight, the one who meets the error need not be the one who made it.
     """
@@ -77,7 +90,7 @@ class Line:
         for kind in (int, bool):
             self._connection.adapters.register_dumper(kind, Int8BinaryDumper)
         self._link, self._shape = self._connection.pgconn, Transformer(self._connection)
-        self._named_so_far = 0
+        self._limits, self._named_so_far = limits, 0
         self._names: dict[_Key, bytes] = {}
         self._pending: list[_Sent] = []
         self.owner: object = None
@@ -85,8 +98,12 @@ class Line:
         self._poll, self._silence_ms = select.poll(), int(limits.answer_s * 1000)
         self._poll.register(self._connection.fileno(), select.POLLIN)
         self._link.enter_pipeline_mode()
+        self.pooled = True  # until the server has told its own process id
         try:
-            self._prepare(limits)
+            self.pooled = self.execute("SELECT pg_backend_pid()").rows[0][0] != self._connection.info.backend_pid
+            if not self.pooled:
+                self._limit(for_good=True)
+                self.flush()
         except BaseException:
             self.close()
             raise
@@ -106,13 +123,28 @@ class Line:
         given = self._shape.dump_sequence(values, [_AUTO] * len(values))
         key, answer = (sql, self._shape.types), Answer()
         try:
-            name = self._names.get(key) or self._named(key)
-            self._link.send_query_prepared(name, given, self._shape.formats, Format.BINARY)
+            if self.pooled:
+                self._link.send_query_params(sql.encode(), given, key[1], self._shape.formats, Format.BINARY)
+            else:
+                name = self._names.get(key) or self._named(key)
+                self._link.send_query_prepared(name, given, self._shape.formats, Format.BINARY)
         except psycopg.Error:
             self.close()
             raise
         self._pending.append(_Sent(answer, key, self.owner))
         return answer
+
+    def begin(self, sql: str = "BEGIN") -> None:
+        """Queue the begin of a transaction, within the limits."""
+        self.put(sql)
+        if self.pooled:
+            self._limit(for_good=False)
+
+    def alone(self, sql: str, values: Sequence[object] = ()) -> Answer:
+        """Run a statement as a transaction of its own, within the limits: what one flush sends is one transaction."""
+        if self.pooled:
+            self._limit(for_good=False)
+        return self.execute(sql, values)
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> Answer:
         """Run a statement and wait for its answer, and for all that were put before."""
@@ -224,19 +256,10 @@ class Line:
         if result is not None:
             self._receive()  # the end of this answer
 
-    def _prepare(self, limits: Limits) -> None:
-        """Set the server's limits; an acknowledged commit is durable whatever the database's default is."""
-        for name, value in (
-            ("statement_timeout", limits.statement_ms),
-            ("lock_timeout", limits.lock_ms),
-            ("idle_in_transaction_session_timeout", limits.idle_ms),
-        ):
-            self.put("SELECT set_config($1, $2, false)", (name, str(value)))
-        self.put(
-            "SELECT set_config('synchronous_commit', 'on', false)"
-            " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
-        )
-        self.flush()
+    def _limit(self, *, for_good: bool) -> None:
+        """Queue the server's limits: for good on a server process of our own, else for this transaction."""
+        limits = self._limits
+        self.put(_LIMITS, (str(limits.statement_ms), str(limits.lock_ms), str(limits.idle_ms), str(not for_good)))
 
 
 class Lines:

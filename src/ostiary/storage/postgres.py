@@ -111,7 +111,7 @@ class PostgresVault:
     def read_now(self, scope: Scope, use_case: UseCase[T]) -> T:
         """Run a read in the calling thread, on one snapshot."""
         with translated(), self._lines.line() as line:
-            line.put(_SNAPSHOT)
+            line.begin(_SNAPSHOT)
             result = use_case(_PipelinedTx(line, self.dialect, scope, self._clock(), self._secrets, None))
             line.commit()
         return result
@@ -133,11 +133,11 @@ class PostgresVault:
 
     def _fetch(self, statement: Statement, binds: dict[str, object]) -> list[Row]:
         with translated(), self._lines.line() as line:
-            return line.execute(*statement.bound(self.dialect, binds)).fetchall()
+            return line.alone(*statement.bound(self.dialect, binds)).fetchall()
 
     def _perform(self, group: Sequence[Job]) -> None:
         with self._lines.line() as line:
-            line.put("BEGIN")
+            line.begin()
             for job in group:
                 self._one(line, job)
             self._commit(line, group)

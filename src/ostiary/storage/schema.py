@@ -152,10 +152,13 @@ def glimpse(path: Path, timeout: float = 5) -> sqlite3.Connection:
 
 
 def postgres(url: str) -> "psycopg.Connection":
-    """Connect to PostgreSQL by the bare driver, within a few seconds. Raises what psycopg raises."""
+    """Connect to PostgreSQL by the bare driver, within a few seconds. Raises what psycopg raises.
+
+    Nothing is prepared: behind a pooler it would be left in a server process that others get next.
+    """
     from psycopg import connect as dial  # noqa: PLC0415 - a server on SQLite need not pay for psycopg
 
-    return dial(libpq_url(url), connect_timeout=_CONNECT_TIMEOUT_S)
+    return dial(libpq_url(url), connect_timeout=_CONNECT_TIMEOUT_S, prepare_threshold=None)
 
 
 def _postgres_revision(url: str) -> str:

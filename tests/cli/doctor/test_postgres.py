@@ -1,5 +1,7 @@
 """The doctor at a PostgreSQL."""
 
+import os
+
 import psycopg
 import pytest
 
@@ -8,6 +10,8 @@ from ostiary.cli.doctor.finding import Level
 from ostiary.storage.inspection import Facts
 from tests.cli.doctor.test_doctor import advice, examined, found
 from tests.login.gatehouse import postgres_url
+from tests.rigs.pooler import pooler, program
+from tests.storage.ground import postgres_database
 
 SOUND = {
     "synchronous_commit": "on",
@@ -75,3 +79,14 @@ def test_a_postgresql_that_takes_no_writes(settled):
         settled.done("migrate")
         settled.set(DATABASE_URL=f"{url}%20-cdefault_transaction_read_only%3Don")
         assert "takes no writes" in found(examined(settled), "problem", "database")[0]
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(program() is None, reason="no PgBouncer here")
+def test_a_pooler_without_a_way_past_it_is_told(settled):
+    with postgres_database(os.environ["OSTIARY_TEST_POSTGRES_URL"]) as url, pooler(url, "transaction") as pooled:
+        settled.set(DATABASE_URL=pooled.url)
+        settled.done("migrate")
+        assert "OSTIARY_DATABASE_DIRECT_URL" in advice(examined(settled), "database")
+        settled.set(DATABASE_DIRECT_URL=url)
+        assert found(examined(settled), "warning", "database") == []

@@ -40,7 +40,10 @@ def database(settings: Settings, clock: Clock) -> Iterator[Finding]:
     try:
         state = schema.state(url)
         yield from _schema(url, state, path)
-        yield from _engine(facts(url, clock), path)
+        found = facts(url, clock)
+        yield from _engine(found, path)
+        if found.settings.get("pooled") and not settings.database_direct_url:
+            yield _deaf()
         if state is schema.State.CURRENT:
             with reading(url, Scope(), clock) as tx:
                 yield from [*_keys(tx, settings), *_people(tx), *_time(tx), *(_nodes(tx) if path is None else ())]
@@ -96,6 +99,14 @@ def _postgres(found: Facts) -> Iterator[Finding]:
         commit = words["synchronous_commit"]
         raised = ", which Ostiary raises to on for its own" if commit in {"off", "local"} else ""
         yield ok("database", f"{found.engine}; synchronous_commit is {commit}{raised}")
+
+
+def _deaf() -> Finding:
+    return warning(
+        "database",
+        "a pooler stands before it, and in transaction mode nobody hears through it: an end waits for the next renewal",
+        "Name the database past the pooler in OSTIARY_DATABASE_DIRECT_URL.",
+    )
 
 
 def _keys(tx: Tx, settings: Settings) -> Iterator[Finding]:

@@ -1,0 +1,306 @@
+"""Every use case that changes something, as a table: what must be there, the act, and the receipts of its success.
+
+Operations over HTTP come from the table that the receipts are tested with; the commands' use cases, what runs beside
+the requests, and the two routes that are no operations follow here.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from ostiary.access import service as access
+from ostiary.enrolment import service as enrolment
+from ostiary.gateway import landing
+from ostiary.identities import service as identities
+from ostiary.kernel.ids import system_secrets
+from ostiary.kernel.refusals import Refusal
+from ostiary.kernel.values import EventName
+from ostiary.keys import service as keys
+from ostiary.keys.model import Purpose
+from ostiary.keys.sealing import Sealer, make_kek, read_kek
+from ostiary.presence import purposes
+from ostiary.presence import service as presence
+from ostiary.presence.model import PurposeRule
+from ostiary.receipts.sequencer import drain
+from ostiary.services import service as services
+from ostiary.services.model import Registration
+from ostiary.sessions import bearer
+from ostiary.sessions import service as sessions
+from ostiary.sessions.model import EndReason
+from ostiary.sessions.revocation import revoke_key
+from ostiary.storage import outbox
+from tests.gateway.test_presence import consume
+from tests.gateway.walk import Walk
+from tests.receipts.test_every_operation import SUCCESS
+from tests.sessions.home import HOUR, OPERATOR
+
+__all__ = ["CASES", "READS", "REFUSALS_ONLY", "Case"]
+
+_FAR = 40 * 24 * HOUR
+
+
+class Case(NamedTuple):
+    """`prepare(home)` returns the act; `events` are the receipts of a success.
+
+    `again`: the same act is asked for once more after a restart (a chore does then what is left). `aged`: much time
+    passes before the act, so that sessions from before have expired.
+    """
+
+    prepare: Callable
+    events: list
+    again: bool = True
+    aged: bool = False
+
+
+def _name(word):
+    return f"{word}-{system_secrets(4).hex()}"
+
+
+def _acts(use_case, *before):
+    """A case that is one use case of the home, after others."""
+
+    def prepare(home):
+        given = [one(home) for one in before]
+        return lambda: home.act(lambda tx: use_case(home, tx, *given))
+
+    return prepare
+
+
+def _does(use_case, *before):
+    """The same for a use case that needs nothing of the home but its transaction."""
+    return _acts(lambda _, tx, *given: use_case(tx, *given), *before)
+
+
+def _person(home):
+    return home.invite(f"{_name('p')}@example.test")[0]
+
+
+def _service(home, name=""):
+    made = name or _name("app")
+    home.act(lambda tx: services.add(tx, OPERATOR, Registration(made, (f"{made}.example.test",))))
+    return made
+
+
+def _purpose(home):
+    made = PurposeRule(f"vault.p{system_secrets(4).hex()}", "Enter the vault")
+    home.act(lambda tx: purposes.add(tx, OPERATOR, made))
+    return made.name
+
+
+def _add_person(home):
+    email = f"{_name('p')}@example.test"
+
+    def use_case(tx):
+        made = identities.add_person(tx, home.house.keyring, OPERATOR, email=email)
+        return made if isinstance(made, Refusal) else enrolment.invite(tx, OPERATOR, made.id)
+
+    return lambda: home.act(use_case)
+
+
+def _add_service(home):
+    name = _name("app")
+    return lambda: home.act(lambda tx: services.add(tx, OPERATOR, Registration(name, (f"{name}.example.test",))))
+
+
+def _add_purpose(home):
+    rule = PurposeRule(f"vault.p{system_secrets(4).hex()}", "Enter the vault")
+    return lambda: home.act(lambda tx: purposes.add(tx, OPERATOR, rule)) or "declared"
+
+
+def _change(home, tx, name):
+    return services.change(tx, OPERATOR, Registration(name, (f"{name}.example.test",), ("reports.read",)))
+
+
+def _granted(home):
+    person = _person(home)
+    home.act(lambda tx: access.grant_scope(tx, OPERATOR, person, "reports.read"))
+    return person
+
+
+def _rewrap(home):
+    new = home.folder / _name("kek")
+
+    def act():
+        make_kek(new, system_secrets)
+        home.new_kek = new
+        sealer = Sealer(read_kek(new), system_secrets)
+        return home.act(lambda tx: keys.rewrap(tx, home.house.sealer, sealer, OPERATOR))
+
+    home.new_kek = new
+    return act
+
+
+def _rotated(home):
+    house = home.house
+    home.act(lambda tx: keys.rotate(tx, house.sealer, house.keyring, OPERATOR, Purpose.SESSION))
+    home.read(lambda tx: keys.load(tx, house.sealer, house.keyring))
+
+
+def _revoke_key(home):
+    """The key that signs no session of the standing ones: a fresh one, used once and retired."""
+    _rotated(home)
+    old = home.key().id
+    home.open()
+    _rotated(home)
+    return lambda: home.act(lambda tx: revoke_key(tx, home.house.sealer, home.house.keyring, OPERATOR, old))
+
+
+def _rotate_due(home):
+    return lambda: home.act(lambda tx: keys.rotate_due(tx, home.house.sealer, home.house.keyring, 1))
+
+
+def _refused_sign_in(home):
+    visitor = home.enrolled()
+    login = home.visitor(visitor.passkey)
+    begun = login.begin()
+    wrong = visitor.passkey.get({**begun["options"], "challenge": "AAAA"})
+    return lambda: login.finish(begun, wrong)
+
+
+def _landing(home):
+    name = _service(home)
+    walk = Walk(home, home.enrolled().cookies["__Host-ostiary_session"])
+    url, _ = walk.follow(f"https://{name}.example.test/.ostiary/sign-in", until="/.ostiary/land")
+    return lambda: walk.go(url)
+
+
+def _consume(home):
+    visitor, purpose = home.enrolled(), _purpose(home)
+    receipt = visitor.presence(purpose)
+    return lambda: consume(visitor, receipt, purpose)
+
+
+def _session(home):
+    return home.enrolled().session
+
+
+def _end(home, tx, session):
+    return sessions.end(tx, OPERATOR, session, EndReason.ENDED_BY_OPERATOR)
+
+
+def _issue(home, tx, person):
+    return bearer.issue(tx, home.rules, OPERATOR, person, "Backup job", 0)
+
+
+def _old(prepare):
+    """Let what was prepared grow old, so that it is collected."""
+
+    def prepared(home):
+        prepare(home)
+        home.clock.turn(_FAR)
+
+    return prepared
+
+
+def _collected(use_case, prepare=lambda home: home.enrolled()):
+    """A collection, after something that it collects has grown old."""
+
+    def prepared(home):
+        _old(prepare)(home)
+        return lambda: home.act(use_case)
+
+    return prepared
+
+
+def _landed(home):
+    _landing(home)()
+
+
+def _waiting(home):
+    """A few receipts that wait for their place in the tree (PostgreSQL), and no more."""
+    while home.act(_drained):
+        pass
+    return home.enrolled()
+
+
+def _drained(tx, *_):
+    """On SQLite a receipt has its place in the tree when it is written."""
+    return drain(tx) if tx.dialect == "postgresql" else 0
+
+
+def _seen(home, tx, session):
+    return sessions.write_seen(tx, [(session, tx.now)]) or "written"
+
+
+def _door(home):
+    visitor = home.visitor()
+    return lambda: visitor.send("POST", "/login/passkey/finish", {})
+
+
+_OPERATIONS = {name: Case(prepare, events) for name, (prepare, events) in SUCCESS.items() if events}
+READS = sorted(name for name, (_, events) in SUCCESS.items() if not events)
+
+_MORE = {
+    "login refused": Case(_refused_sign_in, ["login.finish"]),
+    "refusal at the door": Case(_door, ["login.finish"]),
+    "service.enter": Case(_landing, ["service.enter"]),
+    "presence.consume": Case(_consume, ["presence.consume"]),
+    "people add": Case(_add_person, ["person.create", "invitation.create"]),
+    "people invite": Case(
+        _acts(lambda home, tx, person: enrolment.invite_again(tx, home.house.keyring, OPERATOR, person), _person),
+        ["invitation.create"],
+    ),
+    "people grant": Case(
+        _does(lambda tx, person: access.grant_scope(tx, OPERATOR, person, "a.read"), _person), ["scope.grant"]
+    ),
+    "people withdraw": Case(
+        _does(lambda tx, person: sessions.withdraw_scope(tx, OPERATOR, person, "reports.read"), _granted),
+        ["scope.withdraw"],
+    ),
+    "role grant": Case(
+        _does(lambda tx, person: access.grant(tx, OPERATOR, person, "administrator"), _person),
+        ["role.grant"],
+    ),
+    "services add": Case(_add_service, ["service.add"]),
+    "services change": Case(_acts(_change, _service), ["service.change"]),
+    "services rotate": Case(
+        _does(lambda tx, name: services.rotate(tx, OPERATOR, name, 0), _service), ["service.rotate"]
+    ),
+    "services remove": Case(
+        _does(lambda tx, name: services.remove(tx, OPERATOR, name) or "removed", _service), ["service.remove"]
+    ),
+    "purposes add": Case(_add_purpose, ["purpose.add"]),
+    "purposes remove": Case(_does(lambda tx, name: purposes.remove(tx, OPERATOR, name), _purpose), ["purpose.remove"]),
+    "sessions issue": Case(_acts(_issue, lambda home: home.enrolled().person), ["session.open"]),
+    "sessions revoke": Case(_acts(_end, _session), ["session.end"]),
+    "keys rotate": Case(
+        _acts(lambda home, tx: keys.rotate(tx, home.house.sealer, home.house.keyring, OPERATOR, Purpose.SESSION)),
+        ["key.rotate"],
+    ),
+    "keys revoke": Case(_revoke_key, ["key.revoke"]),
+    "keys rewrap": Case(_rewrap, ["key.rewrap"]),
+    "chore: rotation that is due": Case(_rotate_due, ["key.rotate"] * 3, again=False),
+    "chore: last seen": Case(_acts(_seen, _session), []),
+    "chore: sequencing": Case(_does(_drained, _waiting), [], again=False),
+    "chore: sessions": Case(_collected(sessions.collect), ["session.collect"], again=False, aged=True),
+    "chore: challenges": Case(
+        _collected(presence.collect, lambda home: home.enrolled().presence("passkey.add")),
+        ["challenge.collect"],
+        again=False,
+        aged=True,
+    ),
+    "chore: links": Case(_collected(enrolment.collect, _person), ["invitation.collect"], again=False, aged=True),
+    "chore: keys": Case(
+        _collected(partial(keys.collect, retention=HOUR), _rotated), ["key.collect"], again=False, aged=True
+    ),
+    "chore: landings": Case(_collected(landing.collect, _landed), ["service.collect"], again=False, aged=True),
+    "chore: outbox": Case(
+        _collected(outbox.collect, lambda home: home.act(partial(_end, home, session=_session(home)))),
+        [],
+        again=False,
+        aged=True,
+    ),
+}
+CASES = _OPERATIONS | _MORE
+
+REFUSALS_ONLY = {
+    EventName.LOGIN_BEGIN,
+    EventName.LOGIN_ASK,
+    EventName.SESSION_LIST,
+    EventName.SESSION_END_OTHERS,
+    EventName.ACCOUNT_READ,
+}
+"""Names under which an act is refused and never succeeds: a refusal at the door is one row for all."""
+
+AT_THE_START = {EventName.TENANT_CREATE, EventName.KEY_CREATE}
+"""What a first start does before anybody can be told anything: `test_boot` of the keys looks at it."""
