@@ -179,7 +179,7 @@ def _end(home, tx, session):
 
 
 def _issue(home, tx, person):
-    return bearer.issue(tx, home.rules, OPERATOR, person, "Backup job", 0)
+    return bearer.issue(tx, home.rules, OPERATOR, bearer.Wish(person, "Backup job", 0, ()), "operator")
 
 
 def _old(prepare):

@@ -99,8 +99,8 @@ class Scene:
         verified = self.served.cli("receipts", "verify", "--signatures", check=False)
         if verified.returncode:
             wrong.append(f"the log is not whole: {verified.stdout[-200:]}{verified.stderr[-200:]}")
-        if '"level": "error"' in self.served.stderr():
-            wrong.append("the server logged an internal fault")
+        faults = [line for line in self.served.stderr().splitlines() if '"level": "error"' in line]
+        wrong += [f"the server logged an internal fault: {faults[0][-300:]}"] if faults else []
         return wrong
 
     def _unrecorded(self):

@@ -87,7 +87,7 @@ def test_a_full_disk():
 
 @pytest.mark.slow
 def test_a_clock_that_is_set_back():
-    rows(clock, "clock set back 6 h")
+    rows(clock, "clock set back 6 h, restart")
 
 
 def test_a_flood_of_headers():

@@ -26,7 +26,7 @@ class Traffic:
     def __init__(self, served, passkey, living, dead):
         self.served, self.passkey = served, passkey
         self.seen, self.opened, self.ended, self._stop = Counter(), [], [], threading.Event()
-        self._turn = 0
+        self._turn, self.odd = 0, []
         works = [
             lambda: self._check("check living", living),
             lambda: self._check("check ended", dead),
@@ -47,8 +47,7 @@ class Traffic:
     @property
     def wrong(self):
         """Every answer that nobody should have been given: a 500, a silent pass, an end that never was."""
-        odd = sorted({(act, status) for act, status in self.seen if status and status not in _FINE[act]})
-        return [f"{act} was answered {status}" for act, status in odd]
+        return sorted(set(self.odd))[:3]
 
     @property
     def words(self):
@@ -75,6 +74,8 @@ class Traffic:
             self.seen[act, _SILENT] += 1
             return None
         self.seen[act, answer.status] += 1
+        if answer.status not in _FINE[act]:
+            self.odd.append(f"{act} was answered {answer.status} {answer.body[:200].decode(errors='replace')}")
         return answer if answer.status < 400 else None
 
     def _check(self, act, cookies):

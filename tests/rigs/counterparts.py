@@ -25,7 +25,6 @@ LOCK = ROOT / "tests" / "rigs" / "proxies.lock"
 
 PACKAGES = {
     "chromium": lambda: Path("/usr/bin/chromium").exists(),
-    "faketime": lambda: Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1").exists(),
     "fonts-dejavu-core": lambda: Path("/usr/share/fonts/truetype/dejavu").is_dir(),
     "haproxy": lambda: shutil.which("haproxy", path=_path()) is not None,
     "libnss3-tools": lambda: shutil.which("certutil") is not None,
