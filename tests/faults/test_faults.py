@@ -81,6 +81,7 @@ def test_a_store_that_loses_or_halves_is_found(tmp_path, kind, step, words):
     assert [words in kill.wrong for kill in found] == [True], found
 
 
+@pytest.mark.slow
 def test_a_full_disk():
     rows(disk, "disk full")
 
