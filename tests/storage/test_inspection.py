@@ -48,6 +48,7 @@ def test_facts_of_both(ground):
             "synchronous_standby_names",
             "default_transaction_read_only",
             "standbys",
+            "pooled",
         }
     )
 

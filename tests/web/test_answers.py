@@ -126,7 +126,7 @@ def test_a_page_and_an_operation_that_break_say_so_and_no_more(house, fault, sta
         assert answer.header("cache-control") == "no-store"
         assert answer.header("retry-after") == ("7" if status == 503 else None)
     assert [entry["event"] for entry in logged] == {
-        503: ["store_unavailable"],
+        503: ["store_unavailable"] * 3,
         500: ["page_broke", "page_broke", "internal_fault"],
     }[status]
 
