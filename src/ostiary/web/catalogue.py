@@ -36,6 +36,7 @@ CATALOGUE: dict[Code, Entry] = {
     Code.SESSION_EXPIRED_ABSOLUTE: Entry(401, "This session reached its longest life.", _AGAIN),
     Code.SESSION_ADDRESS_MISMATCH: Entry(401, "This session belongs to another network address.", _AGAIN),
     Code.SESSION_AGENT_MISMATCH: Entry(401, "This session belongs to another browser.", _AGAIN),
+    Code.ADMINISTRATOR_REQUIRED: Entry(403, "Only an administrator may do that.", "Ask an administrator."),
     Code.SESSION_UNKNOWN: Entry(404, "There is no such session.", "List your sessions to see those that live."),
     Code.TOKEN_REUSED: Entry(401, "This token was used up; its family is ended.", "Ask for a new token."),
     Code.CSRF_REFUSED: Entry(
@@ -54,7 +55,6 @@ CATALOGUE: dict[Code, Entry] = {
     Code.SCOPE_NOT_ALLOWED: Entry(
         403, "The person does not hold a scope that was asked for.", "Grant it to the person first, or leave it out."
     ),
-    Code.ADMINISTRATOR_REQUIRED: Entry(403, "Only an administrator may do that.", "Ask an administrator."),
     Code.SCOPE_MALFORMED: Entry(400, "That is not a scope.", "Write it as noun.verb, such as reports.read."),
     Code.DISCLOSURE_UNKNOWN: Entry(
         403, "Caller-Disclose names something that is no fact.", "See docs/services.md for the facts that there are."
