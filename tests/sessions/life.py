@@ -18,7 +18,7 @@ from tests.login.gatehouse import OPERATOR
 from tests.sessions.world import ABSOLUTE, IDLE, STATE
 
 REST = IDLE // 100
-ENDED_AT, END_REASON = -3, -2
+ENDED_AT, END_REASON = 15, 16
 ANY, NODE, PERSON, SELDOM = st.integers(0, 1 << 16), st.integers(0, 1), st.integers(0, 1), st.integers(0, 7)
 
 
