@@ -50,7 +50,7 @@ def new_id(prefix: str, secrets: Secrets) -> str:
 def timed_id(prefix: str, secrets: Secrets, at: int) -> str:
     """Return an id of the same form for the large tables: 4 bytes of the time `at` (microseconds), 12 random ones.
 
-    What is made within a sixteenth of a second begins alike, so that it stands side by side in an index and a
+    What is made within 65 ms (2^16 µs) begins alike, so that it stands side by side in an index and a
     group of rows touches a few pages of it instead of one each (decision 15). Such an id opens nothing: what a
     cookie carries is signed. The time comes round in nine years, which harms nothing.
     """
