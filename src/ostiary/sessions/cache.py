@@ -7,7 +7,6 @@ file's data_version is read every BELT besides, so that a change by no process o
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Callable
 
 from ostiary.kernel.clock import ticks_of
@@ -25,8 +24,6 @@ __all__ = ["BELT", "SessionCache"]
 BELT = 0.02
 """Seconds after which the file's data_version is read anew: how long a change made by hand may be overlooked."""
 
-_RECENT = 10_000
-
 
 class SessionCache(SessionMemory):
     """See `sessions.liveness.Liveness`. The vault's listener calls `forget`."""
@@ -37,7 +34,6 @@ class SessionCache(SessionMemory):
         self.look = self._watching()
         self._waiting: list[tuple[bytes, str, Key, asyncio.Future[Entry | Refusal]]] = []
         self._version, self.counted = -1, -1
-        self._recent: deque[tuple[int, Change]] = deque(maxlen=_RECENT)
         self.position = int(reader.all(CHANGES_RANGE)[0][1])
 
     async def ask(self, value: bytes) -> Entry | Refusal:
@@ -79,16 +75,6 @@ class SessionCache(SessionMemory):
             told.set_result(verdict)
         except Exception as fault:  # noqa: BLE001 - as above; what broke for one breaks nothing for the others
             told.set_exception(fault)
-
-    def since(self, position: int) -> list[Change] | None:
-        """Return what was announced after that position, oldest first; None where not all of it is known."""
-        if position > self.position or (position < self.position and not self._known_from(position)):
-            return None
-        return [change for at, change in self._recent if at > position]
-
-    def _known_from(self, position: int) -> bool:
-        """Tell whether nothing after that position was skipped or forgotten; positions leave no hole (outbox)."""
-        return bool(self._recent) and self._recent[0][0] <= position + 1
 
     def _watching(self) -> Callable[[], float]:
         """Return `look`. A closure, because it runs for every check: it costs half of what a method does."""

@@ -6,7 +6,6 @@ does not answer from memory when it wakes.
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -18,8 +17,6 @@ from ostiary.sessions.memory import SessionMemory
 from ostiary.storage.outbox import Change
 
 __all__ = ["LeasedSessions"]
-
-_RECENT = 10_000
 
 
 class LeasedSessions(SessionMemory):
@@ -33,8 +30,6 @@ class LeasedSessions(SessionMemory):
         self._asked = AskedSessions(judge, vault)
         self._filling: dict[bytes, object] = {}
         self.until, self.truth = 0.0, Truth(self._asked, judge)
-        self._recent: deque[tuple[int, Change]] = deque(maxlen=_RECENT)
-        self.counted = self.position = 0
         self._pledged, self._confirmed = (0.0, 0), asyncio.Event()
 
     @property
@@ -85,12 +80,6 @@ class LeasedSessions(SessionMemory):
             self.counted += 1
             self._recent.append((self.counted, change))
         self.position = self.counted
-
-    def since(self, position: int) -> list[Change] | None:
-        """Return what was heard after that position, oldest first; None where not all of it is known."""
-        if position > self.position or (position < self.position and self._recent[0][0] > position + 1):
-            return None
-        return [change for at, change in self._recent if at > position]
 
     def pledge(self, until: float, confirmed: int) -> None:
         """Put on record that services trust, until those ticks, what they followed up to the count `confirmed`."""

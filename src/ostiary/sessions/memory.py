@@ -1,7 +1,7 @@
 """What both databases' livenesses remember: living sessions by cookie value, and the leave given to repeat answers."""
 
 import hmac
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 from ostiary.kernel.clock import SECOND, Ticks
@@ -11,13 +11,15 @@ from ostiary.storage.outbox import Change
 __all__ = ["SessionMemory"]
 
 _MOST_GLANCES = 8
+_RECENT = 10_000
 
 
 class SessionMemory:
     """The part of `sessions.liveness.Liveness` that answers from memory; a database says when that may be trusted.
 
     Lives on the event loop's thread; nothing here awaits the store. Whoever builds on it sets `look`, after which
-    nothing is in here that may not be trusted at that moment.
+    nothing is in here that may not be trusted at that moment; and counts what is announced in `position`, without a
+    hole, and keeps the newest of it in `_recent`, for those who follow.
     """
 
     look: Callable[[], float]
@@ -26,7 +28,8 @@ class SessionMemory:
         self._judge, self._ticks = judge, ticks
         self._clock, self._most = judge.clock, judge.settings.cache_size
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
-        self.cleared = 0
+        self.cleared = self.counted = self.position = 0
+        self._recent: deque[tuple[int, Change]] = deque(maxlen=_RECENT)
 
     def glance(self, entry: Entry, answer: Answer) -> Glance | None:
         """Return leave to repeat an answer; what is not in memory any more gets none, and no entry gets many."""
@@ -53,6 +56,16 @@ class SessionMemory:
         """Drop what lost authority."""
         for change in changes:
             self._lose(change.kind, change.subject)
+
+    def since(self, position: int) -> list[Change] | None:
+        """Return what was announced after that position, oldest first; None where not all of it is known."""
+        if position > self.position or (position < self.position and not self._known_from(position)):
+            return None
+        return [change for at, change in self._recent if at > position]
+
+    def _known_from(self, position: int) -> bool:
+        """Tell whether nothing after that position was skipped or forgotten."""
+        return bool(self._recent) and self._recent[0][0] <= position + 1
 
     def _lose(self, kind: str, subject: str) -> None:
         """Drop a session; of anything else (a service) nobody here knows what was prepared from it: drop everything."""
