@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from ostiary.gateway.counts import STATUSES
 from ostiary.gateway.model import DISCLOSE, FORWARDED_HOST, SERVICE_KEY, GatewaySettings, no_caller
 from ostiary.gateway.passes import Passes
 from ostiary.gateway.teller import Teller, Wanted, wanted
@@ -65,7 +66,7 @@ class Check:
         self._hosts: dict[bytes, bool] = {}
         self._known: dict[str, dict[bytes, Glance]] = {CHECK: {}, f"{CHECK}/{DEFAULT.name}": {}}
         self.usual = self._known.keys()
-        self.counts = {200: 0, 401: 0, 403: 0, 500: 0, 503: 0}
+        self.counts = dict.fromkeys(STATUSES, 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one check. Whatever breaks, the answer names nobody.

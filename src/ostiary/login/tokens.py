@@ -13,7 +13,7 @@ from ostiary.kernel.values import Caller, EventName
 from ostiary.login.service import show_presence
 from ostiary.presence.model import Purpose, plain
 from ostiary.sessions import bearer
-from ostiary.sessions.model import BEARER, Session
+from ostiary.sessions.model import BEARER, BEARER_LONGEST, Session
 from ostiary.sessions.routes import Token, token_of
 from ostiary.sessions.service import Opened, Rules
 from ostiary.storage.tx import Tx
@@ -25,7 +25,7 @@ __all__ = ["TokenDesk", "token_operations"]
 
 _LABEL_LONGEST = 64
 _MOST_SCOPES = 64
-_LONGEST_S = 86_400
+_LONGEST_S = BEARER_LONGEST // SECOND
 
 
 class TokenDesk(msgspec.Struct, frozen=True):
