@@ -110,7 +110,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
         *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
     )
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
-    door = Door(settings.origin, scope, guard, refusals, system_secrets)
+    door = Door(settings.origin, scope, guard, refusals)
     openapi = document(operations, __version__, settings.origin)
     fetch = _fetch(house)
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)

@@ -13,6 +13,7 @@ from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Scope
 from ostiary.web.door import Admitted, Door, same_origin
+from ostiary.web.front import REQUEST_ID
 from ostiary.web.operation import Audience, Operation, Record, Reply
 from tests.web.asgi import JSON, ask
 
@@ -81,8 +82,9 @@ class House:
             Operation(**(wanted | {"name": "read", "method": "GET", "path": "/read/{id}", "query": Wanted})),
             Operation(**(wanted | {"name": "end", "method": "DELETE", "path": "/read/{id}", "status": 204})),
         ]
-        door = Door(ORIGIN, Scope(), self.guard, self.recorder, lambda count: b"\1" * count, patience)
-        self.app = Starlette(routes=door.routes(operations))
+        door = Door(ORIGIN, Scope(), self.guard, self.recorder, patience)
+        routed = Starlette(routes=door.routes(operations))
+        self.app = lambda scope, receive, send: routed(scope | {REQUEST_ID: "AQEBAQEBAQEBAQEB"}, receive, send)
 
     async def act(self, body=b'{"name": "x"}', headers=(JSON,), **given):
         return await ask(self.app, "POST", "/act", headers=headers, chunks=given.pop("chunks", (body,)), **given)

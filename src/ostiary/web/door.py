@@ -12,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ostiary.kernel.errors import StoreUnavailable
-from ostiary.kernel.ids import Secrets, b64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Scope
 from ostiary.web.decode import clean, decode_body, decode_query, malformed, parse_json
+from ostiary.web.front import REQUEST_ID
 from ostiary.web.operation import Exchange, Operation, Record, Reply
 from ostiary.web.problems import internal_fault, problem, unavailable
 
@@ -69,13 +69,13 @@ class Door(msgspec.Struct, frozen=True):
     """Turns operations into routes.
 
     `origin` is the public origin, e.g. `https://id.example.test`; `patience` is how many seconds a body may take.
+    The id of a request is the one that `web.front` gave it.
     """
 
     origin: str
     scope: Scope
     guard: Guard
     recorder: Recorder
-    secrets: Secrets
     patience: float = 10.0
 
     def routes(self, operations: Iterable[Operation]) -> list[Route]:
@@ -93,7 +93,7 @@ class Door(msgspec.Struct, frozen=True):
         return Route(path, endpoint, methods=list(table))
 
     async def _caught(self, operation: Operation, request: Request) -> Response:
-        request_id = b64url(self.secrets(12))
+        request_id = str(request.scope.get(REQUEST_ID, "-"))
         try:
             return await self._pass(operation, request, request_id)
         except StoreUnavailable as fault:
