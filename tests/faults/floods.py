@@ -2,12 +2,12 @@
 
 import socket
 import tempfile
-import threading
 import time
 from contextlib import contextmanager, suppress
 
 from tests.faults.scene import scene
 from tests.flows.browser import Browser
+from tests.flows.load import Beside
 
 __all__ = ["floods"]
 
@@ -76,32 +76,26 @@ def _refused(served):
 @contextmanager
 def _dripping(served):
     """Slow-loris: a byte of a head now and then, on many connections, opened anew when they are closed."""
-    stop, said = threading.Event(), _head(served, served.public_port)
+    said = _head(served, served.public_port)
 
     def drip():
         lines = []
-        while not stop.is_set():
+        while not strangers.stop.is_set():
             while len(lines) < 200:
                 with suppress(OSError):
                     lines.append((socket.create_connection(("127.0.0.1", served.public_port), 5), iter(said * 4)))
-                if stop.is_set():
+                if strangers.stop.is_set():
                     break
             lines = [one for one in lines if _dripped(*one)]
-            stop.wait(0.2)
+            strangers.stop.wait(0.2)
         for line, _ in lines:
             line.close()
 
-    threads = [threading.Thread(target=drip, daemon=True) for _ in range(3)]
-    for thread in threads:
-        thread.start()
     wrong = []
-    try:
+    strangers = Beside([drip] * 3, patience=20)
+    with strangers:
         yield wrong
         wrong += _refused(served)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(20)
 
 
 def _dripped(line, rest):
@@ -132,24 +126,18 @@ def _idle_inside(served):
 @contextmanager
 def _headers(served):
     """Heads of 300 KB and of 5,000 fields, as fast as they go."""
-    stop, wrong = threading.Event(), []
+    wrong = []
 
     def pour():
-        while not stop.is_set():
+        while not strangers.stop.is_set():
             for port in (served.public_port, served.internal_port):
                 for flood in (_BIG, _MANY):
                     wrong.extend(_answered(served, port, flood))
 
-    threads = [threading.Thread(target=pour, daemon=True) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
+    strangers = Beside([pour] * 2, patience=20)
+    with strangers:
         yield wrong
         wrong += _refused(served)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(20)
 
 
 def _answered(served, port, flood):

@@ -1,11 +1,12 @@
 """People and services who go on while something fails, and remember what they were told."""
 
-import threading
 import time
 from collections import Counter
+from functools import partial
 from http.client import HTTPException
 
 from tests.flows.browser import SESSION, Browser
+from tests.flows.load import Beside
 
 __all__ = ["Traffic"]
 
@@ -16,7 +17,7 @@ _FINE = {"check living": {200, 503}, "check ended": {401, 503}, "sign in": {200,
 _SILENT = 0
 
 
-class Traffic:
+class Traffic(Beside):
     """Checks living and ended sessions, signs in and ends, until the block is over.
 
     `seen` counts (act, status), status 0 for no answer; `opened` and `ended` are the cookies of what was
@@ -25,24 +26,14 @@ class Traffic:
 
     def __init__(self, served, passkey, living, dead):
         self.served, self.passkey = served, passkey
-        self.seen, self.opened, self.ended, self._stop = Counter(), [], [], threading.Event()
+        self.seen, self.opened, self.ended = Counter(), [], []
         self._turn, self.odd = 0, []
         works = [
             lambda: self._check("check living", living),
             lambda: self._check("check ended", dead),
             self._come_and_go,
         ]
-        self._threads = [threading.Thread(target=self._run, args=(work,), daemon=True) for work in works]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(40)
+        super().__init__([partial(self._run, work) for work in works], patience=40)
 
     @property
     def wrong(self):
@@ -63,7 +54,7 @@ class Traffic:
         return {status for name, status in self.seen if name == act}
 
     def _run(self, work):
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             work()
             time.sleep(_PAUSE_S)
 
@@ -80,7 +71,7 @@ class Traffic:
 
     def _check(self, act, cookies):
         for cookie in cookies:
-            if self._stop.is_set():
+            if self.stop.is_set():
                 return
             probe = Browser(self.served, self.passkey)
             probe.cookies = {SESSION: cookie}

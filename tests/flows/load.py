@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 import time
+from functools import partial
 
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
@@ -48,20 +49,38 @@ class Line:
         self._socket.close()
 
 
-class Load:
+class Beside:
+    """Threads of `works` that go on until the block ends: each looks at `stop`. `patience` is seconds for each at its end."""
+
+    def __init__(self, works, patience=None):
+        self.stop, self._patience = threading.Event(), patience
+        self._threads = [threading.Thread(target=work, daemon=patience is not None) for work in works]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(self._patience)
+
+
+class Load(Beside):
     """Threads that check the given sessions in turn until the block ends."""
 
     def __init__(self, port, cookies, threads=4):
         self.checks = []
         self.faults = []
-        self._port, self._cookies, self._stop = port, list(cookies.items()), threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(n, threads)) for n in range(threads)]
+        self._port, self._cookies = port, list(cookies.items())
+        super().__init__([partial(self._run, n, threads) for n in range(threads)])
 
     def _run(self, number, threads):
         line = Line(self._port)
         try:
             for session, cookie in itertools.cycle(self._cookies[number::threads]):
-                if self._stop.is_set():
+                if self.stop.is_set():
                     break
                 sent = time.monotonic()
                 status = line.check(cookie)
@@ -70,16 +89,6 @@ class Load:
             self.faults.append(fault)
         finally:
             line.close()
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
 
 def accepted_after(checks, acknowledged):

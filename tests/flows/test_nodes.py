@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ import psycopg
 import pytest
 
 from tests.flows.browser import Browser
-from tests.flows.load import Check, Line, accepted_after
+from tests.flows.load import Beside, Check, Line, accepted_after
 from tests.flows.seed import seed
 from tests.flows.server import OSTIARY, Served, free_port
 from tests.login.gatehouse import postgres_url
@@ -29,17 +30,17 @@ from tests.login.gatehouse import postgres_url
 WORKERS = 4
 
 
-class Crowd:
+class Crowd(Beside):
     """Threads that check sessions in turn, a fresh connection every so often, so that every worker is met."""
 
     def __init__(self, port, cookies, threads=4):
         self.checks, self.faults = [], 0
-        self._port, self._cookies, self._stop = port, list(cookies.items()), threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(n, threads)) for n in range(threads)]
+        self._port, self._cookies = port, list(cookies.items())
+        super().__init__([partial(self._run, n, threads) for n in range(threads)])
 
     def _run(self, number, threads):
         turn = itertools.cycle(self._cookies[number::threads])
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             with suppress(OSError):
                 self._some(itertools.islice(turn, 25))
 
@@ -55,16 +56,6 @@ class Crowd:
             raise
         finally:
             line.close()
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
 
 class Trouble(threading.Thread):

@@ -189,6 +189,21 @@ def cluster(folder, fsync="off"):
         shutil.rmtree(data, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def started(prefix, make):
+    """What `make` makes of a folder of its own, started for the block; the folder goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        made = make(folder)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def free_port():
     """A free port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
     while True:

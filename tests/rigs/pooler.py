@@ -3,12 +3,11 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from tests.rigs.counterparts import await_server, free_port
+from tests.rigs.counterparts import await_server, free_port, started
 
 __all__ = ["Pooler", "pooler", "program"]
 
@@ -61,13 +60,5 @@ class Pooler:
 @contextmanager
 def pooler(url, mode, size=4):
     """A pooler that runs for the block. `size` is how many connections it keeps to the server."""
-    folder = Path(tempfile.mkdtemp(prefix="ostiary-pooler-"))
-    try:
-        made = Pooler(folder, url, mode, size)
-        made.start()
-        try:
-            yield made
-        finally:
-            made.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with started("ostiary-pooler-", lambda folder: Pooler(folder, url, mode, size)) as made:
+        yield made

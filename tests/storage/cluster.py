@@ -4,13 +4,12 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
-from tests.rigs.counterparts import await_server, free_port, programs, stop
+from tests.rigs.counterparts import await_server, free_port, programs, started, stop
 
 
 class Cluster:
@@ -85,13 +84,5 @@ def children(parent):
 
 @contextmanager
 def cluster():
-    folder = Path(tempfile.mkdtemp(prefix="ostiary-storage-"))
-    try:
-        made = Cluster(folder)
-        made.start()
-        try:
-            yield made
-        finally:
-            made.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with started("ostiary-storage-", Cluster) as made:
+        yield made
