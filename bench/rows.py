@@ -70,6 +70,10 @@ def _sessions(house: House, tails: list[str]) -> Iterator[list[object]]:
         "ended_at": 0,
         "end_reason": "",
         "ended_by": "",
+        "commitment": "",
+        "scopes": "",
+        "family_began_at": 0,
+        "family_ends_at": 0,
     }
     names = [column.name for column in sessions.columns]
     for tail in tails:
