@@ -16,7 +16,7 @@ import httpx2
 
 from ostiary_client.caller import Caller, Refused, caller_from, without_ours
 
-__all__ = ["Authority", "Key", "Known"]
+__all__ = ["Authority", "Key", "Known", "place_of"]
 
 Key = tuple[bytes, ...]
 """What a request shows: its Cookie header and its Authorization header, as they came; the host where that counts."""
@@ -30,13 +30,22 @@ _LONGEST = 4096
 _CHECK = "/check"
 
 
+def place_of(key: Key) -> bytes | Key:
+    """Return under what an answer is kept: one object less to fetch where nothing but a Cookie header was shown."""
+    return key if any(key[1:]) else key[0]
+
+
 class Known:
-    """An answer that may be repeated until `until` (ticks); `cookie` is what the application may see of the cookies."""
+    """An answer that may be repeated until `until` (ticks).
+
+    `cookie` is the header with what the application may see of the cookies, if anything.
+    """
 
     __slots__ = ("caller", "cookie", "until")
 
     def __init__(self, caller: Caller, cookie: bytes, until: float) -> None:
-        self.caller, self.cookie, self.until = caller, cookie, until
+        self.caller, self.until = caller, until
+        self.cookie = (b"cookie", cookie) if cookie else None
 
 
 class Authority:
@@ -57,18 +66,20 @@ class Authority:
         self._client = client or httpx2.AsyncClient(base_url=base, timeout=_PATIENCE_S, trust_env=False)
         self._service, self._key = service, key
         self._ticks = ticks or partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-        self.known: dict[Key, Known] = {}
+        self.known: dict[bytes | Key, Known] = {}
         self.until = 0.0
         self._names: dict[str, set[Key]] = {}
         self._asking: dict[_Question, asyncio.Task[Caller | Refused]] = {}
         self._generation, self._feed, self._count = 0, "", 0
         self._again, self._ahead, self._path = 0.0, 0.0, _CHECK
 
-    def repeated(self, key: Key) -> Known | None:
-        """Return what was answered to the same request before, while that may be repeated."""
-        found = self.known.get(key)
+    def repeated(self, place: bytes | Key) -> Known | None:
+        """Return what was answered to the same request before (`place_of`), while that may be repeated."""
+        found = self.known.get(place)
+        if found is None:
+            return None
         now = self._ticks()
-        return found if found is not None and now < self.until and now < found.until else None
+        return found if now < self.until and now < found.until else None
 
     async def ask(self, key: Key, more: dict[str, str]) -> Caller | Refused:
         """Ask the check; the same question of several requests at once is asked once. `more` are headers to send.
@@ -109,7 +120,8 @@ class Authority:
             return
         if len(self.known) >= _MOST:
             self._forget_all()
-        self.known[key] = Known(caller, without_ours(key[0]), min(now + self._again, caller.expires - self._ahead))
+        until = min(now + self._again, caller.expires - self._ahead)
+        self.known[place_of(key)] = Known(caller, without_ours(key[0]), until)
         self._names.setdefault(caller.reference, set()).add(key)
 
     def _forget_all(self) -> None:
@@ -146,7 +158,7 @@ class Authority:
             self._forget_all()
         for reference in told["ended"]:
             for key in self._names.pop(reference, ()):
-                self.known.pop(key, None)
+                self.known.pop(place_of(key), None)
         self._feed, self._count = told["feed"], told["count"]
         self._path = str(told.get("check", _CHECK))
         self._again, self._ahead = float(told["again"]), float(told["now"]) - began

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMap
 from contextlib import suppress
 from typing import Any
 
-from ostiary_client.authority import Authority, Key
+from ostiary_client.authority import Authority, Key, place_of
 from ostiary_client.caller import OURS, SESSION, Caller, Refused, without_ours
 from ostiary_client.rules import REALM, WORDS, Rule, headers_of, requires
 
 __all__ = ["Ostiary", "Rule", "requires"]
 
+_Header = tuple[bytes, bytes]
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
@@ -54,31 +55,39 @@ class Ostiary:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, self._closing(send))
             return
+        # The usual request is answered here: one Cookie header, and no other that says anything of a session.
+        kept: list[_Header] = []
+        keep, other = kept.append, None
+        for header in scope["headers"]:
+            if header[0] in _ORDINARY:
+                keep(header)
+            else:
+                other = header if other is None else _SEVERAL
+        known = self._authority.repeated(other[1]) if other and other[0] == b"cookie" and not self._hosts else None
+        inner = dict(scope)
+        if known is None:
+            inner["ostiary"], inner["headers"] = await self._asked(scope)
+        else:
+            if known.cookie:
+                keep(known.cookie)
+            inner["ostiary"], inner["headers"] = known.caller, kept
+        broken = self._broken(scope["path"], inner["ostiary"]) if self._rules else None
+        await (self._app(inner, receive, send) if broken is None else _answer(broken, scope, receive, send))
+
+    async def _asked(self, scope: _Scope) -> tuple[Caller | Refused, list[_Header]]:
+        """Return who calls, and the headers that the application may see."""
         if self._following is None or self._following.done():
             self._following = asyncio.ensure_future(self._authority.follow())
-        cookie = authorization = b""
-        kept = []
-        for header in scope["headers"]:
-            name = header[0]
-            if name == b"cookie":
-                cookie = cookie + b"; " + header[1] if cookie else header[1]
-            elif name == b"authorization":
-                authorization = authorization + b", " + header[1] if authorization else header[1]
-                kept.append(header)
-            elif name[:7] != b"ostiary":
-                kept.append(header)
-        shown = (cookie, authorization, _host(scope)) if self._hosts else (cookie, authorization)
-        known = self._authority.repeated(shown)
-        found: Caller | Refused
-        if known is not None:
-            found, rest = known.caller, known.cookie
-        else:
-            found, rest = await self._found(scope, shown), without_ours(cookie)
-        if rest:
+        headers = list(scope["headers"])
+        cookie = b"; ".join(value for name, value in headers if name == b"cookie")
+        authorization = b", ".join(value for name, value in headers if name == b"authorization")
+        kept = [header for header in headers if header[0] != b"cookie" and header[0][:7] != b"ostiary"]
+        if rest := without_ours(cookie):
             kept.append((b"cookie", rest))
-        inner = {**scope, "headers": kept, "ostiary": found}
-        broken = self._broken(scope["path"], found) if self._rules else None
-        await (self._app(inner, receive, send) if broken is None else _answer(broken, scope, receive, send))
+        shown = (cookie, authorization, _host(scope)) if self._hosts else (cookie, authorization)
+        known = self._authority.repeated(place_of(shown))
+        found = known.caller if known is not None else await self._found(scope, shown)
+        return found, kept
 
     async def _found(self, scope: _Scope, shown: Key) -> Caller | Refused:
         more = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in _TOLD}
@@ -115,6 +124,18 @@ class Ostiary:
                 await self._following
         await self._authority.close()
 
+
+_SEVERAL = b"", b""
+_ORDINARY = frozenset(
+    b"accept accept-charset accept-encoding accept-language access-control-request-headers "
+    b"access-control-request-method cache-control connection content-encoding content-length content-type dnt expect "
+    b"forwarded host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive origin pragma "
+    b"priority range referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode "
+    b"sec-fetch-site sec-fetch-user sec-gpc te traceparent tracestate transfer-encoding upgrade "
+    b"upgrade-insecure-requests user-agent via x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto "
+    b"x-real-ip x-request-id x-requested-with".split()
+)
+"""Names of headers that say nothing of a session: one look instead of three. What is not among them costs the look."""
 
 _TOLD = frozenset({b"user-agent", b"x-forwarded-for"})
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -10,12 +11,14 @@ import fastapi
 import httpx2
 import litestar
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from ostiary_client.authority import Authority
-from ostiary_client.caller import Caller, Refused
+from ostiary_client.authority import Authority, Known
+from ostiary_client.caller import Caller, Refused, without_ours
 from ostiary_client.middleware import Ostiary, Rule, requires
 from tests.flows.browser import CSRF, SESSION, Browser
 from tests.flows.seed import seed
@@ -180,7 +183,7 @@ async def test_several_services_and_workers_feel_every_end_at_the_first_request_
             for _ in range(3):
                 for each in (one, two):
                     assert (await each.get("/guarded", cookie=cookie)).status_code == 200
-                    from_memory += each.authority.repeated((cookie.encode(), b"")) is not None
+                    from_memory += each.authority.repeated(cookie.encode()) is not None
             busy = [asyncio.ensure_future(again(each, cookie)) for each in (one, two) for _ in range(2)]
             process.stdin.write(f"{session}\n".encode())
             assert session in (await process.stdout.readline()).decode()
@@ -289,20 +292,55 @@ async def test_memory_is_trusted_for_the_lease_from_before_the_question_and_no_l
     assert authority.known == {}, "without a lease nothing is remembered"
     authority._take(TOLD | {"lease": 0.3}, began=999.9)
     await authority.ask(key, {})
+    place = key[0]
     now[0] = 1000.199
-    assert authority.repeated(key).caller.reference == "c" * 32
+    assert authority.repeated(place).caller.reference == "c" * 32
     now[0] = 1000.2
-    assert authority.repeated(key) is None
+    assert authority.repeated(place) is None
     authority._take(TOLD | {"lease": 60}, began=1000.2)
-    assert authority.repeated(key) is not None
+    assert authority.repeated(place) is not None
     now[0] = 1036.0
-    assert authority.repeated(key) is None, "asked again, so that the idle time slides"
+    assert authority.repeated(place) is None, "asked again, so that the idle time slides"
     authority._take(TOLD | {"lease": 60, "now": 10**12 - 5}, began=now[0])
     await authority.ask(key, {})
     now[0] += 4.999
-    assert authority.repeated(key) is not None
+    assert authority.repeated(place) is not None
     now[0] += 0.001
-    assert authority.repeated(key) is None, "the session's own end, by the server's clock"
+    assert authority.repeated(place) is None, "the session's own end, by the server's clock"
+    await authority.close()
+
+
+HEADERS = st.sampled_from(
+    [(b"host", b"a.test"), (b"accept", b"*/*"), (b"x-odd", b"1"), (b"authorization", b"Bearer other")]
+    + [(name, b"forged") for name in (b"ostiary-caller", b"ostiary-session", b"ostiary-scopes")]
+    + [(b"cookie", value) for value in (b"__Host-ostiary_session=s; a=b", b"__Host-ostiary_csrf=c", b"a=b")]
+)
+
+
+@given(headers=st.lists(HEADERS, max_size=6))
+@example(headers=[(b"cookie", b"__Host-ostiary_session=s; a=b")])
+@example(headers=[(b"cookie", b"__Host-ostiary_session=s; a=b"), (b"ostiary-caller", b"forged")])
+async def test_what_is_answered_from_memory_is_cleaned_like_everything_else(headers):
+    nobody = httpx2.MockTransport(lambda _: httpx2.Response(401, headers={"ostiary-caller": "-"}))
+    authority = Authority(client=httpx2.AsyncClient(transport=nobody, base_url="http://a.test"))
+    authority.until = math.inf
+    remembered = Caller("browser", "c" * 32, 1, 2)
+    authority.known[b"__Host-ostiary_session=s; a=b"] = Known(remembered, b"a=b", math.inf)
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope)
+
+    middleware = Ostiary(app, authority=authority)
+    middleware._following = asyncio.get_running_loop().create_future()
+    await middleware({"type": "http", "path": "/", "headers": headers}, None, None)
+    passed = [one for one in headers if one[0] != b"cookie" and not one[0].startswith(b"ostiary")]
+    cookie = without_ours(b"; ".join(value for name, value in headers if name == b"cookie"))
+    assert seen[0]["headers"] == passed + ([(b"cookie", cookie)] if cookie else [])
+    shown = [one for one in headers if one[0] in {b"cookie", b"authorization"}]
+    alive = shown == [(b"cookie", b"__Host-ostiary_session=s; a=b")]
+    assert (seen[0]["ostiary"] is remembered) == alive
+    assert alive or seen[0]["ostiary"].status == 401
     await authority.close()
 
 
