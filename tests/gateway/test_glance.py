@@ -31,6 +31,10 @@ class Watched:
         self.asked.append("peek")
         return self.liveness.peek(value)
 
+    def read(self, value):
+        self.asked.append("read")
+        return self.liveness.read(value)
+
     async def ask(self, value):
         self.asked.append("ask")
         return await self.liveness.ask(value)
@@ -71,7 +75,7 @@ def test_a_warm_check_is_one_look(alive):
     home, cookie = alive
     check, liveness = watched(home)
     first = answer(check, known(cookie))
-    assert liveness.asked == ["peek", "ask", "slide"]
+    assert liveness.asked == ["peek", "ask", "slide"], "a host is looked at once"
     liveness.asked.clear()
     assert answer(check, known(cookie)) == first
     assert liveness.asked == ["peek", "slide", "glance"]
@@ -81,6 +85,15 @@ def test_a_warm_check_is_one_look(alive):
     assert answer(check, known(cookie), "/check/default") == first
     assert liveness.asked == ["peek", "slide", "glance"], "each path has answers of its own"
     assert check.counts[200] == 4
+
+
+def test_the_first_check_of_a_session_is_read_on_the_spot(alive):
+    home, cookie = alive
+    check, liveness = watched(home)
+    answer(check, known("nobody"))
+    liveness.asked.clear()
+    answer(check, known(cookie))
+    assert liveness.asked == ["peek", "read", "slide"]
 
 
 def test_a_check_that_starts_the_idle_time_anew_goes_the_long_way(alive):

@@ -1,8 +1,5 @@
 """The cache on SQLite: what it may remember, what makes it forget, and the races between the two, one step at a time."""
 
-import asyncio
-import json
-
 import pytest
 
 from ostiary.kernel.clock import SECOND
@@ -65,8 +62,8 @@ class File:
             return self._answer("range", lambda: [(ids[0], ids[-1])])
         if statement is CHANGES_AFTER:
             return self._answer("changes", lambda: [one for one in self.changes if one[0] > binds["position"]])
-        assert statement is store.FIND_LISTED
-        return self._answer("row", lambda: [row for one in json.loads(binds["sessions"]) for row in self._row(one)])
+        assert statement is store.FIND
+        return self._answer("row", lambda: self._row(binds["session"]))
 
     def _answer(self, what, read):
         self.asked.append(what)
@@ -213,37 +210,18 @@ async def test_two_fills_of_one_session_leave_one_entry_that_an_end_removes(worl
     assert world.remembered() == set()
 
 
-async def test_what_is_asked_for_in_one_turn_is_read_at_once_and_judged_one_by_one(world):
+def test_the_file_is_read_on_the_spot_where_the_key_is_known(world):
     world.file.ended.add(name(2))
-    asked = [world.cache.ask(cookie(number)) for number in (1, 2, 99, 1, 3)]
-    first, ended, unknown, again, third = await asyncio.gather(*asked)
-    assert world.file.asked.count("row") == 1
-    assert [entry.session.id for entry in (first, again, third)] == [name(1), name(1), name(3)]
-    assert (ended.code, unknown.code) == (Code.SESSION_ENDED, Code.SESSION_INVALID)
-    assert world.remembered() == {name(1), name(3)}
+    assert world.cache.read(cookie(1)).session.id == name(1)
+    assert world.cache.read(cookie(2)).code is Code.SESSION_ENDED
+    assert world.cache.read(cookie(99)).code is Code.SESSION_INVALID
+    assert world.remembered() == {name(1)}
 
 
-async def test_a_waiter_that_went_away_keeps_nobody_from_an_answer(world):
-    gone, staying = (asyncio.ensure_future(world.cache.ask(cookie(number))) for number in (1, 2))
-    await asyncio.sleep(0)
-    gone.cancel()
-    assert (await staying).session.id == name(2)
-    with pytest.raises(asyncio.CancelledError):
-        await gone
-    world.file.before = lambda _: 1 / 0
-    broken = [asyncio.ensure_future(world.cache.ask(cookie(number))) for number in (3, 4)]
-    await asyncio.sleep(0)
-    broken[0].cancel()
-    with pytest.raises(ZeroDivisionError):
-        await broken[1]
-
-
-async def test_a_row_that_breaks_the_judge_breaks_it_for_itself(world):
-    world.file.rows[name(1)] = ("too", "short")
-    asked = [world.cache.ask(cookie(number)) for number in (1, 2)]
-    broken, alive = await asyncio.gather(*asked, return_exceptions=True)
-    assert isinstance(broken, TypeError)
-    assert alive.session.id == name(2)
+def test_what_an_unknown_key_signed_is_not_answered_on_the_spot(world):
+    world.file.asked.clear()
+    assert world.cache.read(cookie(1, LATE)) is None
+    assert world.file.asked == [], "nothing is read before the signature is known to be good"
 
 
 # A node that slept

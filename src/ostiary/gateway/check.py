@@ -30,6 +30,7 @@ __all__ = ["CHECK", "Check", "CheckRules"]
 CHECK = "/check"
 """The path of the check; a service's name may follow."""
 
+_PLAIN = (CHECK, f"{CHECK}/{DEFAULT.name}")
 _EMPTY: Message = {"type": "http.response.body", "body": b""}
 _REFUSED_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest", b"sec-fetch-user"})
 _TELLING = _REFUSED_HEADERS | {b"authorization", b"cookie", b"host", DISCLOSE, SERVICE_KEY}
@@ -64,7 +65,7 @@ class Check:
         self._teller = rules.teller
         self._bound = rules.sessions.bind_address or rules.sessions.bind_agent
         self._hosts: dict[bytes, bool] = {}
-        self._known: dict[str, dict[bytes, Glance]] = {CHECK: {}, f"{CHECK}/{DEFAULT.name}": {}}
+        self._known: dict[str, dict[bytes, Glance]] = {path: {} for path in _PLAIN}
         self.usual = self._known.keys()
         self.counts = dict.fromkeys(STATUSES, 0)
 
@@ -100,7 +101,9 @@ class Check:
                 and self._hosts.get(host)
                 and not self._bound
             ):
-                start, body = await self._usual(scope["path"], known, cookie)
+                start, body = self._at_once(scope["path"], known, cookie) or await self._usual(
+                    scope["path"], known, cookie
+                )
             else:
                 start, body = await self._judge(scope)
         except StoreUnavailable as fault:
@@ -111,24 +114,48 @@ class Check:
         await send(start)
         await send(body)
 
+    def _at_once(self, path: str, known: dict[bytes, Glance], cookie: bytes) -> tuple[Answer, Message] | None:
+        """Do as `_usual` for the default service, which nothing need be awaited for; None where it must be."""
+        if path not in _PLAIN:
+            return None
+        value = _value(cookie)
+        entry = self._liveness.peek(value)
+        found = entry or self._liveness.read(value)
+        if found is None:
+            return None
+        if isinstance(found, Refusal):
+            return self._refuse(problem(found, "-"))
+        if entry is not None:
+            entry.used_again()
+        start = self._teller.plain(found)
+        self._liveness.slide(found)
+        self.counts[200] += 1
+        if entry is not None:
+            self._repeat(known, cookie, entry, start)
+        return start, _EMPTY
+
     async def _usual(self, path: str, known: dict[bytes, Glance], cookie: bytes) -> tuple[Answer, Message]:
         """Answer for a Cookie header that begins with our cookie and names it once; prepare its next answer."""
         noted = self._liveness.cleared
         service = await self._teller.admit(Wanted(path[len(CHECK) + 1 :] or DEFAULT.name))
         if isinstance(service, Refusal):
             return self._refuse(problem(service, "-"))
-        value = cookie[len(_PAIR) :].partition(b";")[0].strip(b" \t")
+        value = _value(cookie)
         entry = self._liveness.peek(value)
         if entry is not None:
             entry.used_again()
         answer = await self._told(entry or await self._liveness.ask(value), service, _NO_FACTS, noted)
-        if entry is not None and noted == self._liveness.cleared and answer[1] is _EMPTY and len(cookie) <= _LONGEST:
-            glance = self._liveness.glance(entry, answer[0])
-            if glance is not None:
-                if len(known) >= self._rules.sessions.cache_size:
-                    known.clear()
-                known[cookie] = glance
+        if entry is not None and noted == self._liveness.cleared and answer[1] is _EMPTY:
+            self._repeat(known, cookie, entry, answer[0])
         return answer
+
+    def _repeat(self, known: dict[bytes, Glance], cookie: bytes, entry: Entry, start: Answer) -> None:
+        """Let an answer be repeated to whoever sends the same Cookie header."""
+        glance = self._liveness.glance(entry, start) if len(cookie) <= _LONGEST else None
+        if glance is not None:
+            if len(known) >= self._rules.sessions.cache_size:
+                known.clear()
+            known[cookie] = glance
 
     async def _judge(self, scope: Scope) -> tuple[Answer, Message]:
         """Go the long way. The service is known, and let in, before anybody is named."""
@@ -216,3 +243,8 @@ class Check:
         headers = [*made.raw_headers, *no_caller()]
         start: Answer = {"type": "http.response.start", "status": made.status_code, "headers": headers}
         return start, {"type": "http.response.body", "body": made.body}
+
+
+def _value(cookie: bytes) -> bytes:
+    """Return the value of the first cookie of a header that begins with ours."""
+    return cookie[len(_PAIR) :].partition(b";")[0].strip(b" \t")

@@ -18,7 +18,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Scope
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
-from ostiary.services.model import Service, is_name
+from ostiary.services.model import DEFAULT, Service, is_name
 from ostiary.services.registrations import Registrations
 from ostiary.sessions.liveness import Answer, Entry
 from ostiary.sessions.model import Session
@@ -87,10 +87,11 @@ class Teller:
         kept = None if told or entry.headers is None else entry.headers.get(place)
         if kept is not None:
             return kept
-        held, known = await self._known(entry.session, service, told)
-        if not (held and entry.session.may_use(service.scopes)):
-            return Refusal(Code.SCOPE_MISSING, service.scopes, subject=entry.session.id)
-        made = self._prepare(entry, service, known)
+        session = entry.session
+        held, known = await self._known(session, service, told)
+        if not (held and session.may_use(service.scopes)):
+            return Refusal(Code.SCOPE_MISSING, service.scopes, subject=session.id)
+        made = self._prepare(session, entry.hard, service, known)
         if not told and fresh() and (service.scopes or entry.headers is not None):
             entry.headers = (entry.headers or {}) | {place: made}
         return made
@@ -111,13 +112,23 @@ class Teller:
             plain |= sealed
         return held, {fact: plain[fact] for fact in told if plain[fact]}
 
-    def _prepare(self, entry: Entry, service: Service, facts: dict[str, object]) -> Answer:
-        session, key = entry.session, self._secret(entry.session)
+    def plain(self, entry: Entry) -> Answer:
+        """Return what `tell` says of the default service, which needs no leave and is told nothing more."""
+        kept = None if entry.headers is None else entry.headers.get(DEFAULT.name)
+        if kept is not None:
+            return kept
+        made = self._prepare(entry.session, entry.hard, DEFAULT, {})
+        if entry.headers is not None:
+            entry.headers[DEFAULT.name] = made
+        return made
+
+    def _prepare(self, session: Session, hard: int, service: Service, facts: dict[str, object]) -> Answer:
+        key = self._secret(session)
         headers = [
             _common(KIND, session.kind),
             (CALLER, caller_reference(key, service.scope_id, session.id).encode("ascii")),
             _common(EPOCH, str(caller_epoch(key, service.scope_id))),
-            (EXPIRES, str(entry.hard // SECOND).encode("ascii")),
+            (EXPIRES, str(hard // SECOND).encode("ascii")),
             _common(SCOPES, " ".join(service.scopes) or "-"),
             (DISCLOSED, b64url(msgspec.json.encode(facts)).encode("ascii")) if facts else _common(DISCLOSED, "-"),
             (b"content-length", b"0"),

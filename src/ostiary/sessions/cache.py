@@ -5,8 +5,6 @@ Whoever ends a session moves the tally before anybody is told; here it is looked
 file's data_version is read every BELT besides, so that a change by no process of ours is felt too.
 """
 
-import asyncio
-import json
 from collections.abc import Callable
 
 from ostiary.kernel.clock import ticks_of
@@ -16,7 +14,6 @@ from ostiary.sessions import store
 from ostiary.sessions.liveness import Entry, Judge
 from ostiary.sessions.memory import SessionMemory
 from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, Change
-from ostiary.storage.tx import Row
 from ostiary.storage.vault import Reader
 
 __all__ = ["BELT", "SessionCache"]
@@ -32,49 +29,30 @@ class SessionCache(SessionMemory):
         super().__init__(judge, ticks_of(judge.clock))
         self._reader = reader
         self.look = self._watching()
-        self._waiting: list[tuple[bytes, str, Key, asyncio.Future[Entry | Refusal]]] = []
         self._version, self.counted = -1, -1
         self.position = int(reader.all(CHANGES_RANGE)[0][1])
 
     async def ask(self, value: bytes) -> Entry | Refusal:
-        """Read the session's row, in one statement with all others that are asked for in this turn of the loop."""
+        """Answer from the file, after learning the key that signed the value where it is not known here."""
         recognised = await self._judge.recognise(value)
-        if isinstance(recognised, Refusal):
-            return recognised
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._fill)
-        told: asyncio.Future[Entry | Refusal] = loop.create_future()
-        self._waiting.append((value, *recognised, told))
-        return await told
+        return recognised if isinstance(recognised, Refusal) else self._read(value, *recognised)
 
-    def _fill(self) -> None:
-        """Read, judge and remember in one go, so that no end comes between; the waiters hear of it afterwards.
+    def read(self, value: bytes) -> Entry | Refusal | None:
+        """Answer from the file; None where a key must be learned first."""
+        recognised = self._judge.recognised(value)
+        return self._read(value, *recognised) if isinstance(recognised, tuple) else recognised
 
-        The rows are as new as the file. An end that commits right after they were read stands in the outbox
-        beyond the position read so far, so the next look at the file drops the entry again.
+    def _read(self, value: bytes, session: str, key: Key) -> Entry | Refusal:
+        """Read, judge and remember in one go, so that no end comes between.
+
+        The row is as new as the file. An end that commits right after it was read stands in the outbox beyond the
+        position read so far, so the next look at the file drops the entry again.
         """
-        waiting, self._waiting = self._waiting, []
-        try:
-            ids = json.dumps([session_id for _, session_id, _, _ in waiting])
-            rows = {row[0]: row for row in self._reader.all(store.FIND_LISTED, sessions=ids)}
-        except Exception as fault:  # noqa: BLE001 - whoever waits is told, whatever it was
-            for *_, told in waiting:
-                if not told.done():
-                    told.set_exception(fault)
-            return
-        for value, session_id, key, told in waiting:
-            if not told.done():
-                self._tell(told, value, rows.get(session_id), key)
-
-    def _tell(self, told: asyncio.Future[Entry | Refusal], value: bytes, row: Row | None, key: Key) -> None:
-        try:
-            verdict = self._judge.admit(None if row is None else store.session(row), key)
-            if isinstance(verdict, Entry):
-                self._remember(value, verdict)
-            told.set_result(verdict)
-        except Exception as fault:  # noqa: BLE001 - as above; what broke for one breaks nothing for the others
-            told.set_exception(fault)
+        rows = self._reader.all(store.FIND, session=session)
+        verdict = self._judge.admit(store.session(rows[0]) if rows else None, key)
+        if isinstance(verdict, Entry):
+            self._remember(value, verdict)
+        return verdict
 
     def _watching(self) -> Callable[[], float]:
         """Return `look`. A closure, because it runs for every check: it costs half of what a method does."""

@@ -88,3 +88,7 @@ class Truth:
     def peek(self, value: bytes) -> None:
         """Answer nothing."""
         del value
+
+    def read(self, value: bytes) -> None:
+        """Answer nothing."""
+        del value

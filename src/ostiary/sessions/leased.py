@@ -46,6 +46,10 @@ class LeasedSessions(SessionMemory):
             self._clear()
         return math.inf
 
+    def read(self, value: bytes) -> None:
+        """Answer nothing: the truth is not on this machine."""
+        del value
+
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Answer from the truth; remember it unless an end, or the end of the lease, passed meanwhile (ruling 11)."""
         key, token = place_of(value), object()

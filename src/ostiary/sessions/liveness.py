@@ -36,6 +36,11 @@ def place_of(value: bytes) -> bytes:
     return value[4:30] if value[:1] == _BEARER else value[3:29]
 
 
+def _key_of(value: bytes) -> str:
+    """Return the id of the key that is said to have signed a value of the right form."""
+    return value.decode("latin-1").split(".")[2]
+
+
 class Glance:
     """An answer that may be repeated as it is: `answer` until `until`, in the ticks of `Liveness.look`."""
 
@@ -49,8 +54,9 @@ class Entry:
     """A living session in memory, as it was last used. Times are microseconds since 1970.
 
     `hard` is when it dies whatever is done, `deadline` when it dies unless it is used, `rests_until` when a use
-    of it will next change something; `headers` and `glances` are prepared by the gateway. At rest (`pack`) it is
-    a handful of objects: what is not there need not be fetched from memory, nor be let go one by one.
+    of it will next change something; `headers` and `glances` are prepared by the gateway. At rest, that is after a
+    use of it, it is a handful of objects: what is not there need not be fetched from memory, nor be let go one by one.
+    `value` is the cookie value that it is remembered by.
     """
 
     __slots__ = ("_session", "deadline", "glances", "hard", "headers", "id", "rests_until", "value")
@@ -68,9 +74,11 @@ class Entry:
         held = self._session
         return _UNPACK(held) if isinstance(held, bytes) else held
 
-    def pack(self, value: bytes) -> None:
-        """Come to rest in a cache, under the cookie value that it was found by."""
-        self._session, self.value = _PACK(self.session), value
+    def rest(self) -> None:
+        """Keep the session packed until it is asked for."""
+        held = self._session
+        if not isinstance(held, bytes):
+            self._session = _PACK(held)
 
     def used_again(self) -> None:
         """Keep what is prepared from now on: a first use need not, for there may be no second."""
@@ -84,8 +92,7 @@ class Entry:
 
     def slide(self, at: int, idle: int) -> None:
         """Do the same, and let the session say when it was last seen."""
-        moved = msgspec.structs.replace(self.session, last_seen_at=at)
-        self._session = _PACK(moved) if isinstance(self._session, bytes) else moved
+        self._session = msgspec.structs.replace(self.session, last_seen_at=at)
         self.used(at, idle)
 
     def dim(self) -> None:
@@ -115,6 +122,9 @@ class Liveness(Protocol):
     def peek(self, value: bytes) -> Entry | None:
         """Return the living session of a cookie value, from memory only; None when the truth must be asked."""
 
+    def read(self, value: bytes) -> Entry | Refusal | None:
+        """Answer from the truth on the spot; None where it must be waited for (`ask`). Raises StoreUnavailable."""
+
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Answer from the truth. Raises StoreUnavailable when it cannot be reached."""
 
@@ -134,16 +144,22 @@ class Judge(msgspec.Struct, frozen=True):
 
     async def recognise(self, value: bytes) -> tuple[str, Key] | Refusal:
         """Verify form and signature; return (session id, signing key). The store is asked only for unknown keys."""
+        known = self.recognised(value)
+        if known is None:
+            await self.learn(_key_of(value))
+            known = self.recognised(value) or INVALID
+        return known
+
+    def recognised(self, value: bytes) -> tuple[str, Key] | Refusal | None:
+        """Do the same with the keys that are known here; None for any other key."""
         text = value.decode("latin-1")
         parsed = wire.parse(text[1:], "tok") if text.startswith(wire.BEARER) else wire.parse(text, "ses")
         if parsed is None:
             return INVALID
-        if self.keyring.find(parsed[1]) is None:
-            await self.learn(parsed[1])
         key = self.keyring.find(parsed[1])
-        if key is None or not wire.verify(parsed, key, Purpose.SESSION):
-            return INVALID
-        return parsed[0], key
+        if key is None:
+            return None
+        return (parsed[0], key) if wire.verify(parsed, key, Purpose.SESSION) else INVALID
 
     def admit(self, session: Session | None, key: Key) -> Entry | Refusal:
         """Judge what the truth says about a recognised cookie."""
@@ -168,3 +184,4 @@ class Judge(msgspec.Struct, frozen=True):
         if now >= entry.rests_until:
             entry.slide(now, self.settings.idle)
             self.seen.note(entry.id, now)
+        entry.rest()

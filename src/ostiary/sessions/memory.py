@@ -85,7 +85,7 @@ class SessionMemory:
         self._drop(key)
         while len(self._entries) >= self._most:
             self._entries.popitem(last=False)[1].dim()
-        entry.pack(value)
+        entry.value = value
         self._entries[key] = entry
 
     def _drop(self, key: bytes) -> None:

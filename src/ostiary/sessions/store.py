@@ -29,7 +29,6 @@ from ostiary.storage.tx import Row, Tx
 
 __all__ = [
     "FIND",
-    "FIND_LISTED",
     "FIND_MANY",
     "add",
     "beat",
@@ -122,11 +121,9 @@ _FIELDS = select(
 
 _ADD = Statement(postgresql.insert(sessions).on_conflict_do_nothing())
 FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
-_LISTED = select(func.json_each(bindparam("sessions")).table_valued("value").c.value)
-FIND_LISTED = Statement(_FIELDS.where(_s.id.in_(_LISTED)))
-"""The sessions of a JSON array of ids (SQLite); FIND_MANY those of an array (PostgreSQL)."""
-
 FIND_MANY = Statement(_FIELDS.where(_s.id == func.any(bindparam("sessions"))))
+"""The sessions of an array of ids (PostgreSQL)."""
+
 _LIVE_OF = Statement(
     _FIELDS.where(
         _s.tenant_id == bindparam("tenant"),
@@ -199,7 +196,7 @@ _COLLECT = Statement(delete(sessions).where(_s.id.in_(_EXPIRED)))
 
 
 def session(row: Row) -> Session:
-    """Turn a row of FIND, FIND_LISTED, FIND_MANY or a list into a Session."""
+    """Turn a row of FIND, FIND_MANY or a list into a Session."""
     return Session(*row)
 
 
