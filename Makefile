@@ -34,8 +34,11 @@ install: $(PROJECT) ## make .venv with the locked runtime and the command .venv/
 
 dev: $(DEV) $(PROJECT) ## the same, with the tools for tests and checks
 
-test: dev ## every test, beside a real browser and a real PostgreSQL (ARGS are handed to pytest)
-	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' $(ARGS)
+test: dev ## every test, beside a real browser and a real PostgreSQL (ARGS are handed to pytest; -n0 runs them one by one)
+	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' $(BESIDE) $(ARGS)
+
+# A file's tests stay together. What waits for servers and browsers lets the others run.
+BESIDE = --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: dev ## format, lint, types, shelves, dependencies, laws of the house: no server is started, every fault is told
 	@$(MAKE) --keep-going --no-print-directory check-format check-lint check-types check-shelves check-dependencies check-laws
@@ -55,7 +58,7 @@ check-laws:
 	$(BIN)/python -m pytest -q tests/architecture
 
 cover: dev ## every test with branch coverage, and the floors that it must reach
-	@$(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' --cov --cov-report= $(ARGS)
+	@$(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' $(BESIDE) --cov --cov-report= $(ARGS)
 	@$(BIN)/coverage json --quiet -o .coverage.json
 	@$(BIN)/python tests/rigs/floors.py .coverage.json
 

@@ -5,7 +5,8 @@ import os
 from functools import partial
 
 from ostiary.cli.main import app, run
-from tests.flows.server import OSTIARY, free_port
+from tests.flows.server import OSTIARY
+from tests.rigs.counterparts import free_port
 
 __all__ = ["OSTIARY", "Shell"]
 

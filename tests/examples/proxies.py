@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.flows.server import free_port
+from tests.rigs.counterparts import free_port
 
 __all__ = ["PROXIES", "Proxy", "binary", "missing", "running"]
 

@@ -9,7 +9,8 @@ from tests.examples.proxies import running
 from tests.examples.upstream import upstream
 from tests.flows.browser import CSRF, PRELOGIN, SESSION
 from tests.flows.seed import opened_for
-from tests.flows.server import Served, free_port
+from tests.flows.server import Served
+from tests.rigs.counterparts import free_port
 
 __all__ = ["ALIASES", "FORGED", "SITUATIONS", "Scene", "scene"]
 

@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.flows.server import free_port
+from tests.rigs.counterparts import free_port
 
 __all__ = ["upstream"]
 

@@ -4,26 +4,15 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.rigs.counterparts import free_port
+
 OSTIARY = (str(Path(sys.executable).with_name("ostiary")),)
 _LINK = re.compile(r"(http\S+/enrol#(\S+))")
-_taken: set[int] = set()
-
-
-def free_port():
-    """A port below the ephemeral range that nobody listens on."""
-    for _ in range(1000):
-        port = 20_000 + int.from_bytes(os.urandom(2), "big") % 12_000
-        with socket.socket() as probe:
-            if port not in _taken and probe.connect_ex(("127.0.0.1", port)):
-                _taken.add(port)
-                return port
-    raise RuntimeError("no free port")
 
 
 class Served:

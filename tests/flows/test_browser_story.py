@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.console.test_browser import ARGS, Authenticator
-from tests.flows.server import free_port, serving
+from tests.flows.server import serving
+from tests.rigs.counterparts import free_port
 from tests.rigs.tls import authority, terminator, trusting_home
 
 pytestmark = pytest.mark.chromium

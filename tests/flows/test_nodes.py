@@ -24,8 +24,9 @@ import pytest
 from tests.flows.browser import Browser
 from tests.flows.load import Beside, Check, Line, accepted_after
 from tests.flows.seed import seed
-from tests.flows.server import OSTIARY, Served, free_port
+from tests.flows.server import OSTIARY, Served
 from tests.login.gatehouse import postgres_url
+from tests.rigs.counterparts import free_port
 
 WORKERS = 4
 

@@ -8,8 +8,9 @@ import pytest
 from tests.console.test_browser import Authenticator
 from tests.examples.proxies import running
 from tests.examples.upstream import upstream
-from tests.flows.server import Served, free_port
+from tests.flows.server import Served
 from tests.flows.test_browser_story import browser, visit
+from tests.rigs.counterparts import free_port
 from tests.rigs.tls import authority, terminator, trusting_home
 
 pytestmark = [pytest.mark.chromium, pytest.mark.proxies]

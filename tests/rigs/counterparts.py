@@ -23,6 +23,10 @@ ROOT = Path(__file__).parents[2]
 WHEELS = ROOT / ".venv-proxies"
 LOCK = ROOT / "tests" / "rigs" / "proxies.lock"
 
+WORKERS = 4
+"""As many tests run side by side at the most (Makefile)."""
+
+_given = set()
 PACKAGES = {
     "chromium": lambda: Path("/usr/bin/chromium").exists(),
     "fonts-dejavu-core": lambda: Path("/usr/share/fonts/truetype/dejavu").is_dir(),
@@ -205,12 +209,19 @@ def started(prefix, make):
 
 
 def free_port():
-    """A free port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
+    """A free port below the ephemeral range, so that no outgoing connection takes it meanwhile.
+
+    Tests that run side by side (pytest-xdist) have a part of the range each, and no port is given twice.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    first, many = (20_000 + int(worker[2:]) % WORKERS * 3000, 3000) if worker else (20_000, 12_000)
     while True:
-        port = 20000 + secrets.randbelow(12000)
+        port = first + secrets.randbelow(many)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def await_server(url, process, log):

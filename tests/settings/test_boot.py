@@ -10,7 +10,8 @@ import pytest
 from ostiary.kernel.ids import system_secrets
 from ostiary.keys.sealing import make_kek
 from tests.flows.browser import Browser
-from tests.flows.server import Served, free_port
+from tests.flows.server import Served
+from tests.rigs.counterparts import free_port
 
 
 def refused(folder, **environ):

@@ -42,7 +42,7 @@ class TokenWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: Annotated[str, msgspec.Meta(min_length=1, max_length=_LABEL_LONGEST)]
     presence: Annotated[str, msgspec.Meta(max_length=64)] = ""
     scopes: Annotated[list[Annotated[str, msgspec.Meta(max_length=128)]], msgspec.Meta(max_length=_MOST_SCOPES)] = []
-    expires_in_seconds: Annotated[int, msgspec.Meta(ge=1, le=_LONGEST_S)] = _LONGEST_S
+    expires_in_seconds: Annotated[float, msgspec.Meta(ge=1, le=_LONGEST_S, multiple_of=1)] = _LONGEST_S
 
 
 async def _issue(desk: TokenDesk, x: Exchange) -> Reply | Refusal:
@@ -50,7 +50,7 @@ async def _issue(desk: TokenDesk, x: Exchange) -> Reply | Refusal:
     if not plain(asked.label, _LABEL_LONGEST):
         return malformed("bad_fields")
     person = asked.person if is_id("user", asked.person) else ""
-    wish = bearer.Wish(person, asked.label, asked.expires_in_seconds * SECOND, tuple(asked.scopes))
+    wish = bearer.Wish(person, asked.label, int(asked.expires_in_seconds) * SECOND, tuple(asked.scopes))
     session: Session = x.session.session
     opened = await desk.vault.transact(
         x.scope, lambda tx: _act(tx, desk.rules, x.caller, wish, asked.presence, session.kind)
