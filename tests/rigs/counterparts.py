@@ -26,7 +26,7 @@ LOCK = ROOT / "tests" / "rigs" / "proxies.lock"
 WORKERS = 4
 """As many tests run side by side at the most (Makefile)."""
 
-_given = set()
+_given: set[int] = set()
 PACKAGES = {
     "chromium": lambda: Path("/usr/bin/chromium").exists(),
     "fonts-dejavu-core": lambda: Path("/usr/share/fonts/truetype/dejavu").is_dir(),
