@@ -76,3 +76,10 @@ def test_a_store_that_cannot_answer_keeps_nobody_from_the_door(ailing):
     ailing.house.vault.fault = StoreUnavailable("x")
     answer = ailing.visitor().send("GET", "/sign-in", headers=PAGE)
     assert (answer.status, HINT in answer.body.decode()) == (200, False)
+
+
+def test_once_somebody_administers_the_door_asks_the_store_no_more(ailing):
+    assert ailing.visitor().enrol(ailing.first_link()).status == 200
+    assert ailing.visitor().send("GET", "/sign-in").status == 200
+    ailing.house.vault.fault = OSError("nobody should ask")
+    assert ailing.visitor().send("GET", "/sign-in", headers=PAGE).status == 200

@@ -1,5 +1,6 @@
 """The routes of the pages. A page changes nothing; what its script sends goes through the operations."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -47,7 +48,10 @@ _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Cod
 
 
 class Console(msgspec.Struct, frozen=True):
-    """Renders the pages. `openapi` is the document, `operations` its readable rows."""
+    """Renders the pages. `openapi` is the document, `operations` its readable rows.
+
+    `administered` is set once somebody was seen to administer: the door asks the store no more.
+    """
 
     pages: Pages
     scope: Scope
@@ -59,6 +63,7 @@ class Console(msgspec.Struct, frozen=True):
     openapi: Mapping[str, Any]
     operations: list[dict[str, Any]]
     returns: Returns
+    administered: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def routes(self) -> list[Route]:
         """Return every page's route."""
@@ -191,8 +196,12 @@ class Console(msgspec.Struct, frozen=True):
 
     async def _without_administrator(self) -> bool:
         """Tell whether nobody administers this yet; a store that cannot answer keeps nobody from the door."""
+        if self.administered.is_set():
+            return False
         with suppress(StoreUnavailable):
-            return not await self.vault.read(self.scope, access.has_administrator)
+            if not await self.vault.read(self.scope, access.has_administrator):
+                return True
+            self.administered.set()
         return False
 
     async def _look(self, request: Request) -> Entry | Refusal:
