@@ -62,9 +62,9 @@ def test_in_at_the_service_and_out_again(house):
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/signed-out")
 
-    page.goto(f"{app}/reports?year=2026")
-    assert page.url.startswith(f"{served.origin}/sign-in?return_to=")
-    device.willing(yes=True)  # the page's standing offer is taken now
+    device.willing(yes=True)  # the sign-in page's offer is taken at once
+    with page.expect_request(lambda one: one.url.startswith(f"{served.origin}/sign-in?return_to=")):
+        page.goto(f"{app}/reports?year=2026")
     page.wait_for_url(f"{app}/reports?year=2026")
     seen = told(page)
     assert len(seen["ostiary-caller"]) == 32
