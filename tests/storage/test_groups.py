@@ -1,6 +1,7 @@
 """Groups of use cases, on both databases: their order, who is told when, who wins, who goes away."""
 
 import asyncio
+import threading
 
 import pytest
 from sqlalchemy import Column, MetaData, String, Table, insert
@@ -215,6 +216,41 @@ async def test_a_full_queue_refuses_and_keeps_what_it_took():
     gate.open()
     groups.close()
     assert done == jobs[:4]
+
+
+async def test_one_thread_takes_up_together_what_one_turn_of_the_loop_queued():
+    loop, sizes, woken = asyncio.get_running_loop(), [], asyncio.Event()
+
+    def perform(group):
+        sizes.append(len(group))
+        loop.call_soon_threadsafe(woken.set)
+
+    groups = Groups(perform, lambda _: None, CLOCK)
+    groups.put(Job(SCOPE, add("early"), loop))
+    await woken.wait()  # the thread is awake from here on
+    for number in range(50):
+        groups.put(Job(SCOPE, add(str(number)), loop))
+        threading.Event().wait(0.0001)  # time enough to be taken up alone
+    await asyncio.sleep(0)
+    groups.close()
+    assert sizes == [1, 50]
+
+
+def test_a_loop_that_ended_in_mid_turn_holds_up_nobody():
+    performed, done, alive, gone = [], asyncio.Event(), asyncio.new_event_loop(), asyncio.new_event_loop()
+
+    def perform(group):
+        performed.extend(group)
+        alive.call_soon_threadsafe(done.set)
+
+    groups = Groups(perform, lambda _: None, CLOCK)
+    groups.put(Job(SCOPE, add("gone"), gone))
+    gone.close()
+    groups.put(Job(SCOPE, add("alive"), alive))
+    alive.run_until_complete(asyncio.wait_for(done.wait(), 10))
+    groups.close()
+    alive.close()
+    assert len(performed) == 2
 
 
 @pytest.mark.parametrize(("took", "failed"), [(1_000_001, 4), (999_999, 1)], ids=["hung", "quick"])

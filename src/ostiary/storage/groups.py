@@ -38,24 +38,38 @@ class Groups:
         self._waiting: deque[Job] = deque()
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._coming: list[Job] = []
+        self._turn: object = None
         self._closed = False
 
     def put(self, job: Job) -> None:
-        """Queue a job. Raises StoreUnavailable when too many wait or the store has closed."""
+        """Queue a job. Raises StoreUnavailable when too many wait or the store has closed.
+
+        One thread takes up together what is queued in one turn of the job's loop: woken by the first, it would leave
+        the others for a second group, and a group is dear. Several threads share the turn's jobs, each as it comes.
+        """
         with self._ready:
             if self._closed:
                 raise StoreUnavailable("the store is closed")
-            if len(self._waiting) >= self._most:
+            if len(self._waiting) + len(self._coming) >= self._most:
                 raise StoreUnavailable("too many changes are waiting")
-            self._waiting.append(job)
             if len(self._threads) < self._wanted:
                 self._start()
-            self._ready.notify()
+            if self._wanted > 1 or job.loop is None:
+                self._waiting.append(job)
+                self._ready.notify()
+                return
+            self._coming.append(job)
+            if self._turn is not job.loop:
+                self._turn = job.loop
+                job.loop.call_soon(self._come)
 
     def close(self) -> None:
         """Take no more, finish what is queued, and end the threads."""
         with self._ready:
             self._closed = True
+            self._waiting.extend(self._coming)
+            self._coming.clear()
             self._ready.notify_all()
         for thread in self._threads:
             thread.join()
@@ -69,6 +83,13 @@ class Groups:
             _fail(group, classify(fault) or fault)
             return self._clock() - began > _SLOW
         return False
+
+    def _come(self) -> None:
+        with self._ready:
+            self._turn = None
+            self._waiting.extend(self._coming)
+            self._coming.clear()
+            self._ready.notify()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name=f"vault-{len(self._threads)}", daemon=True)
