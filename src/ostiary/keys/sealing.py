@@ -2,6 +2,7 @@
 
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -22,7 +23,7 @@ class Sealer:
     """Seals and opens byte strings. `place` is (table, id, tenant): a value moved elsewhere does not open."""
 
     def __init__(self, key: bytes, secrets: Secrets) -> None:
-        self._cipher, self._secrets = AESGCM(key), secrets
+        self._cipher, self._secrets = _cipher(key), secrets
 
     def seal(self, place: tuple[str, str, str], data: bytes) -> bytes:
         """Return version byte, nonce and ciphertext."""
@@ -38,6 +39,11 @@ class Sealer:
             return self._cipher.decrypt(nonce, body, "|".join(place).encode())
         except InvalidTag:
             raise SealBroken(f"does not open under this key: {place[0]} {place[1]}") from None
+
+
+@lru_cache(maxsize=64)
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(key)
 
 
 def make_kek(path: Path, secrets: Secrets) -> bool:

@@ -1,6 +1,5 @@
 """A receipt, and the canonical bytes that are signed. The byte format is frozen: `ostiary.receipt.v1`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -51,7 +50,7 @@ def canonical(receipt: Receipt) -> bytes:
     reasons as one netstring of netstrings, time in decimal, digest, link, key id.
     """
     r = receipt
-    reasons = _netstrings(reason.encode() for reason in r.reasons)
+    reasons = _netstrings([reason.encode() for reason in r.reasons])
     texts = [r.id, r.tenant, r.mode, r.operation, r.outcome, r.actor, r.session, r.subject]
     tail = [str(r.at), r.digest, r.link, r.key]
     return _netstrings([_DOMAIN, *map(str.encode, texts), reasons, *map(str.encode, tail)])
@@ -62,5 +61,5 @@ def leaf_bytes(signed: bytes, signature: bytes) -> bytes:
     return b"%b%d:%b," % (signed, len(signature), signature)
 
 
-def _netstrings(values: Iterable[bytes]) -> bytes:
-    return b"".join(b"%d:%b," % (len(value), value) for value in values)
+def _netstrings(values: list[bytes]) -> bytes:
+    return b"".join([b"%d:%b," % (len(value), value) for value in values])

@@ -6,6 +6,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 from sqlalchemy import (
@@ -161,13 +162,19 @@ def add(tx: Tx, receipt: Receipt) -> None:
         actor=receipt.actor,
         session=receipt.session,
         subject=receipt.subject,
-        reasons=json.dumps(receipt.reasons),
+        reasons=_spelled(receipt.reasons),
         at=receipt.at,
         digest=receipt.digest,
         link=receipt.link,
         key_id=receipt.key,
         signature=receipt.signature,
     )
+
+
+@lru_cache(maxsize=1024)
+def _spelled(reasons: tuple[str, ...]) -> str:
+    """Return reasons as JSON: most receipts give one of a few."""
+    return json.dumps(reasons)
 
 
 def newest(tx: Tx, most: int, before: int) -> list[Receipt]:
