@@ -1,5 +1,8 @@
 """The cache on SQLite: what it may remember, what makes it forget, and the races between the two, one step at a time."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 
 from ostiary.kernel.clock import SECOND
@@ -32,6 +35,10 @@ def nothing(what):
     """Do nothing around a read."""
 
 
+def fail():
+    raise StoreUnavailable("not now")
+
+
 class File:
     """What the database holds and answers; `before` and `after` are called around each read, with its name."""
 
@@ -40,6 +47,7 @@ class File:
         self.sessions, self.rows = {name(number) for number in range(sessions)}, {}
         self.asked, self.tally = [], [0]
         self.before = self.after = nothing
+        self.holding, self.state = False, None
 
     def end(self, number, *, told=True):
         """Another process ends a session, commits, moves the tally, and only then tells anybody (`told`)."""
@@ -53,38 +61,46 @@ class File:
         self.moves += 1
         self.changes = self.changes[-keep:]
 
+    def hold(self):
+        if not self.holding:
+            self.holding, self.state = True, None
+
+    def let_go(self):
+        self.holding, self.state = False, None
+
     def version(self):
-        return self._answer("version", lambda: self.moves)
+        return self._answer("version", lambda state: state.moves)
 
     def all(self, statement, **binds):
         if statement is CHANGES_RANGE:
-            ids = [change[0] for change in self.changes] or [0]
-            return self._answer("range", lambda: [(ids[0], ids[-1])])
+            return self._answer("range", lambda state: [(state.changes[0][0], state.changes[-1][0])])
         if statement is CHANGES_AFTER:
-            return self._answer("changes", lambda: [one for one in self.changes if one[0] > binds["position"]])
-        assert statement is store.FIND
-        return self._answer("row", lambda: self._row(binds["session"]))
+            return self._answer("changes", lambda state: [one for one in state.changes if one[0] > binds["position"]])
+        assert statement is store.FIND_COOKIE
+        return self._answer("row", lambda state: self._row(binds["session"], state))
 
     def _answer(self, what, read):
+        """Read what stands there; while it is held, what stood there at the first of these reads."""
         self.asked.append(what)
         self.before(what)
-        found = read()
+        if self.state is None or not self.holding:
+            changes = list(self.changes) or [(0,)]
+            self.state = SimpleNamespace(moves=self.moves, ended=set(self.ended), changes=changes)
+        found = read(self.state)
         self.after(what)
         return found
 
     def _next(self):
         return self.changes[-1][0] + 1 if self.changes else 1
 
-    def _row(self, session):
+    def _row(self, session, state=None):
         if session not in self.sessions:
             return []
         if session in self.rows:
             return [(session, *self.rows[session])]
-        ended = (SPRING, "ended_by_operator") if session in self.ended else (0, "")
+        ended = (SPRING, "ended_by_operator") if session in (state or self).ended else (0, "")
         times = (SPRING, SPRING + 8 * HOUR, SPRING)
-        return [
-            (session, "default", "browser", "user-1", self.key.id, "passkey", "", *times, "", 1, "", "", b"", *ended)
-        ]
+        return [(session, "default", "browser", "user-1", self.key.id, "passkey", *times, "", 1, *ended)]
 
 
 class World:
@@ -210,7 +226,7 @@ async def test_two_fills_of_one_session_leave_one_entry_that_an_end_removes(worl
     assert world.remembered() == set()
 
 
-def test_the_file_is_read_on_the_spot_where_the_key_is_known(world):
+async def test_the_file_is_read_on_the_spot_where_the_key_is_known(world):
     world.file.ended.add(name(2))
     assert world.cache.read(cookie(1)).session.id == name(1)
     assert world.cache.read(cookie(2)).code is Code.SESSION_ENDED
@@ -218,7 +234,37 @@ def test_the_file_is_read_on_the_spot_where_the_key_is_known(world):
     assert world.remembered() == {name(1)}
 
 
-def test_what_an_unknown_key_signed_is_not_answered_on_the_spot(world):
+async def test_one_turn_of_the_loop_reads_one_state_of_the_file_and_the_next_turn_another(world):
+    world.cache.read(cookie(1))
+    world.file.end(2, told=False)  # committed, and nobody has been told of it
+    assert world.cache.read(cookie(2)).session.id == name(2)
+    await asyncio.sleep(0)
+    assert not world.file.holding
+    assert world.cache.read(cookie(3)).session.id == name(3)
+    world.file.tally[0] += 1  # now it is told
+    assert await world.check(2) is Code.SESSION_ENDED
+
+
+async def test_an_end_that_was_told_in_mid_turn_is_felt_in_that_turn(world):
+    world.cache.read(cookie(1))
+    world.file.end(2)
+    assert world.cache.peek(cookie(2)) is None
+    assert world.cache.read(cookie(2)).code is Code.SESSION_ENDED
+    assert world.file.holding
+
+
+async def test_a_file_that_cannot_be_let_go_is_let_go_later(world):
+    world.cache.read(cookie(1))
+    let_go, world.file.let_go = world.file.let_go, fail
+    await asyncio.sleep(0)
+    assert world.file.holding
+    world.file.let_go = let_go
+    assert world.cache.read(cookie(2)).session.id == name(2)
+    await asyncio.sleep(0)
+    assert not world.file.holding
+
+
+async def test_what_an_unknown_key_signed_is_not_answered_on_the_spot(world):
     world.file.asked.clear()
     assert world.cache.read(cookie(1, LATE)) is None
     assert world.file.asked == [], "nothing is read before the signature is known to be good"

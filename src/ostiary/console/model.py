@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from ostiary.sessions.model import Session
+from ostiary.sessions.model import Living
 
 __all__ = ["PasskeyRow", "PresenceAsked", "SessionRow", "Ways"]
 
@@ -46,5 +46,5 @@ class Ways(Protocol):
     async def known(self, text: str) -> bool:
         """Tell whether an address is a page that people may be sent back to."""
 
-    async def onward(self, text: str, browser: str, session: Session) -> str:
+    async def onward(self, text: str, browser: str, session: Living) -> str:
         """Return where somebody who is signed in goes next on the way to a known address."""

@@ -28,7 +28,7 @@ from ostiary.presence.model import Approval
 from ostiary.sessions import service
 from ostiary.sessions.guard import SessionGuard
 from ostiary.sessions.liveness import Entry
-from ostiary.sessions.model import Session
+from ostiary.sessions.model import Living
 from ostiary.sessions.routes import SessionView, csrf_cookie, view
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
@@ -208,14 +208,14 @@ class Console(msgspec.Struct, frozen=True):
         peer = request.client.host if request.client else ""
         return await self.guard.look(self.scope, peer, request.headers)
 
-    def _account(self, tx: Tx, session: Session) -> dict[str, Any]:
+    def _account(self, tx: Tx, session: Living) -> dict[str, Any]:
         person = identities.find_person(tx, self.sessions.keyring, session.person)
         living = [view(self.sessions, s, session.id) for s in service.list_live(tx, self.sessions, session.person)]
         kept = [PasskeyRow(**msgspec.structs.asdict(row)) for row in passkey_views(tx, self.passkeys, session.person)]
         title = person.title if person else ""
         return {"name": title, "sessions": [_session_row(row) for row in living], "passkeys": kept}
 
-    def _presence(self, tx: Tx, session: Session, asked: PresenceAsked, place: str) -> dict[str, Any] | Refusal:
+    def _presence(self, tx: Tx, session: Living, asked: PresenceAsked, place: str) -> dict[str, Any] | Refusal:
         rule = purposes.found_for_service(tx, asked.purpose)
         if isinstance(rule, Refusal):
             return rule

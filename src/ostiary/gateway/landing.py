@@ -23,7 +23,7 @@ from ostiary.services.destinations import Destination
 from ostiary.services.model import Service
 from ostiary.sessions import service as sessions
 from ostiary.sessions import wire
-from ostiary.sessions.model import Session, judge
+from ostiary.sessions.model import Living, judge
 from ostiary.storage.tx import Tx
 
 __all__ = ["Landed", "collect", "land", "make_code", "open_code"]
@@ -45,7 +45,7 @@ class Landed(msgspec.Struct, frozen=True):
 
 
 def make_code(
-    keyring: Keyring, secrets: Secrets, now: int, to: Destination, service: Service, browser: str, session: Session
+    keyring: Keyring, secrets: Secrets, now: int, to: Destination, service: Service, browser: str, session: Living
 ) -> str:
     """Return a one-time code of a living session for one host; `browser` is the hash of who began there."""
     made = LandingCode(
@@ -103,7 +103,7 @@ def collect(tx: Tx) -> int:
     return count
 
 
-def _wrong(tx: Tx, rules: sessions.Rules, code: LandingCode, host: str, browser: str, parent: Session) -> str:
+def _wrong(tx: Tx, rules: sessions.Rules, code: LandingCode, host: str, browser: str, parent: Living) -> str:
     """Return why a code does not land here and now, "" where it does."""
     if tx.now >= code.expires_at:
         return "code_expired"

@@ -11,7 +11,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.services.destinations import destination
 from ostiary.services.model import Service, is_host
 from ostiary.services.registrations import Registrations
-from ostiary.sessions.model import Session
+from ostiary.sessions.model import Living
 
 __all__ = ["BEGIN", "LAND", "Onward"]
 
@@ -43,7 +43,7 @@ class Onward(msgspec.Struct, frozen=True):
         to = destination(text)
         return to is not None and await self.service(to.host) is not None
 
-    async def onward(self, text: str, browser: str, session: Session) -> str:
+    async def onward(self, text: str, browser: str, session: Living) -> str:
         """Return where a browser that is signed in goes next on its way to an address that is known.
 
         On the origin's own host that is the page itself. Elsewhere the browser must have begun there: it

@@ -21,13 +21,15 @@ from ostiary.keys.model import Purpose
 from ostiary.services.model import DEFAULT, Service, is_name
 from ostiary.services.registrations import Registrations
 from ostiary.sessions.liveness import Answer, Entry
-from ostiary.sessions.model import Session
+from ostiary.sessions.model import Living
 from ostiary.storage.tx import Tx, UseCase
 
 __all__ = ["Reading", "Teller", "Wanted", "wanted"]
 
 T = TypeVar("T")
 
+_Header = tuple[bytes, bytes]
+_EMPTY, _NOTHING = (b"content-length", b"0"), (DISCLOSED, b"-")
 _SEALED_FACTS = frozenset({"name", "email"})
 _KEYED = "with its key: "
 """Marks an answer that no request without the service's key may be given: no path leads to it."""
@@ -96,7 +98,7 @@ class Teller:
             entry.headers = (entry.headers or {}) | {place: made}
         return made
 
-    async def _known(self, session: Session, service: Service, told: Sequence[str]) -> tuple[bool, dict[str, object]]:
+    async def _known(self, session: Living, service: Service, told: Sequence[str]) -> tuple[bool, dict[str, object]]:
         """Return whether the person holds every scope, and the facts; nothing is made or asked that is not wanted."""
         if not (told or service.scopes):
             return True, {}
@@ -122,20 +124,21 @@ class Teller:
             entry.headers[DEFAULT.name] = made
         return made
 
-    def _prepare(self, session: Session, hard: int, service: Service, facts: dict[str, object]) -> Answer:
+    def _prepare(self, session: Living, hard: int, service: Service, facts: dict[str, object]) -> Answer:
         key = self._secret(session)
+        kind, epoch, scopes = _shared(session.kind, caller_epoch(key, service.scope_id), service.scopes)
         headers = [
-            _common(KIND, session.kind),
+            kind,
             (CALLER, caller_reference(key, service.scope_id, session.id).encode("ascii")),
-            _common(EPOCH, str(caller_epoch(key, service.scope_id))),
+            epoch,
             (EXPIRES, str(hard // SECOND).encode("ascii")),
-            _common(SCOPES, " ".join(service.scopes) or "-"),
-            (DISCLOSED, b64url(msgspec.json.encode(facts)).encode("ascii")) if facts else _common(DISCLOSED, "-"),
-            (b"content-length", b"0"),
+            scopes,
+            (DISCLOSED, b64url(msgspec.json.encode(facts)).encode("ascii")) if facts else _NOTHING,
+            _EMPTY,
         ]
         return {"type": "http.response.start", "status": 200, "headers": headers}
 
-    def _secret(self, session: Session) -> bytes:
+    def _secret(self, session: Living) -> bytes:
         return self._keyring.active(session.tenant, Purpose.CALLER).secret
 
 
@@ -153,6 +156,7 @@ def _read(tx: Tx, keyring: Keyring, person: str, scopes: Sequence[str]) -> tuple
 
 
 @lru_cache(maxsize=256)
-def _common(name: bytes, value: str) -> tuple[bytes, bytes]:
-    """Return a header that many sessions share, once for all of them: what is not touched need not be fetched."""
-    return name, value.encode("ascii")
+def _shared(kind: str, epoch: int, scopes: tuple[str, ...]) -> tuple[_Header, _Header, _Header]:
+    """Return the headers that many sessions share, once for all of them: what is not touched need not be fetched."""
+    words = " ".join(scopes) or "-"
+    return (KIND, kind.encode("ascii")), (EPOCH, str(epoch).encode("ascii")), (SCOPES, words.encode("ascii"))

@@ -5,6 +5,7 @@ a counter; source: the invocation contract, section 4.2. A service-scope id is n
 that is replaced learns new references.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from ostiary.kernel.mac import keyed
@@ -49,5 +50,9 @@ def caller_epoch(key: bytes, service_scope: int) -> int:
 
 def _derive(key: bytes, label: bytes, service_scope: int, session: str, counter: int) -> bytes:
     name = session.encode()
-    begins = b"%b\0%b" % (label, service_scope.to_bytes(8, "big"))
-    return keyed(key, begins)(b"%b%b%c" % (len(name).to_bytes(4, "big"), name, counter))
+    return _begun(key, label, service_scope)(b"%b%b%c" % (len(name).to_bytes(4, "big"), name, counter))
+
+
+@lru_cache(maxsize=1024)
+def _begun(key: bytes, label: bytes, service_scope: int) -> Callable[[bytes], bytes]:
+    return keyed(key, b"%b\0%b" % (label, service_scope.to_bytes(8, "big")))

@@ -13,7 +13,7 @@ from ostiary.kernel.values import Caller, EventName
 from ostiary.login.service import show_presence
 from ostiary.presence.model import Purpose, plain
 from ostiary.sessions import bearer
-from ostiary.sessions.model import BEARER, BEARER_LONGEST, Session
+from ostiary.sessions.model import BEARER, BEARER_LONGEST, Living
 from ostiary.sessions.routes import Token, token_of
 from ostiary.sessions.service import Opened, Rules
 from ostiary.storage.tx import Tx
@@ -51,7 +51,7 @@ async def _issue(desk: TokenDesk, x: Exchange) -> Reply | Refusal:
         return malformed("bad_fields")
     person = asked.person if is_id("user", asked.person) else ""
     wish = bearer.Wish(person, asked.label, int(asked.expires_in_seconds) * SECOND, tuple(asked.scopes))
-    session: Session = x.session.session
+    session: Living = x.session.session
     opened = await desk.vault.transact(
         x.scope, lambda tx: _act(tx, desk.rules, x.caller, wish, asked.presence, session.kind)
     )

@@ -5,12 +5,15 @@ Whoever ends a session moves the tally before anybody is told; here it is looked
 file's data_version is read every BELT besides, so that a change by no process of ours is felt too.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ostiary.kernel.clock import ticks_of
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Refusal
 from ostiary.keys.model import Key
-from ostiary.sessions import store
+from ostiary.sessions import store, wire
 from ostiary.sessions.liveness import Entry, Judge
 from ostiary.sessions.memory import SessionMemory
 from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, Change
@@ -18,6 +21,7 @@ from ostiary.storage.vault import Reader
 
 __all__ = ["BELT", "SessionCache"]
 
+BEARER = wire.BEARER.encode()
 BELT = 0.02
 """Seconds after which the file's data_version is read anew: how long a change made by hand may be overlooked."""
 
@@ -29,8 +33,14 @@ class SessionCache(SessionMemory):
         super().__init__(judge, ticks_of(judge.clock))
         self._reader = reader
         self.look = self._watching()
-        self._version, self.counted = -1, -1
+        self._version, self.counted, self._held = -1, -1, False
+        self._brief = not (judge.settings.bind_address or judge.settings.bind_agent)
         self.position = int(reader.all(CHANGES_RANGE)[0][1])
+
+    def forget(self, changes: Sequence[Change]) -> None:
+        """Drop what lost authority by this process; what is read from here on is read anew."""
+        self._let_go()
+        super().forget(changes)
 
     async def ask(self, value: bytes) -> Entry | Refusal:
         """Answer from the file, after learning the key that signed the value where it is not known here."""
@@ -45,14 +55,28 @@ class SessionCache(SessionMemory):
     def _read(self, value: bytes, session: str, key: Key) -> Entry | Refusal:
         """Read, judge and remember in one go, so that no end comes between.
 
-        The row is as new as the file. An end that commits right after it was read stands in the outbox beyond the
-        position read so far, so the next look at the file drops the entry again.
+        The row is as new as this turn of the loop: what is asked in this turn was sent before it. An end that commits
+        later stands in the outbox beyond the position read so far, so the next look at the file drops the entry again.
         """
-        rows = self._reader.all(store.FIND, session=session)
-        verdict = self._judge.admit(store.session(rows[0]) if rows else None, key)
+        self._hold()
+        statement = store.FIND_COOKIE if self._brief and value[:1] != BEARER else store.FIND_LIVING
+        rows = self._reader.all(statement, session=session)
+        verdict = self._judge.admit(store.living(rows[0]) if rows else None, key)
         if isinstance(verdict, Entry):
             self._remember(value, verdict)
         return verdict
+
+    def _hold(self) -> None:
+        """Read all that this turn of the loop asks for in one state of the file, whose locks cost as much as a row."""
+        if not self._held:
+            self._reader.hold()
+            self._held = True
+            asyncio.get_running_loop().call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        self._held = False
+        with suppress(StoreUnavailable):
+            self._reader.let_go()
 
     def _watching(self) -> Callable[[], float]:
         """Return `look`. A closure, because it runs for every check: it costs half of what a method does."""
@@ -73,7 +97,8 @@ class SessionCache(SessionMemory):
         return look
 
     def _follow(self, *, moved: bool) -> None:
-        """Read what is new."""
+        """Read what is new, in a state of the file that is newer than the move."""
+        self._let_go()
         version = self._reader.version()
         if moved or version != self._version:
             self._catch_up()

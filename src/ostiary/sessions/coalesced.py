@@ -11,7 +11,7 @@ from typing import Protocol
 from ostiary.kernel.refusals import Refusal
 from ostiary.sessions import store
 from ostiary.sessions.liveness import Answer, Entry, Judge
-from ostiary.sessions.model import Session
+from ostiary.sessions.model import Living
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Row
 
@@ -30,7 +30,7 @@ class AskedSessions:
 
     def __init__(self, judge: Judge, vault: Fetch) -> None:
         self._judge, self._vault = judge, vault
-        self._waiting: dict[str, asyncio.Future[Session | None]] = {}
+        self._waiting: dict[str, asyncio.Future[Living | None]] = {}
         self._asking: set[asyncio.Task[None]] = set()
 
     async def ask(self, value: bytes) -> Entry | Refusal:
@@ -41,7 +41,7 @@ class AskedSessions:
         session_id, key = recognised
         return self._judge.admit(await asyncio.shield(self._row(session_id)), key)
 
-    def _row(self, session_id: str) -> asyncio.Future[Session | None]:
+    def _row(self, session_id: str) -> asyncio.Future[Living | None]:
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._start)
@@ -55,7 +55,7 @@ class AskedSessions:
         self._asking.add(task)  # the loop itself holds tasks only weakly
         task.add_done_callback(self._asking.discard)
 
-    async def _answer(self, batch: dict[str, asyncio.Future[Session | None]]) -> None:
+    async def _answer(self, batch: dict[str, asyncio.Future[Living | None]]) -> None:
         try:
             rows = await self._vault.fetch(store.FIND_MANY, sessions=list(batch))
         except Exception as fault:  # noqa: BLE001 - whoever waits is told, whatever it was
@@ -63,7 +63,7 @@ class AskedSessions:
                 if not future.done():
                     future.set_exception(fault)
             return
-        found = {row[0]: store.session(row) for row in rows}
+        found = {row[0]: store.living(row) for row in rows}
         for session_id, future in batch.items():
             if not future.done():
                 future.set_result(found.get(session_id))

@@ -13,7 +13,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Purpose
 from ostiary.sessions import csrf, wire
 from ostiary.sessions.liveness import Entry, Liveness
-from ostiary.sessions.model import BEARER, Session, SessionSettings
+from ostiary.sessions.model import BEARER, Living, SessionSettings
 from ostiary.sessions.service import keyed_hash
 from ostiary.web.address import Network, client_address, counted_as
 from ostiary.web.cookies import PRELOGIN, SESSION, Twice, find_cookie
@@ -146,7 +146,7 @@ def bearer_token(authorization: str = "") -> bytes | None:
     return (wire.BEARER + token.strip(" ")).encode("latin-1")
 
 
-def binding_broken(settings: SessionSettings, session: Session, caller: Caller) -> Refusal | None:
+def binding_broken(settings: SessionSettings, session: Living, caller: Caller) -> Refusal | None:
     """Return the mismatch where a binding is switched on; an absent header never matches a present one.
 
     A bearer token is handed over by whoever issued it, so nobody knows where it belongs.

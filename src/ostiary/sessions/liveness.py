@@ -10,7 +10,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.sessions import wire
-from ostiary.sessions.model import BEARER, Session, SessionSettings, judge
+from ostiary.sessions.model import BEARER, Living, SessionSettings, judged
 from ostiary.sessions.seen import Seen
 
 __all__ = ["Answer", "Entry", "Glance", "Judge", "Learn", "Liveness", "place_of"]
@@ -23,7 +23,7 @@ Answer = dict[str, Any]
 
 _BEARER = wire.BEARER.encode()
 _PACK = msgspec.msgpack.Encoder().encode
-_UNPACK = msgspec.msgpack.Decoder(Session).decode
+_UNPACK = msgspec.msgpack.Decoder(Living).decode
 
 INVALID = Refusal(Code.SESSION_INVALID)
 
@@ -61,15 +61,15 @@ class Entry:
 
     __slots__ = ("_session", "deadline", "glances", "hard", "headers", "id", "rests_until", "value")
 
-    def __init__(self, session: Session, hard: int, idle: int) -> None:
-        self._session: Session | bytes = session
+    def __init__(self, session: Living, hard: int, idle: int) -> None:
+        self._session: Living | bytes = session
         self.id, self.hard, self.value = session.id, hard, b""
         self.headers: dict[str, Answer] | None = None
         self.glances: list[Glance] | None = None
         self.used(session.last_seen_at, idle)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> Living:
         """The session; unpacked anew each time where the entry is at rest."""
         held = self._session
         return _UNPACK(held) if isinstance(held, bytes) else held
@@ -161,17 +161,17 @@ class Judge(msgspec.Struct, frozen=True):
             return None
         return (parsed[0], key) if wire.verify(parsed, key, Purpose.SESSION) else INVALID
 
-    def admit(self, session: Session | None, key: Key) -> Entry | Refusal:
+    def admit(self, session: Living | None, key: Key) -> Entry | Refusal:
         """Judge what the truth says about a recognised cookie."""
         if session is None or session.key != key.id or session.tenant != key.tenant:
             return INVALID
         if session.kind == BEARER and not wire.committed(session.commitment, session.id, key):
             return INVALID
         now, current = self.clock(), self.seen.refreshed(session)
-        dead = judge(current, now, self.settings)
+        hard = current.hard_end(self.settings)
+        dead = judged(current, now, hard, self.settings.idle)
         if dead is not None:
             return Refusal(dead, (session.end_reason,) if session.end_reason else (), subject=session.id)
-        hard = current.hard_end(self.settings)
         if key.retired_at:
             hard = min(hard, key.retired_at + self.retention)
         if now >= hard:

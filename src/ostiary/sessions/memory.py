@@ -81,12 +81,13 @@ class SessionMemory:
         self._entries.clear()
 
     def _remember(self, value: bytes, entry: Entry) -> None:
-        key = place_of(value)
-        self._drop(key)
-        while len(self._entries) >= self._most:
-            self._entries.popitem(last=False)[1].dim()
+        key, entries = place_of(value), self._entries
+        if key in entries:
+            self._drop(key)
+        while len(entries) >= self._most:
+            entries.popitem(last=False)[1].dim()
         entry.value = value
-        self._entries[key] = entry
+        entries[key] = entry
 
     def _drop(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)

@@ -16,10 +16,12 @@ __all__ = [
     "FAMILY_LONGEST",
     "MOST_SESSIONS",
     "EndReason",
+    "Living",
     "Session",
     "SessionSettings",
     "ends_because",
     "judge",
+    "judged",
 ]
 
 BROWSER_LONGEST = 8 * 3600 * SECOND
@@ -85,11 +87,12 @@ ENDINGS: dict[str, str] = {
 """How a session can end, by the word that the check says. The last two are time, which is no act and is not stored."""
 
 
-class Session(msgspec.Struct, frozen=True, array_like=True):
-    """One session as the store knows it. Times are microseconds since 1970; `ended_at` is 0 while it lives.
+class Living(msgspec.Struct, frozen=True, array_like=True):
+    """What is asked of a session on every request. Times are microseconds since 1970; `ended_at` is 0 while it lives.
 
-    What follows `end_reason` is empty where `kind` is not BEARER: the commitment to the token, its scopes (sorted,
-    one space between), and when its family began and will end, whoever refreshes it.
+    Four of what follows `end_reason` are empty where `kind` is not BEARER: the commitment to the token, its scopes
+    (sorted, one space between), and when its family began and will end, whoever refreshes it. The two hashes are
+    read only where sessions are bound to them.
     """
 
     id: str
@@ -98,21 +101,19 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     person: str
     key: str
     factor: str
-    binding: str
     created_at: int
     absolute_expires_at: int
     last_seen_at: int
     csrf_hash: str
     csrf_epoch: int
-    address_hash: str
-    agent_hash: str
-    label_sealed: bytes
     ended_at: int
     end_reason: str
     commitment: str = ""
     scopes: str = ""
     family_began_at: int = 0
     family_ends_at: int = 0
+    address_hash: str = ""
+    agent_hash: str = ""
 
     def idle_expires_at(self, settings: SessionSettings) -> int:
         """Return when it dies unless it is used again."""
@@ -130,18 +131,30 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
         return self.kind != BEARER or set(scopes).issubset(self.scopes.split())
 
 
-def judge(session: Session, now: int, settings: SessionSettings) -> Code | None:
+class Session(Living, frozen=True, array_like=True):
+    """One session, whole, as the store knows it: by which passkey or family, and what its person calls it."""
+
+    binding: str = ""
+    label_sealed: bytes = b""
+
+
+def judge(session: Living, now: int, settings: SessionSettings) -> Code | None:
     """Return why the session is dead at `now`, None while it lives. At the instant of expiry it is dead."""
+    return judged(session, now, session.hard_end(settings), settings.idle)
+
+
+def judged(session: Living, now: int, hard: int, idle: int) -> Code | None:
+    """Do the same where the hard end is known already."""
     if session.ended_at:
         return Code.SESSION_ENDED
-    if now >= session.hard_end(settings):
+    if now >= hard:
         return Code.SESSION_EXPIRED_ABSOLUTE
-    if now >= session.last_seen_at + settings.idle:
+    if now >= session.last_seen_at + idle:
         return Code.SESSION_EXPIRED_IDLE
     return None
 
 
-def ends_because(session: Session, settings: SessionSettings) -> str:
+def ends_because(session: Living, settings: SessionSettings) -> str:
     """Return which limit will end the session first if nobody does anything."""
     idle = session.last_seen_at + settings.idle
     return "idle_timeout" if idle < session.hard_end(settings) else "absolute_timeout"

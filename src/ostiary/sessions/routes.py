@@ -14,7 +14,7 @@ from ostiary.kernel.values import EventName
 from ostiary.keys.model import Key, Purpose
 from ostiary.sessions import bearer, csrf, service, wire
 from ostiary.sessions.guard import bearer_token
-from ostiary.sessions.model import BEARER, EndReason, Session, ends_because
+from ostiary.sessions.model import BEARER, EndReason, Living, Session, ends_because
 from ostiary.sessions.service import Rules
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
@@ -103,7 +103,7 @@ def session_cookies(rules: Rules, opened: service.Opened) -> tuple[str, ...]:
     )
 
 
-def csrf_cookie(rules: Rules, session: Session, now: int) -> tuple[str, str]:
+def csrf_cookie(rules: Rules, session: Living, now: int) -> tuple[str, str]:
     """Return the CSRF token of a session, and the Set-Cookie value that hands it to the session's pages."""
     token = csrf.token(rules.keyring.active(session.tenant, Purpose.CSRF), session.id, session.csrf_epoch)
     left = _left(rules, session, now)
@@ -116,7 +116,7 @@ def token_of(rules: Rules, opened: service.Opened) -> Token:
     return Token(session.id, opened.cookie, "Bearer", session.scopes.split(), instant(session.hard_end(rules.settings)))
 
 
-def _left(rules: Rules, session: Session, now: int) -> int:
+def _left(rules: Rules, session: Living, now: int) -> int:
     """Return the whole seconds that a session has at most."""
     return (session.hard_end(rules.settings) - now) // SECOND
 
@@ -139,17 +139,22 @@ def view(rules: Rules, session: Session, current: str) -> SessionView:
     )
 
 
-async def _me(desk: Desk, x: Exchange) -> Reply:
-    session: Session = x.session.session
+async def _me(desk: Desk, x: Exchange) -> Reply | Refusal:
+    session: Living = x.session.session
     token, *cookies = ("",) if session.kind == BEARER else csrf_cookie(desk.rules, session, desk.clock())
 
-    def use_case(tx: Tx) -> Me:
+    def use_case(tx: Tx) -> Me | Refusal:
+        found = service.find(tx, session.id)
+        if isinstance(found, Refusal):
+            return Refusal(Code.SESSION_INVALID)  # its time was over, and it was collected, while this was asked
         person = identities.find_person(tx, desk.rules.keyring, session.person)
         title = person.title if person else ""
-        roles, shown = access.roles(tx, session.person), view(desk.rules, session, session.id)
+        roles = access.roles(tx, session.person)
+        shown = view(desk.rules, desk.rules.seen.refreshed(found), session.id)
         return Me(session.person, "User", session.tenant, title, roles, shown, token)
 
-    return Reply(await desk.vault.read(x.scope, use_case), tuple(cookies))
+    me = await desk.vault.read(x.scope, use_case)
+    return me if isinstance(me, Refusal) else Reply(me, tuple(cookies))
 
 
 async def _list(desk: Desk, x: Exchange) -> Reply:

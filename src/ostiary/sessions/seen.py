@@ -1,8 +1,12 @@
 """Last-seen times, coalesced in memory and written behind; losing a batch may only shorten a session."""
 
+from typing import TypeVar
+
 import msgspec
 
-from ostiary.sessions.model import Session
+from ostiary.sessions.model import Living
+
+L = TypeVar("L", bound=Living)
 
 __all__ = ["Seen"]
 
@@ -18,7 +22,7 @@ class Seen:
         """Remember a use."""
         self._noted[session] = at
 
-    def refreshed(self, session: Session) -> Session:
+    def refreshed(self, session: L) -> L:
         """Return the session as it was last seen, where that is later than what is stored."""
         seen = self._noted.get(session.id) or self._leaving.get(session.id, 0)
         return msgspec.structs.replace(session, last_seen_at=seen) if seen > session.last_seen_at else session

@@ -15,13 +15,14 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     select,
     text,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
-from ostiary.sessions.model import EndReason, Session
+from ostiary.sessions.model import EndReason, Living, Session
 from ostiary.storage.outbox import Transacting, outbox
 from ostiary.storage.revoked import revoked_keys
 from ostiary.storage.statements import METADATA, Statement
@@ -29,6 +30,8 @@ from ostiary.storage.tx import Row, Tx
 
 __all__ = [
     "FIND",
+    "FIND_COOKIE",
+    "FIND_LIVING",
     "FIND_MANY",
     "add",
     "beat",
@@ -41,6 +44,7 @@ __all__ = [
     "hold",
     "key_revoked",
     "live_of",
+    "living",
     "newest",
     "newest_seen",
     "session",
@@ -90,38 +94,38 @@ heartbeats = Table(
 )
 
 _s, _seen, _revoked = sessions.c, session_seen.c, revoked_keys.c
-_DISOWNED = and_(_s.ended_at == 0, _revoked.revoked_at.is_not(None))
+_DISOWNED = and_(_s.ended_at == literal_column("0"), _revoked.revoked_at.is_not(None))
 """A process that has not heard of a key's revocation may still sign with it: what it signs is dead all the same."""
 
-_FIELDS = select(
+_COOKIE = (
     _s.id,
     _s.tenant_id,
     _s.kind,
     _s.person_id,
     _s.key_id,
     _s.factor,
-    _s.binding,
     _s.created_at,
     _s.absolute_expires_at,
     func.coalesce(_seen.last_seen_at, _s.created_at),
     _s.csrf_hash,
     _s.csrf_epoch,
-    _s.address_hash,
-    _s.agent_hash,
-    _s.label_sealed,
     case((_DISOWNED, _revoked.revoked_at), else_=_s.ended_at),
-    case((_DISOWNED, literal(EndReason.KEY_REVOKED.value)), else_=_s.end_reason),
-    _s.commitment,
-    _s.scopes,
-    _s.family_began_at,
-    _s.family_ends_at,
-).select_from(  # fmt: skip - the order of Session's fields
-    sessions.outerjoin(session_seen, _seen.session_id == _s.id).outerjoin(revoked_keys, _revoked.key_id == _s.key_id)
+    case((_DISOWNED, literal_column(f"'{EndReason.KEY_REVOKED}'")), else_=_s.end_reason),
+)  # fmt: skip - the order of Living's fields
+_TOKEN = (_s.commitment, _s.scopes, _s.family_began_at, _s.family_ends_at)
+_LIVING = (*_COOKIE, *_TOKEN, _s.address_hash, _s.agent_hash)
+_JOINED = sessions.outerjoin(session_seen, _seen.session_id == _s.id).outerjoin(
+    revoked_keys, _revoked.key_id == _s.key_id
 )
+_FIELDS = select(*_LIVING, _s.binding, _s.label_sealed).select_from(_JOINED)
 
 _ADD = Statement(postgresql.insert(sessions).on_conflict_do_nothing())
 FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
-FIND_MANY = Statement(_FIELDS.where(_s.id == func.any(bindparam("sessions"))))
+FIND_LIVING = Statement(select(*_LIVING).select_from(_JOINED).where(_s.id == bindparam("session")))
+FIND_COOKIE = Statement(select(*_COOKIE).select_from(_JOINED).where(_s.id == bindparam("session")))
+"""What a cookie's session is asked for on every request where it is bound to nothing: each column costs."""
+
+FIND_MANY = Statement(select(*_LIVING).select_from(_JOINED).where(_s.id == func.any(bindparam("sessions"))))
 """The sessions of an array of ids (PostgreSQL)."""
 
 _LIVE_OF = Statement(
@@ -196,8 +200,13 @@ _COLLECT = Statement(delete(sessions).where(_s.id.in_(_EXPIRED)))
 
 
 def session(row: Row) -> Session:
-    """Turn a row of FIND, FIND_MANY or a list into a Session."""
+    """Turn a row of FIND or a list into a Session."""
     return Session(*row)
+
+
+def living(row: Row) -> Living:
+    """Turn a row of FIND_LIVING, FIND_COOKIE or FIND_MANY into what is asked of a session on every request."""
+    return Living(*row)
 
 
 def add(tx: Tx, made: Session, attempt: str) -> bool:

@@ -79,8 +79,22 @@ class SqliteReader:
 
     def all(self, statement: Statement, **binds: object) -> list[Row]:
         """Run one read."""
-        with translated():
+        try:
             return self._connection.execute(*statement.bound("sqlite", binds)).fetchall()
+        except sqlite3.Error as fault:
+            raise classify(fault) or fault from fault
+
+    def hold(self) -> None:
+        """Let all reads see one state of the file, that of the first of them, until `let_go`."""
+        if not self._connection.in_transaction:
+            with translated():
+                self._connection.execute("BEGIN")
+
+    def let_go(self) -> None:
+        """Let reads see the file as it is again."""
+        if self._connection.in_transaction:
+            with translated():
+                self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection."""

@@ -30,6 +30,12 @@ class Reader(Protocol):
     def all(self, statement: Statement, **binds: object) -> list[Row]:
         """Run one read."""
 
+    def hold(self) -> None:
+        """Let all reads see one state of the file, that of the first of them, until `let_go`."""
+
+    def let_go(self) -> None:
+        """Let reads see the file as it is again."""
+
 
 class Vault(Protocol):
     """Transactions over one database.
