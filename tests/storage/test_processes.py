@@ -1,10 +1,11 @@
 """More than one process at one database: fair turns, changes seen at once, and kill -9 that loses nothing."""
 
 import fcntl
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -140,6 +141,23 @@ async def test_a_commit_of_our_own_moves_the_version_too(sqlite):
     assert reader.version() != before
     assert reader.all(CHANGES_AFTER, position=0) == [(1, "session", "s")]
     assert reader.all(CHANGES_RANGE) == [(1, 1)]
+    reader.close()
+
+
+def test_what_is_held_is_one_state_and_lets_the_log_be_copied_back_once_it_is_let_go(sqlite):
+    reader = SqliteReader(sqlite.path)
+    position = reader.all(CHANGES_RANGE)
+    reader.hold()
+    reader.hold()  # again is the same
+    assert reader.all(CHANGES_RANGE) == position
+    with closing(sqlite3.connect(sqlite.path, isolation_level=None, timeout=0)) as other:
+        other.execute("INSERT INTO outbox (tenant_id, kind, subject, at, xid) VALUES ('default', 'session', 'x', 1, 0)")
+        assert reader.all(CHANGES_RANGE) == position
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 1, "busy"
+        reader.let_go()
+        assert reader.all(CHANGES_RANGE) != position
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    reader.let_go()  # nothing is held any more
     reader.close()
 
 

@@ -131,7 +131,7 @@ class Teller:
             kind,
             (CALLER, caller_reference(key, service.scope_id, session.id).encode("ascii")),
             epoch,
-            (EXPIRES, str(hard // SECOND).encode("ascii")),
+            (EXPIRES, b"%d" % (hard // SECOND)),
             scopes,
             (DISCLOSED, b64url(msgspec.json.encode(facts)).encode("ascii")) if facts else _NOTHING,
             _EMPTY,

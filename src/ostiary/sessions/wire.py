@@ -45,9 +45,10 @@ def committed(kept: str, subject: str, key: Key) -> bool:
 def parse(value: str, prefix: str) -> tuple[str, str, str] | None:
     """Split a value into (id, key id, MAC); None when its form or its kind is wrong. Proves nothing."""
     found = _FORM.fullmatch(value) if len(value) <= LONGEST else None
-    if found is None or not found[1].startswith(f"{prefix}-"):
+    if found is None:
         return None
-    return found[1], found[2], found[3]
+    subject, key, given = found.groups()
+    return (subject, key, given) if subject.startswith(prefix) and subject[len(prefix)] == "-" else None
 
 
 def verify(parsed: tuple[str, str, str], key: Key, purpose: Purpose) -> bool:
