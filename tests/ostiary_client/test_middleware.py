@@ -195,6 +195,32 @@ async def test_several_services_and_workers_feel_every_end_at_the_first_request_
         assert await process.wait() == 0
 
 
+async def test_an_end_waits_for_a_service_that_has_fallen_asleep_until_its_leave_is_over(either):
+    """Whoever does not follow any more still answers from memory: only the clock ends that."""
+    sessions = await asyncio.to_thread(seed, either, 4)
+    process = await asyncio.create_subprocess_exec(
+        *OSTIARY, "sessions", "revoke", "--stdin", env=either.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    (first, _), *others = sessions.items()
+    process.stdin.write(f"{first}\n".encode())
+    assert first in (await process.stdout.readline()).decode(), "the command is awake"
+    async with service(either) as sleeper:
+        await sleeper.get()
+        await sleeper.held()
+        authority = sleeper.authority
+        for session, value in others:
+            cookie = f"{SESSION}={value}"
+            while authority.repeated(cookie.encode()) is None or authority.until - authority._ticks() < 0.25:
+                assert (await sleeper.get("/guarded", cookie=cookie)).status_code == 200
+            sleeper.middleware._following.cancel()
+            process.stdin.write(f"{session}\n".encode())
+            assert session in (await process.stdout.readline()).decode()
+            assert authority.repeated(cookie.encode()) is None
+            assert (await sleeper.get("/guarded", cookie=cookie)).status_code == 401  # and it follows again
+    process.stdin.close()
+    assert await process.wait() == 0
+
+
 async def again(each, cookie):
     """Ask until refused."""
     for _ in range(100_000):
