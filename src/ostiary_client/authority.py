@@ -21,12 +21,15 @@ __all__ = ["Authority", "Key", "Known", "place_of"]
 Key = tuple[bytes, ...]
 """What a request shows: its Cookie header and its Authorization header, as they came; the host where that counts."""
 
-_Question = tuple[Key, tuple[tuple[str, str], ...], int]
+_Question = tuple[Key, tuple[tuple[bytes, bytes], ...], int]
 """What is asked, on whose behalf, and after how many announcements: only the very same may share an answer."""
 
 _MOST = 100_000
 _PATIENCE_S = 1.0
-_LONGEST = 4096
+_LONGEST = 1024
+_MOST_SPELLINGS = 16
+"""So many different headers of one caller are remembered: nobody fills the memory by dressing one cookie anew."""
+
 _CHECK = "/check"
 
 
@@ -68,7 +71,7 @@ class Authority:
         self._ticks = ticks or partial(time.clock_gettime, time.CLOCK_BOOTTIME)
         self.known: dict[bytes | Key, Known] = {}
         self.until = 0.0
-        self._names: dict[str, set[Key]] = {}
+        self._names: dict[str, dict[Key, None]] = {}
         self._asking: dict[_Question, asyncio.Task[Caller | Refused]] = {}
         self._generation, self._feed, self._count = 0, "", 0
         self._again, self._ahead, self._path = 0.0, 0.0, _CHECK
@@ -81,7 +84,7 @@ class Authority:
         now = self._ticks()
         return found if now < self.until and now < found.until else None
 
-    async def ask(self, key: Key, more: dict[str, str]) -> Caller | Refused:
+    async def ask(self, key: Key, more: dict[bytes, bytes]) -> Caller | Refused:
         """Ask the check; the same question of several requests at once is asked once. `more` are headers to send.
 
         Without the feed nobody shares an answer: an end may have been acknowledged since the question was sent.
@@ -94,14 +97,14 @@ class Authority:
             self._asking[same].add_done_callback(lambda _: self._asking.pop(same, None))
         return await asyncio.shield(self._asking[same])
 
-    async def _asked(self, key: Key, more: dict[str, str]) -> Caller | Refused:
+    async def _asked(self, key: Key, more: dict[bytes, bytes]) -> Caller | Refused:
         noted = self._generation
-        sent = {"cookie": key[0].decode("latin-1"), "authorization": key[1].decode("latin-1")} | more
+        sent = {b"cookie": key[0], b"authorization": key[1]} | more  # as they came: cookies of others may be UTF-8
         if self._key:
-            sent["ostiary-service-key"] = self._key
+            sent[b"ostiary-service-key"] = self._key.encode()
         try:
             answer = await self._client.get(
-                f"{self._path}/{self._service}", headers={name: value for name, value in sent.items() if value}
+                f"{self._path}/{self._service}", headers=[(name, value) for name, value in sent.items() if value]
             )
             if answer.status_code == httpx2.codes.OK:
                 caller = caller_from(answer.headers)
@@ -122,7 +125,12 @@ class Authority:
             self._forget_all()
         until = min(now + self._again, caller.expires - self._ahead)
         self.known[place_of(key)] = Known(caller, without_ours(key[0]), until)
-        self._names.setdefault(caller.reference, set()).add(key)
+        spellings = self._names.setdefault(caller.reference, {})
+        spellings[key] = None
+        if len(spellings) > _MOST_SPELLINGS:
+            oldest = next(iter(spellings))
+            del spellings[oldest]
+            self.known.pop(place_of(oldest), None)
 
     def _forget_all(self) -> None:
         self.known.clear()

@@ -4,10 +4,13 @@
 
 `scope["ostiary"]` is a Caller, or a Refused that says why not. Requests go on either way unless a rule says no:
 `Ostiary(app, rules={"/admin": Rule(scopes={"admin.read"})})`, or `@requires(...)` on a handler of Starlette, FastAPI
-or Litestar. The session's own cookies never reach the application, nor does any `Ostiary-*` header of the client.
+or Litestar. The session's own cookies never reach the application, nor does any `Ostiary-*` header of the client but
+`Ostiary-Presence`: with presence, it is `Ostiary(require_presence(…)(app))`. A rule holds however a router reads the
+path: with doubled slashes, and after a `root_path`.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -71,7 +74,7 @@ class Ostiary:
             if known.cookie:
                 keep(known.cookie)
             inner["ostiary"], inner["headers"] = known.caller, kept
-        broken = self._broken(scope["path"], inner["ostiary"]) if self._rules else None
+        broken = self._broken(scope, inner["ostiary"]) if self._rules else None
         await (self._app(inner, receive, send) if broken is None else _answer(broken, scope, receive, send))
 
     async def _asked(self, scope: _Scope) -> tuple[Caller | Refused, list[_Header]]:
@@ -82,6 +85,7 @@ class Ostiary:
         cookie = b"; ".join(value for name, value in headers if name == b"cookie")
         authorization = b", ".join(value for name, value in headers if name == b"authorization")
         kept = [header for header in headers if header[0] != b"cookie" and header[0][:7] != b"ostiary"]
+        kept += [header for header in headers if header[0] == _PRESENCE]
         if rest := without_ours(cookie):
             kept.append((b"cookie", rest))
         shown = (cookie, authorization, _host(scope)) if self._hosts else (cookie, authorization)
@@ -90,22 +94,26 @@ class Ostiary:
         return found, kept
 
     async def _found(self, scope: _Scope, shown: Key) -> Caller | Refused:
-        more = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"] if name in _TOLD}
+        more = {name: value for name, value in scope["headers"] if name in _TOLD}
         if self._hosts:
             if shown[2] not in self._hosts or SESSION in shown[0]:
                 return Refused(401, REALM)
-            more["x-forwarded-host"] = shown[2].decode("latin-1")
+            more[b"x-forwarded-host"] = shown[2]
         if not any(name in shown[0] for name in OURS) and shown[1][:10].lower() != b"bearer v1.":
             return Refused(401, REALM)
         if scope.get("client"):
-            hops = [*filter(None, [more.get("x-forwarded-for")]), scope["client"][0]]
-            more["x-forwarded-for"] = ", ".join(hops)
+            hops = [*filter(None, [more.get(b"x-forwarded-for")]), scope["client"][0].encode("ascii")]
+            more[b"x-forwarded-for"] = b", ".join(hops)
         return await self._authority.ask(shown, more)
 
-    def _broken(self, path: str, found: Caller | Refused) -> Refused | None:
-        for prefix, rule in self._rules:
-            if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
-                return rule.broken_by(found)
+    def _broken(self, scope: _Scope, found: Caller | Refused) -> Refused | None:
+        """Return what a rule says no to, whichever way the path is read."""
+        for path in _readings(scope):
+            for prefix, rule in self._rules:
+                if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
+                    if broken := rule.broken_by(found):
+                        return broken
+                    break
         return None
 
     def _closing(self, send: _Send) -> _Send:
@@ -138,6 +146,18 @@ _ORDINARY = frozenset(
 """Names of headers that say nothing of a session: one look instead of three. What is not among them costs the look."""
 
 _TOLD = frozenset({b"user-agent", b"x-forwarded-for"})
+_PRESENCE = b"ostiary-presence"
+"""The one header of ours that is the client's to send: a proof for `require_presence` behind this."""
+
+_SLASHES = re.compile("/{2,}")
+
+
+def _readings(scope: _Scope) -> list[str]:
+    """Return the paths that a router may take a request's for: some collapse slashes, some begin after `root_path`."""
+    paths = {scope["path"], _SLASHES.sub("/", "/" + scope["path"])}
+    root = _SLASHES.sub("/", "/" + scope.get("root_path", "")).rstrip("/")
+    paths |= {path[len(root) :] or "/" for path in paths if root and (path + "/").startswith(root + "/")}
+    return sorted(paths)
 
 
 def _host(scope: _Scope) -> bytes:

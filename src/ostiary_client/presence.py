@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
+from ostiary_client.caller import Caller, Refused
 from ostiary_client.operations import Operation
 
 __all__ = ["RequirePresence", "require_presence"]
@@ -23,8 +24,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Describe = Callable[[Scope, bytes], Operation]
 
 _LARGEST = 1 << 20
-_ON_BEHALF = ("cookie", "user-agent", "x-forwarded-for")
+_ON_BEHALF = ("cookie", "authorization", "user-agent", "x-forwarded-for")
 _NO_OPERATION = (LookupError, RecursionError, TypeError, ValueError)
+_NOBODY = {401: "session_missing", 403: "scope_missing"}
 _ASK_AGAIN = frozenset({"presence_required", "presence_refused"})
 _WORDS = {
     400: ("Bad Request", "The request cannot be read."),
@@ -56,6 +58,9 @@ def require_presence(
 class RequirePresence:
     """Consumes the receipt in the header `Ostiary-Presence`, then calls the application.
 
+    Behind the middleware, `Ostiary(require_presence(…)(app))`, the caller is whom the middleware found. Else it is whom
+    the request's cookie or token shows, compared with the reference of a proxy's check where there is one.
+
     It finds the proof (`factor`, `proved_at`, …) in `scope["ostiary.presence"]`. Without a good receipt the answer is
     401 or 403 in JSON; where asking the person helps, `presence.page` is the address to send them to, with
     `&return_to=` added.
@@ -84,6 +89,10 @@ class RequirePresence:
         except _NO_OPERATION:
             await _answer(send, 400, "operation_malformed")
             return
+        known = scope.get("ostiary")
+        if isinstance(known, Refused):
+            await _answer(send, known.status, _NOBODY.get(known.status, "presence_unavailable"), {}, known.challenge)
+            return
         status, told, challenge = await self._consume(scope, described)
         if status != httpx2.codes.OK:
             code = str(told.get("code", "presence_unavailable"))
@@ -94,7 +103,9 @@ class RequirePresence:
     async def _consume(self, scope: Scope, described: Operation) -> tuple[int, dict[str, Any], str]:
         sent = {"purpose": self.purpose, "operation": described.digest, "says": described.says}
         sent |= {"receipt": _header(scope, "ostiary-presence"), "caller": _caller(scope)}
-        headers = {name: value for name in _ON_BEHALF if (value := _header(scope, name))}
+        told_by_us = isinstance(scope.get("ostiary"), Caller)  # then nothing of the request itself says who calls
+        shown = {} if told_by_us else {name: _header(scope, name) for name in _ON_BEHALF}
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in shown.items() if value]
         try:
             answer = await self.ostiary.post(f"/presence/consume/{self.service}", json=sent, headers=headers)
             told = answer.json()
@@ -112,7 +123,13 @@ class RequirePresence:
 
 
 def _caller(scope: Scope) -> str:
-    """Return the reference that the proxy's check gave, "" where there is none. `-` is what a check says of nobody."""
+    """Return the reference that the middleware, or else the proxy's check gave, "" where there is none.
+
+    `-` is what a check says of nobody.
+    """
+    known = scope.get("ostiary")
+    if isinstance(known, Caller):
+        return known.reference
     return _header(scope, "ostiary-caller").strip("-")
 
 

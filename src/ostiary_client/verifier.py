@@ -6,15 +6,16 @@ It recomputes the tree (RFC 6962) from the receipts as they are written, checks 
 and that what an older head was signed over is the beginning of what is here. Exit code 0: all of it holds; 1: something
 does not, and the first fault is named; 2: a file cannot be read.
 
-NOTE: the keys inside an export prove nothing about who made it: whoever makes up a log makes up its keys. Without
---keys the verdict is only that the export agrees with itself. FILE holds keys that reached you by another way: JSON
-lines, or the first line of an export that you trust; each {"id": …, "tenant": …, "public": 64 hex digits}.
+NOTE: whoever makes up a log makes up its keys: without --keys the verdict is only that the export agrees with itself.
+FILE holds keys that reached you by another way: JSON lines {"id": …, "tenant": …, "public": 64 hex digits}, or the
+first line of an export that you trust.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 __all__ = ["Wrong", "main", "verify"]
 
-_BEFORE_REASONS = ("id", "tenant", "mode", "operation", "outcome", "actor", "session", "subject")
-_AFTER_REASONS = ("at", "digest", "link", "key")
+_BEFORE = ("id", "tenant", "mode", "operation", "outcome", "actor", "session", "subject")
+_AFTER = ("at", "digest", "link", "key")
+"""The fields that a receipt's signature covers, before its reasons and after them, each as a netstring."""
+
 _Keys = dict[str, tuple[str, Ed25519PublicKey]]
 
 
@@ -71,15 +74,13 @@ def verify(lines: Iterable[bytes | str], older: list[dict[str, Any]], pinned: _K
         _check_head(one, keys)
         if not start <= one["size"] <= head["size"]:
             what = "the export is cut, or older" if one["size"] > head["size"] else "the export begins after it"
-            raise Wrong(
-                f"the older head speaks of {one['size']} receipts, the export of {start} to {head['size']}: {what}"
-            )
+            raise Wrong(f"the older head speaks of {one['size']} receipts, not {start} to {head['size']}: {what}")
         if wanted.setdefault(one["size"], one["root"]) != one["root"]:
             raise Wrong(f"two heads of {one['size']} receipts differ: the log was shown in two ways")
     edge = _Edge(start, [bytes.fromhex(node) for node in first["before"]])
     _compare(edge, wanted)
     for text in rows:
-        _take(edge, json.loads(text), keys)
+        _take(edge, _line(text), keys)
         _compare(edge, wanted)
     if edge.size != head["size"]:
         raise Wrong(f"{edge.size - start} receipts are here, the head speaks of {first['count']}: the end is missing")
@@ -90,20 +91,18 @@ def verify(lines: Iterable[bytes | str], older: list[dict[str, Any]], pinned: _K
 
 def read_keys(given: Iterable[dict[str, Any]]) -> _Keys:
     """Read keys. Raises ValueError, KeyError."""
-    return {
-        one["id"]: (one["tenant"], Ed25519PublicKey.from_public_bytes(bytes.fromhex(one["public"]))) for one in given
-    }
+    read = Ed25519PublicKey.from_public_bytes
+    return {one["id"]: (one["tenant"], read(bytes.fromhex(one["public"]))) for one in given}
 
 
 def _first(rows: Iterator[bytes | str]) -> dict[str, Any]:
-    first = json.loads(next(rows, "null"))
+    first = _line(next(rows, "null"))
     if not isinstance(first, dict) or first.get("format") != "ostiary.export.v1":
         raise ValueError("not an export: the first line does not say ostiary.export.v1")
     return first
 
 
 def _take(edge: _Edge, row: dict[str, Any], keys: _Keys) -> None:
-    """Check one receipt and put it into the tree."""
     what = f"leaf {edge.size}, receipt {row.get('id', '?')}"
     if row["leaf"] != edge.size:
         raise Wrong(f"{what}: leaf {row['leaf']} stands where {edge.size} is due: one is missing, inserted or moved")
@@ -134,31 +133,42 @@ def _check_head(head: dict[str, Any], keys: _Keys) -> None:
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, covered: bytes) -> bool:
-    try:
+    with suppress(InvalidSignature):
         key.verify(signature, covered)
-    except InvalidSignature:
-        return False
-    return True
+        return True
+    return False
 
 
 def _signed(row: dict[str, Any]) -> bytes:
-    """Return the bytes that a receipt's signature covers: netstrings, the reasons as one netstring of netstrings."""
     reasons = b"".join(_netstring(reason.encode()) for reason in row["reasons"])
-    texts = [_netstring(str(row[name]).encode()) for name in _BEFORE_REASONS]
-    texts += [_netstring(reasons), *(_netstring(str(row[name]).encode()) for name in _AFTER_REASONS)]
-    return _netstring(b"ostiary.receipt.v1") + b"".join(texts)
+    before, after = (b"".join(_netstring(str(row[name]).encode()) for name in part) for part in (_BEFORE, _AFTER))
+    return _netstring(b"ostiary.receipt.v1") + before + _netstring(reasons) + after
 
 
 def _netstring(value: bytes) -> bytes:
     return b"%d:%b," % (len(value), value)
 
 
+def _heads(path: Path) -> list[dict[str, Any]]:
+    lines = map(str.strip, path.read_text("utf-8").splitlines())  # a full disk tears lines
+    if not (found := [_line(line) for line in lines if line.endswith("}")]):
+        raise ValueError(f"there is no head in {path}")
+    return found
+
+
+def _line(text: bytes | str) -> Any:  # noqa: ANN401 - any line
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(made := dict(pairs)) < len(pairs):  # one reader takes the first of two, another the last
+        raise Wrong(f"a name stands twice in a line: {', '.join(name for name, _ in pairs)}")
+    return made
+
+
 def _pinned(path: Path) -> _Keys:
-    found: list[dict[str, Any]] = []
-    for line in path.read_text("utf-8").splitlines():
-        one = json.loads(line)
-        found += one.get("keys", [one] if "public" in one else [])
-    return read_keys(found)
+    lines = map(_line, path.read_text("utf-8").splitlines())
+    return read_keys(key for one in lines for key in one.get("keys", [one] if "public" in one else []))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -169,8 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     reader.add_argument("--keys", type=Path, help="public keys that reached you by another way")
     given = reader.parse_args(arguments)
     try:
-        text = given.head.read_text("utf-8") if given.head else ""
-        older = [json.loads(line) for line in text.splitlines() if line.endswith("}")]  # a full disk tears lines
+        older = _heads(given.head) if given.head else []
         pinned = _pinned(given.keys) if given.keys else None
         with given.export.open("rb") as lines:
             found = verify(lines, older, pinned)
@@ -181,10 +190,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"cannot be read: {type(fault).__name__}: {fault}\n")
         return 2
     vouched = "pinned" if pinned else "from the export itself: it agrees with itself, whoever made it"
-    sys.stdout.write(
-        f"holds  {found['receipts']} receipts, {found['size']} in the log, root {found['root']}\n"
-        f"heads  the export's own, and {found['older']} older\nkeys   {vouched}\n"
-    )
+    said = f"holds  {found['receipts']} receipts, {found['size']} in the log, root {found['root']}\n"
+    sys.stdout.write(f"{said}heads  the export's own, and {found['older']} older\nkeys   {vouched}\n")
     return 0
 
 

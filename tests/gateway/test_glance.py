@@ -276,3 +276,17 @@ def warm(home):
     name = SESSION.encode()
     pair, gone = name + b"=" + cookie.encode(), name + b"=" + ended.encode()
     return check, {b"pair": pair, b"ended": gone, b"name": name, b"value": cookie.encode()}
+
+
+def test_a_session_that_is_used_for_hours_keeps_its_short_way(home):
+    """Leave ends with each hundredth of the idle time; what has run out must not count among the few that are given."""
+    cookie = home.open()[1]
+    check, liveness = watched(home)
+    headers = [(b"host", b"127.0.0.1"), (b"cookie", f"{SESSION}={cookie}".encode())]
+    for turn in range(20):
+        for _ in range(3):
+            answer(check, headers)
+        liveness.asked.clear()
+        answer(check, headers)
+        assert liveness.asked == [], f"the long way, for ever, from renewal {turn} on"
+        home.clock.turn(HOUR // 60)

@@ -414,9 +414,11 @@ async def test_a_question_is_not_shared_by_different_clients():
     client = Slow()
     authority = Authority(client=client)
     authority._take(TOLD | {"all": True}, authority._ticks())
-    tasks = [asyncio.ensure_future(authority.ask((b"cookie", b""), {"user-agent": who})) for who in ("owner", "thief")]
+    tasks = [
+        asyncio.ensure_future(authority.ask((b"cookie", b""), {b"user-agent": who})) for who in (b"owner", b"thief")
+    ]
     await asyncio.sleep(0.01)
-    assert [headers.get("user-agent") for headers, _ in client.asked] == ["owner", "thief"]
+    assert [dict(headers)[b"user-agent"] for headers, _ in client.asked] == [b"owner", b"thief"]
     for task in tasks:
         task.cancel()
 

@@ -171,7 +171,7 @@ def test_a_change_is_found(exported, case, capsys):
     assert words in said
 
 
-@pytest.mark.parametrize("column", [*verifier._BEFORE_REASONS, "reasons", *verifier._AFTER_REASONS])
+@pytest.mark.parametrize("column", [*verifier._BEFORE, "reasons", *verifier._AFTER])
 def test_every_field_is_covered(exported, column, capsys):
     line = exported.lines[9]
     line[column] = ["x"] if column == "reasons" else (line[column] + 1 if column == "at" else line[column] + "x")
@@ -201,6 +201,30 @@ def test_a_head_beyond_the_export_means_that_it_is_cut(exported, capsys):
     code, said = exported.verify("--head", exported.older, capsys=capsys)
     assert code == 1
     assert "the export is cut, or older" in said
+
+
+@pytest.mark.parametrize("change", [lambda _: "", lambda text: text.strip()[:-5]], ids=["empty", "torn"])
+def test_a_head_that_was_asked_for_and_cannot_be_read_is_no_head_that_agrees(exported, change, capsys):
+    """Whoever hands over --head asks for a cut tail: with none read, "holds" and exit code 0 say that there is none."""
+    exported.home.open()
+    exported.older.write_text(change(exported.head()))
+    code, said = exported.verify("--head", exported.older, capsys=capsys)
+    assert code != 0, said
+
+
+def test_a_head_is_read_whatever_spaces_stand_around_it(exported, capsys):
+    exported.older.write_text(exported.head().strip() + " \n")
+    exported.home.open()
+    code, said = exported.verify("--head", exported.older, capsys=capsys)
+    assert (code, "1 older" in said) == (0, True)
+
+
+def test_a_field_that_stands_twice_is_found(exported, capsys):
+    """One reader takes the first, another the last: what is verified must be what everybody reads."""
+    lines = [json.dumps(line) for line in exported.lines]
+    lines[1] = '{"actor": "user-somebody-else", ' + lines[1][1:]
+    exported.path.write_text("\n".join(lines) + "\n")
+    assert verifier.main([str(exported.path)]) != 0, capsys.readouterr().out
 
 
 def test_an_export_from_the_middle_proves_itself_too(exported, capsys):

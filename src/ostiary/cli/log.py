@@ -149,13 +149,15 @@ def _heads(given: str | None, usual: Path | None) -> list[Head]:
     """Read the newest thousand heads that were given. Raises SettingsError where they cannot be read."""
     try:
         if given and given.lstrip().startswith("{"):
-            return read_heads(given)
-        path = Path(given) if given else usual
-        if path is None or not (given or path.exists()):
-            return []
-        return read_heads(path.read_text("utf-8"))[-_HEADS:]
+            found = read_heads(given)
+        else:
+            path = Path(given) if given else usual
+            found = read_heads(path.read_text("utf-8")) if path and (given or path.exists()) else []
     except ValueError as fault:
         raise SettingsError(f"cannot read the heads: {fault}") from fault
+    if given and not found:
+        raise SettingsError("there is no signed head in what --head names: it was torn, or is another file")
+    return found[-_HEADS:]
 
 
 def _receipt(path: Path) -> Receipt:

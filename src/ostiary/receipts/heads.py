@@ -91,4 +91,4 @@ def read_head(text: str | bytes) -> Head:
 
 def read_heads(text: str) -> list[Head]:
     """Read heads, one a line. A line that a power cut or a full disk tore is left out. Raises ValueError."""
-    return [read_head(line) for line in text.splitlines() if line.endswith("}")]
+    return [read_head(line) for line in map(str.strip, text.splitlines()) if line.endswith("}")]

@@ -13,7 +13,7 @@ from ostiary.kernel.values import Caller, Event, EventName
 from ostiary.keys.model import Key, Purpose
 from ostiary.sessions import store, wire
 from ostiary.sessions.model import BEARER, MOST_SESSIONS, EndReason, Session, judge
-from ostiary.sessions.service import Opened, Rules, end_found, label, sealed_label
+from ostiary.sessions.service import Opened, Rules, end_family, end_found, label, sealed_label
 from ostiary.storage.tx import Tx
 
 __all__ = ["Wish", "issue", "refresh", "unfit"]
@@ -80,7 +80,8 @@ def refresh(tx: Tx, rules: Rules, caller: Caller, session_id: str, key: Key) -> 
     """
     found = store.find(tx, session_id)
     if found is None or found.key != key.id or store.key_revoked(tx, key.id) or not _kept(found, key):
-        return tx.refuse(EventName.SESSION_REFRESH, caller, session_id, Code.SESSION_INVALID)
+        return Refusal(Code.SESSION_INVALID, subject=session_id)
+    identities.hold(tx, found.person)  # whoever ends all that a person has, or a family, ends the successor too
     mine = msgspec.structs.replace(caller, actor=found.person, session=found.id)
     dead = judge(rules.seen.refreshed(found), tx.now, rules.settings)
     if dead is None and end_found(tx, mine, found, EndReason.REFRESHED, EventName.SESSION_REFRESH):
@@ -89,7 +90,7 @@ def refresh(tx: Tx, rules: Rules, caller: Caller, session_id: str, key: Key) -> 
     if now.end_reason == EndReason.REFRESHED:
         return _again(tx, rules, mine, now, key)
     reasons = (now.end_reason,) if now.end_reason else ()
-    return tx.refuse(EventName.SESSION_REFRESH, mine, found.id, Refusal(dead or Code.SESSION_ENDED, reasons))
+    return Refusal(dead or Code.SESSION_ENDED, reasons, subject=found.id)
 
 
 def _kept(found: Session, key: Key) -> bool:
@@ -120,10 +121,9 @@ def _again(tx: Tx, rules: Rules, caller: Caller, old: Session, key: Key) -> Open
     signer = rules.keyring.find(after.key) if after is not None else None
     if after is not None and alive and signer is not None and tx.now - old.ended_at <= rules.settings.grace:
         return Opened(after, wire.seal(after.id, signer))
-    for member in store.live_of(tx, old.person):
-        if member.binding == old.binding:
-            end_found(tx, caller, member, EndReason.REUSED, EventName.SESSION_END)
     tx.settle("session", old.id)
+    if not end_family(tx, caller, old, EndReason.REUSED):
+        return Refusal(Code.TOKEN_REUSED, subject=old.id)
     return tx.refuse(EventName.SESSION_REFRESH, caller, old.id, Code.TOKEN_REUSED)
 
 

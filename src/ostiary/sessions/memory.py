@@ -33,10 +33,11 @@ class SessionMemory:
 
     def glance(self, entry: Entry, answer: Answer) -> Glance | None:
         """Return leave to repeat an answer; what is not in memory any more gets none, and no entry gets many."""
-        given = entry.glances = entry.glances or []
+        now = self._ticks()
+        given = entry.glances = [one for one in entry.glances or () if now < one.until]
         if len(given) >= _MOST_GLANCES or self._entries.get(entry.id.encode()) is not entry:
             return None
-        made = Glance(answer, self._ticks() + (entry.rests_until - self._clock()) / SECOND)
+        made = Glance(answer, now + (entry.rests_until - self._clock()) / SECOND)
         given.append(made)
         return made
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ostiary.access import service as access
+from ostiary.identities import service as identities
 from ostiary.kernel.ids import Secrets, is_id, timed_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
@@ -13,7 +14,7 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.keys.sealing import Sealer
 from ostiary.sessions import csrf, store, wire
-from ostiary.sessions.model import MOST_SESSIONS, EndReason, Session, SessionSettings, judge
+from ostiary.sessions.model import BEARER, MOST_SESSIONS, EndReason, Session, SessionSettings, judge
 from ostiary.sessions.seen import Seen
 from ostiary.storage.tx import Tx
 
@@ -22,6 +23,7 @@ __all__ = [
     "Rules",
     "collect",
     "end",
+    "end_family",
     "end_found",
     "end_opened_by",
     "end_others",
@@ -86,19 +88,25 @@ def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str)
 def end(tx: Tx, caller: Caller, session_id: str, reason: EndReason, *, person: str = "") -> Session | Refusal:
     """End one session; with `person`, only if it is theirs. Ending a dead one again changes nothing and succeeds.
 
-    Unknown and foreign ids are refused alike (SESSION_UNKNOWN).
+    Unknown and foreign ids are refused alike (SESSION_UNKNOWN). With a token that was refreshed meanwhile, what took
+    its place ends.
     """
     found = store.find(tx, session_id)
     if found is None or (person and found.person != person):
         return tx.refuse(EventName.SESSION_END, caller, session_id, Code.SESSION_UNKNOWN)
-    end_found(
-        tx,
-        caller,
-        found,
-        reason,
-        EventName.SESSION_LOGOUT if reason is EndReason.SIGNED_OUT else EventName.SESSION_END,
-    )
+    name = EventName.SESSION_LOGOUT if reason is EndReason.SIGNED_OUT else EventName.SESSION_END
+    if found.kind == BEARER:
+        identities.hold(tx, found.person)  # nobody refreshes it meanwhile
+        found = store.find(tx, session_id) or found
+    if not end_found(tx, caller, found, reason, name) and found.end_reason == EndReason.REFRESHED:
+        end_family(tx, caller, found, reason)
     return found
+
+
+def end_family(tx: Tx, caller: Caller, member: Session, reason: EndReason) -> int:
+    """End what lives of a token's family; return how many. Whoever calls this holds the person."""
+    family = [one for one in store.live_of(tx, member.person) if one.binding == member.binding]
+    return sum(end_found(tx, caller, one, reason, EventName.SESSION_END) for one in family)
 
 
 def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
@@ -108,6 +116,7 @@ def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
     answer waits even where nothing was left to end: another process may just have done it.
     """
     tx.settle("session", keep)
+    identities.hold(tx, caller.actor)  # nobody refreshes one of them meanwhile
     alive = {found.id for found in list_live(tx, rules, caller.actor)}
     others = [found for found in store.live_of(tx, caller.actor) if found.id != keep]
     ended = [s.id for s in others if end_found(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]

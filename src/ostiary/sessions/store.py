@@ -16,13 +16,14 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
-from ostiary.sessions.model import EndReason, Living, Session
+from ostiary.sessions.model import BEARER, EndReason, Living, Session
 from ostiary.storage.outbox import Transacting, outbox
 from ostiary.storage.revoked import revoked_keys
 from ostiary.storage.statements import METADATA, Statement
@@ -162,7 +163,15 @@ _END = Statement(
     .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
     .values(ended_at=bindparam("now"), end_reason=bindparam("reason"), ended_by=bindparam("by"))
 )
-_SIGNED_BY = (_s.key_id == bindparam("key"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
+_member = sessions.alias("member")
+_FAMILY = select(_member.c.binding).where(_member.c.kind == BEARER, _member.c.key_id == bindparam("key"))
+_SIGNED_BY = (
+    or_(_s.key_id == bindparam("key"), and_(_s.kind == BEARER, _s.binding.in_(_FAMILY))),
+    _s.tenant_id == bindparam("tenant"),
+    _s.ended_at == 0,
+)
+"""What a key signed, and what took the place of a token that it signed: who has the key refreshes what it makes."""
+
 _ANNOUNCED = select(_s.tenant_id, literal("session"), _s.id, bindparam("now", type_=BigInteger), Transacting()).where(
     *_SIGNED_BY, _s.absolute_expires_at > bindparam("now")
 )  # fmt: skip - the order of the outbox's columns
