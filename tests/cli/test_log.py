@@ -103,6 +103,14 @@ def test_a_cut_tail_is_seen_with_a_head_given_or_set(peopled):
     assert peopled("receipts", "verify")[0] == 1
 
 
+@pytest.mark.parametrize("holds", ["", "\n", '{"format": "ostiary.head.v1", "si'], ids=["empty", "blank", "torn"])
+def test_a_head_file_without_a_head_is_not_taken_for_no_head(peopled, holds):
+    (peopled.place / "heads").write_text(holds)
+    code, out, err = peopled("receipts", "verify", "--head", str(peopled.place / "heads"))
+    assert (code, out) == (2, "")
+    assert "no signed head" in err
+
+
 @pytest.mark.parametrize("given", ["nowhere", "{}", '{"size": 1}'])
 def test_heads_that_cannot_be_read_are_said_so(peopled, given):
     code, out, err = peopled("receipts", "verify", "--head", given)
