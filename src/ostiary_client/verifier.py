@@ -52,9 +52,7 @@ class _Edge:
         self.size += 1
 
     def root(self) -> str:
-        if not self.roots:
-            return sha256(b"").hexdigest()
-        node = self.roots[-1]
+        node = self.roots[-1] if self.roots else sha256(b"").digest()
         for left in self.roots[-2::-1]:
             node = sha256(b"\1" + left + node).digest()
         return node.hex()
@@ -64,7 +62,7 @@ def verify(lines: Iterable[bytes | str], older: list[dict[str, Any]], pinned: _K
     """Verify an export line by line, against older heads. Returns what was found; raises Wrong, ValueError."""
     rows = iter(lines)
     first = _first(rows)
-    keys = pinned or read_keys(first["keys"])
+    keys = read_keys(first["keys"]) if pinned is None else pinned
     head, start = first["head"], first["first"]
     _check_head(head, keys)
     if head["size"] - start != first["count"]:
@@ -123,13 +121,13 @@ def _compare(edge: _Edge, wanted: dict[int, str]) -> None:
 
 
 def _check_head(head: dict[str, Any], keys: _Keys) -> None:
-    texts = (head["format"], str(head["size"]), head["root"], str(head["at"]), head["key"])
     if head["format"] != "ostiary.head.v1":
         raise ValueError(f"not a head that is known here: {head['format']}")
     _, key = keys.get(head["key"], ("", None))
-    covered = b"".join(_netstring(text.encode()) for text in texts)
+    covered = b"".join(_netstring(str(head[name]).encode()) for name in ("format", "size", "root", "at", "key"))
     if key is None or not _holds(key, bytes.fromhex(head["signature"]), covered):
-        raise Wrong(f"the head of {head['size']} receipts is not signed by a known key")
+        why = "that nobody vouches for: after a rotation, get it by another way" if key is None else "and does not hold"
+        raise Wrong(f"the head of {head['size']} receipts is signed by {head['key']}, {why}")
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, covered: bytes) -> bool:
@@ -168,7 +166,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _pinned(path: Path) -> _Keys:
     lines = map(_line, path.read_text("utf-8").splitlines())
-    return read_keys(key for one in lines for key in one.get("keys", [one] if "public" in one else []))
+    if not (keys := read_keys(key for one in lines for key in one.get("keys", [one] if "public" in one else []))):
+        raise ValueError(f"there is no public key in {path}")
+    return keys
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -157,8 +157,8 @@ CHANGES = {
     "cut": (cut, "the end is missing"),
     "cut and counted": (cut_and_counted, "the head speaks of"),
     "gone": (lambda lines: lines[9].update(missing=True), "gone when the export was made"),
-    "head bent": (lambda lines: lines[0]["head"].update(root="00" * 32), "not signed by a known key"),
-    "head of another size": (lambda lines: lines[0]["head"].update(size=3), "not signed by a known key"),
+    "head bent": (lambda lines: lines[0]["head"].update(root="00" * 32), "and does not hold"),
+    "head of another size": (lambda lines: lines[0]["head"].update(size=3), "and does not hold"),
 }
 
 
@@ -210,6 +210,20 @@ def test_a_head_that_was_asked_for_and_cannot_be_read_is_no_head_that_agrees(exp
     exported.older.write_text(change(exported.head()))
     code, said = exported.verify("--head", exported.older, capsys=capsys)
     assert code != 0, said
+
+
+@pytest.mark.parametrize("holds", ["", "{}\n", '{"keys": []}\n'], ids=["empty", "no key", "no keys"])
+def test_a_file_of_keys_without_a_key_does_not_let_the_export_vouch_for_itself(exported, holds, capsys):
+    pinned = exported.path.with_name("keys")
+    pinned.write_text(holds)
+    assert exported.verify("--keys", pinned, capsys=capsys)[0] == 2
+
+
+def test_a_head_by_a_key_that_is_not_pinned_says_how_that_may_come(exported, capsys):
+    pinned = exported.path.with_name("keys")
+    pinned.write_text(json.dumps({"id": "sk-other", "tenant": "default", "public": "00" * 32}))
+    code, said = exported.verify("--keys", pinned, capsys=capsys)
+    assert (code, "after a rotation, get it by another way" in said) == (1, True)
 
 
 def test_a_head_is_read_whatever_spaces_stand_around_it(exported, capsys):
