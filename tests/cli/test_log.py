@@ -26,6 +26,7 @@ def test_a_log_that_is_whole(peopled):
         "good": True,
         "size": len(peopled.rows("receipts", "list")),
         "signatures": True,
+        "disowned": 0,
         "heads": 0,
         "finding": None,
     }
@@ -33,6 +34,16 @@ def test_a_log_that_is_whole(peopled):
     assert "whole       yes" in said
     assert "signatures  not looked at" in said
     assert "none given: a cut tail would not be seen" in said
+
+
+def test_what_a_revoked_key_signed_is_counted(peopled):
+    signed = len(rows_of(peopled))
+    (key,) = [row["id"] for row in peopled.rows("keys", "list") if row["purpose"] == "receipt"]
+    peopled.done("keys", "revoke", key, "--now", "--yes")
+    (row,) = peopled.rows("receipts", "verify", "--signatures")
+    assert row["good"]
+    assert signed <= row["disowned"] < row["size"]
+    assert f"{row['disowned']} are by a revoked key" in peopled.done("receipts", "verify", "--signatures")
 
 
 def test_what_was_altered_is_named(peopled):

@@ -14,11 +14,13 @@ from ostiary.cli.terminal import house, one
 from ostiary.house import House, database_url
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
+from ostiary.keys.model import Purpose
 from ostiary.receipts import export as exported
 from ostiary.receipts.heads import Head, public_keys, read_heads
 from ostiary.receipts.model import Receipt
 from ostiary.receipts.proofs import disagreement, prove_receipt
 from ostiary.receipts.sequencer import drain, waits
+from ostiary.receipts.store import signed_by
 from ostiary.receipts.verification import Finding, Report, Workers, stray
 from ostiary.receipts.verification import verify as walk
 
@@ -63,9 +65,10 @@ def verify(
         began = opened.clock()
         report = _walked(opened, signatures=signatures, shown=progress or sys.stderr.isatty())
         finding = report.finding or opened.vault.read_now(opened.scope, stray) or _against(opened, heads)
+        disowned = _disowned(opened)
         took = opened.clock() - began
     facts = {"good": finding is None, "size": report.size, "root": report.root or None, "signatures": signatures}
-    told = facts | {"heads": len(heads), "seconds": round(took / SECOND, 3)}
+    told = facts | {"disowned": disowned, "heads": len(heads), "seconds": round(took / SECOND, 3)}
     found = msgspec.to_builtins(finding) if finding else None
     if json_:
         one(told | {"finding": found}, as_json=True)
@@ -126,6 +129,12 @@ def _walked(opened: House, *, signatures: bool, shown: bool) -> Report:
 _STEP_OF_SIGNATURES = 8_192
 
 
+def _disowned(opened: House) -> int:
+    """Return how many receipts a revoked key signed: whoever stole it could have signed them too."""
+    revoked = [key.id for key in opened.keyring.all() if key.purpose is Purpose.RECEIPT and key.revoked_at]
+    return opened.vault.read_now(opened.scope, partial(signed_by, keys=revoked))
+
+
 def _progress(*, shown: bool) -> Callable[[int, int], None]:
     def told(done: int, size: int) -> None:
         if shown:
@@ -180,6 +189,8 @@ def _one_receipt(opened: House, receipt: Receipt, *, as_json: bool) -> int:
 
 def _readable(told: dict[str, Any]) -> dict[str, object]:
     signed = "each one holds" if told["good"] else "looked at"
+    if told["disowned"]:
+        signed += f"; {told['disowned']:,} are by a revoked key: whoever stole it could have signed them"
     return {
         "receipts": f"{told['size']:,}",
         "whole": "yes" if told["good"] else "NO",

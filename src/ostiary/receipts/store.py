@@ -48,6 +48,7 @@ __all__ = [
     "pass_by",
     "place_of",
     "receipts",
+    "signed_by",
     "take_pending",
     "tree_leaves",
     "tree_pending",
@@ -147,6 +148,7 @@ _OUTSIDE = Statement(
     .order_by(receipts.c.seq)
     .limit(1)
 )
+_SIGNED_BY = Statement(select(func.count()).select_from(receipts).where(receipts.c.key_id == bindparam("key")))
 _LAST_SEQ = Statement(select(func.coalesce(func.max(receipts.c.seq), 0)))
 
 
@@ -271,6 +273,12 @@ def walk(tx: Tx, start: int, stop: int) -> list[Row]:
 def pass_by(tx: Tx, start: int, stop: int) -> Iterable[Row]:
     """Hand out what `walk` returns, row by row. A row that cannot be read raises what the driver raises."""
     return tx.each(_WALK, start=start, stop=stop)
+
+
+def signed_by(tx: Tx, keys: Iterable[str]) -> int:
+    """Return how many receipts these keys signed."""
+    rows = [tx.one(_SIGNED_BY, key=key) for key in keys]
+    return sum(int(row[0]) for row in rows if row is not None)
 
 
 def count(tx: Tx) -> int:
