@@ -1,13 +1,15 @@
 """A service behind Ostiary in which paying a bill needs a passkey, for exactly that bill. See docs/presence.md.
 
     ostiary purposes add bill.pay --title "Pay a bill" --commits-operation
-    pip install 'ostiary[client]' granian
-    granian --interface asgi --host 127.0.0.1 --port 9000 examples/approvals.py:app
+    pip install '.[client]' granian
+    OSTIARY_SERVICE=app OSTIARY_PAGE=http://localhost:8000/presence \
+        granian --interface asgi --host 127.0.0.1 --port 9000 examples/approvals.py:app
 
-A proxy has let the request through already, by the check (docs/check.md).
+A proxy has let the request through already, by the check of the service `app` (docs/check.md, examples/README.md).
 """
 
 import json
+import os
 
 import httpx2
 from starlette.applications import Starlette
@@ -38,10 +40,17 @@ async def pay(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse(done)(scope, receive, send)
 
 
-def build(ostiary: httpx2.AsyncClient, page: str) -> Starlette:
-    """Return the service; `ostiary` reaches the internal listener, `page` is where people prove presence."""
-    guarded = require_presence("bill.pay", ostiary=ostiary, page=page, describe=bill_of)(pay)
+def build(ostiary: httpx2.AsyncClient, page: str, service: str = "default") -> Starlette:
+    """Return the service; `ostiary` reaches the internal listener, `page` is where people prove presence.
+
+    `service` is the name that the proxy asks the check by.
+    """
+    guarded = require_presence("bill.pay", ostiary=ostiary, page=page, describe=bill_of, service=service)(pay)
     return Starlette(routes=[Route("/pay", guarded, methods=["POST"])])
 
 
-app = build(httpx2.AsyncClient(base_url="http://127.0.0.1:8081", timeout=2), "http://localhost:8080/presence")
+app = build(
+    httpx2.AsyncClient(base_url=os.environ.get("OSTIARY_INTERNAL", "http://127.0.0.1:8081"), timeout=2),
+    os.environ.get("OSTIARY_PAGE", "http://localhost:8080/presence"),
+    os.environ.get("OSTIARY_SERVICE", "default"),
+)

@@ -1,4 +1,6 @@
-"""A service behind Ostiary: `uvicorn examples.fastapi_app:app --port 9000`, with `make run` in another terminal.
+"""A service behind Ostiary: `.venv/bin/uvicorn examples.fastapi_app:app --port 9000`, with `make run` beside it.
+
+`make dev` brings FastAPI and uvicorn; anywhere else it is `pip install '.[client]' fastapi uvicorn`.
 
 Sign in at http://localhost:8080, then open http://localhost:9000: cookies know no ports, so the browser shows this
 service the session of the same host. The service learns an opaque caller, and never who it is.

@@ -204,7 +204,7 @@ KEYS: dict[str, Key] = {
         "signing_key_retention",
         texts.duration,
         "24h",
-        "How long what a retired key has signed stays good; at least the absolute timeout.",
+        "How long what a retired key has signed stays good; at least the longest life of a session or a token.",
         "After a rotation old sessions live on for that long; then they are refused and the key is deleted.",
     ),
     "SIGNING_KEY_ROTATION": Key(
@@ -333,8 +333,8 @@ def _check(settings: Settings) -> Settings:
     host, port = settings.internal_http_addr
     if not host or not ip_address(host).is_loopback:
         raise SettingsError(
-            "OSTIARY_INTERNAL_HTTP_ADDR must be a loopback address: services have no keys of their own yet, "
-            "so whoever reaches the internal listener is trusted."
+            "OSTIARY_INTERNAL_HTTP_ADDR must be a loopback address: whoever reaches the internal listener "
+            "may ask about any session. Put a proxy on each machine, or a tunnel between them."
         )
     if port == settings.public_http_addr[1]:
         raise SettingsError(

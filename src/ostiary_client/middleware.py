@@ -10,18 +10,17 @@ path: with doubled slashes, and after a `root_path`.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
 from ostiary_client.authority import Authority, Key, place_of
-from ostiary_client.caller import OURS, SESSION, Caller, Refused, without_ours
-from ostiary_client.rules import REALM, WORDS, Rule, headers_of, requires
+from ostiary_client.caller import OURS, SESSION, Caller, Refused
+from ostiary_client.headers import ORDINARY, Header, sort_out
+from ostiary_client.rules import REALM, WORDS, PathRules, Rule, headers_of, requires
 
 __all__ = ["Ostiary", "Rule", "requires"]
 
-_Header = tuple[bytes, bytes]
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
@@ -49,7 +48,7 @@ class Ostiary:
         authority: Authority | None = None,
     ) -> None:
         self._app, self._authority = app, authority or Authority(base, service, key)
-        self._rules = sorted((rules or {}).items(), key=lambda one: len(one[0]), reverse=True)
+        self._rules = PathRules(rules) if rules else None
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._following: asyncio.Task[None] | None = None
 
@@ -59,10 +58,10 @@ class Ostiary:
             await self._app(scope, receive, self._closing(send))
             return
         # The usual request is answered here: one Cookie header, and no other that says anything of a session.
-        kept: list[_Header] = []
+        kept: list[Header] = []
         keep, other = kept.append, None
         for header in scope["headers"]:
-            if header[0] in _ORDINARY:
+            if header[0] in ORDINARY:
                 keep(header)
             else:
                 other = header if other is None else _SEVERAL
@@ -74,20 +73,14 @@ class Ostiary:
             if known.cookie:
                 keep(known.cookie)
             inner["ostiary"], inner["headers"] = known.caller, kept
-        broken = self._broken(scope, inner["ostiary"]) if self._rules else None
+        broken = self._rules.broken_by(scope, inner["ostiary"]) if self._rules else None
         await (self._app(inner, receive, send) if broken is None else _answer(broken, scope, receive, send))
 
-    async def _asked(self, scope: _Scope) -> tuple[Caller | Refused, list[_Header]]:
+    async def _asked(self, scope: _Scope) -> tuple[Caller | Refused, list[Header]]:
         """Return who calls, and the headers that the application may see."""
         if self._following is None or self._following.done():
             self._following = asyncio.ensure_future(self._authority.follow())
-        headers = list(scope["headers"])
-        cookie = b"; ".join(value for name, value in headers if name == b"cookie")
-        authorization = b", ".join(value for name, value in headers if name == b"authorization")
-        kept = [header for header in headers if header[0] != b"cookie" and header[0][:7] != b"ostiary"]
-        kept += [header for header in headers if header[0] == _PRESENCE]
-        if rest := without_ours(cookie):
-            kept.append((b"cookie", rest))
+        cookie, authorization, kept = sort_out(scope["headers"])
         shown = (cookie, authorization, _host(scope)) if self._hosts else (cookie, authorization)
         known = self._authority.repeated(place_of(shown))
         found = known.caller if known is not None else await self._found(scope, shown)
@@ -102,19 +95,9 @@ class Ostiary:
         if not any(name in shown[0] for name in OURS) and shown[1][:10].lower() != b"bearer v1.":
             return Refused(401, REALM)
         if scope.get("client"):
-            hops = [*filter(None, [more.get(b"x-forwarded-for")]), scope["client"][0].encode("ascii")]
+            hops = [*filter(None, [more.get(b"x-forwarded-for")]), scope["client"][0].encode()]
             more[b"x-forwarded-for"] = b", ".join(hops)
         return await self._authority.ask(shown, more)
-
-    def _broken(self, scope: _Scope, found: Caller | Refused) -> Refused | None:
-        """Return what a rule says no to, whichever way the path is read."""
-        for path in _readings(scope):
-            for prefix, rule in self._rules:
-                if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
-                    if broken := rule.broken_by(found):
-                        return broken
-                    break
-        return None
 
     def _closing(self, send: _Send) -> _Send:
         async def sending(message: Any) -> None:  # noqa: ANN401 - an ASGI message
@@ -134,30 +117,7 @@ class Ostiary:
 
 
 _SEVERAL = b"", b""
-_ORDINARY = frozenset(
-    b"accept accept-charset accept-encoding accept-language access-control-request-headers "
-    b"access-control-request-method cache-control connection content-encoding content-length content-type dnt expect "
-    b"forwarded host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive origin pragma "
-    b"priority range referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode "
-    b"sec-fetch-site sec-fetch-user sec-gpc te traceparent tracestate transfer-encoding upgrade "
-    b"upgrade-insecure-requests user-agent via x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto "
-    b"x-real-ip x-request-id x-requested-with".split()
-)
-"""Names of headers that say nothing of a session: one look instead of three. What is not among them costs the look."""
-
 _TOLD = frozenset({b"user-agent", b"x-forwarded-for"})
-_PRESENCE = b"ostiary-presence"
-"""The one header of ours that is the client's to send: a proof for `require_presence` behind this."""
-
-_SLASHES = re.compile("/{2,}")
-
-
-def _readings(scope: _Scope) -> list[str]:
-    """Return the paths that a router may take a request's for: some collapse slashes, some begin after `root_path`."""
-    paths = {scope["path"], _SLASHES.sub("/", "/" + scope["path"])}
-    root = _SLASHES.sub("/", "/" + scope.get("root_path", "")).rstrip("/")
-    paths |= {path[len(root) :] or "/" for path in paths if root and (path + "/").startswith(root + "/")}
-    return sorted(paths)
 
 
 def _host(scope: _Scope) -> bytes:

@@ -2,19 +2,21 @@
 
 import functools
 import importlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ostiary_client.caller import Caller, Refused
 
-__all__ = ["REALM", "WORDS", "Rule", "headers_of", "requires"]
+__all__ = ["REALM", "WORDS", "PathRules", "Rule", "headers_of", "requires"]
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Awaitable[Any]])
 
 WORDS = {401: "Nobody is signed in.", 403: "This is not allowed.", 503: "The session authority cannot be asked now."}
 """What a person is told, by status."""
 
+_SLASHES = re.compile("/{2,}")
 REALM = 'Bearer realm="ostiary"'
 
 
@@ -32,6 +34,32 @@ class Rule:
             return None
         wanted = " ".join(sorted(self.scopes))
         return Refused(403, f'{REALM}, error="insufficient_scope", scope="{wanted}"')
+
+
+class PathRules:
+    """Rules by path prefix; the longest that fits counts. They hold whichever way a router reads the path."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._rules = sorted(rules.items(), key=lambda one: len(one[0]), reverse=True)
+
+    def broken_by(self, scope: Mapping[str, Any], found: Caller | Refused) -> Refused | None:
+        """Return what a rule says no to."""
+        fitting = (self._of(path) for path in _readings(scope))
+        return next((broken for rule in fitting if rule and (broken := rule.broken_by(found))), None)
+
+    def _of(self, path: str) -> Rule | None:
+        for prefix, rule in self._rules:
+            if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
+                return rule
+        return None
+
+
+def _readings(scope: Mapping[str, Any]) -> list[str]:
+    """Return the paths that a router may take a request's for: some collapse slashes, some begin after `root_path`."""
+    paths = {scope["path"], _SLASHES.sub("/", "/" + scope["path"])}
+    root = _SLASHES.sub("/", "/" + scope.get("root_path", "")).rstrip("/")
+    paths |= {path[len(root) :] or "/" for path in paths if root and (path + "/").startswith(root + "/")}
+    return sorted(paths)
 
 
 def headers_of(refused: Refused) -> dict[str, str]:

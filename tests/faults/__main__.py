@@ -43,6 +43,7 @@ def main(arguments):
         return not given.names or any(part.lower() in name.lower() for part in given.names)
 
     began, rows = time.monotonic(), []
+    print(f"{'fault':{_WIDE}}{'at the door meanwhile':104}{'healed in':12}invariants", flush=True)
     for fault in (postgres, pgbouncer, disk, clock, floods, lambda asked: killing(asked, every=given.every)):
         for row in fault(wanted):
             rows.append(row)

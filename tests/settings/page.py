@@ -23,7 +23,7 @@ session_idle_timeout = "30m"
 session_bind_user_agent = true
 ```
 
-What contradicts itself stops the start too: a retention below the absolute timeout, an internal address beyond loopback, one port for
+What contradicts itself stops the start too: a retention below the longest life of a session or a token, an internal address beyond loopback, one port for
 both listeners, a key-encryption key inside the data folder, an http origin beyond localhost.
 """
 

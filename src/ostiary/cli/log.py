@@ -20,7 +20,7 @@ from ostiary.receipts.heads import Head, public_keys, read_heads
 from ostiary.receipts.model import Receipt
 from ostiary.receipts.proofs import disagreement, prove_receipt
 from ostiary.receipts.sequencer import drain, waits
-from ostiary.receipts.store import signed_by
+from ostiary.receipts.service import signed_by
 from ostiary.receipts.verification import Finding, Report, Workers, stray
 from ostiary.receipts.verification import verify as walk
 
