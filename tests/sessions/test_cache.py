@@ -256,9 +256,13 @@ async def test_an_end_that_was_told_in_mid_turn_is_felt_in_that_turn(world):
 async def test_a_file_that_cannot_be_let_go_is_let_go_later(world):
     world.cache.read(cookie(1))
     let_go, world.file.let_go = world.file.let_go, fail
+    world.file.end(3)
+    with pytest.raises(StoreUnavailable):
+        world.cache.peek(cookie(3))
     await asyncio.sleep(0)
     assert world.file.holding
     world.file.let_go = let_go
+    assert await world.check(3) is Code.SESSION_ENDED
     assert world.cache.read(cookie(2)).session.id == name(2)
     await asyncio.sleep(0)
     assert not world.file.holding

@@ -97,8 +97,9 @@ class SessionCache(SessionMemory):
         return look
 
     def _follow(self, *, moved: bool) -> None:
-        """Read what is new, in a state of the file that is newer than the move."""
-        self._let_go()
+        """Read what is new, in a state of the file that is newer than the move. Raises StoreUnavailable."""
+        self._held = False
+        self._reader.let_go()
         version = self._reader.version()
         if moved or version != self._version:
             self._catch_up()
