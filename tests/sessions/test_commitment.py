@@ -42,6 +42,15 @@ def kept(home, session):
     return home.rows(f"SELECT commitment FROM sessions WHERE id = '{session}'")[0][0]
 
 
+def test_a_person_sees_what_a_token_of_theirs_may_do(anywhere):
+    home, person = anywhere, granted(anywhere, READ, BURN)
+    token = issued(home, person, scopes=(READ,))[1]
+    home.clock.turn(10_000)
+    told = home.visitor().send("GET", "/api/v1/auth/sessions", headers={"authorization": f"Bearer {token}"}).json
+    assert [one["scopes"] for one in told["sessions"] if one["kind"] == "bearer"] == [[READ]]
+    assert [one["scopes"] for one in told["sessions"] if one["kind"] == "browser"] == [[]]
+
+
 def test_the_row_keeps_the_sha_256_of_the_token_and_a_browser_keeps_none(anywhere):
     session, token = issued(anywhere)
     assert kept(anywhere, session.id) == "sha256:" + hashlib.sha256(token.encode()).hexdigest()

@@ -37,6 +37,7 @@ def test_me_says_who_in_which_session_and_how_to_write(home):
         "absolute_expires_at": me["session"]["absolute_expires_at"],
         "alive_because": "invitation",
         "ends_because": "idle_timeout",
+        "scopes": [],
         "revoked": False,
     }
     created = micros(me["session"]["created_at"])

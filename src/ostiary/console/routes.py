@@ -39,7 +39,12 @@ from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem
 
 __all__ = ["Console"]
 
-_FACTORS = {"passkey": "A passkey, unlocked on the device", "invitation": "A one-time link and a new passkey"}
+_FACTORS = {
+    "passkey": "A passkey, unlocked on the device",
+    "invitation": "A one-time link and a new passkey",
+    "administrator": "A token that an administrator issued",
+    "operator": "A token that an operator issued",
+}
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-store"}
 _LOG = structlog.get_logger("ostiary.console")

@@ -36,7 +36,10 @@ class Desk(msgspec.Struct, frozen=True):
 
 
 class SessionView(msgspec.Struct, frozen=True):
-    """A session as its owner sees it. `alive_because` and `ends_because` are machine words."""
+    """A session as its owner sees it. `alive_because` and `ends_because` are machine words.
+
+    `scopes` are those that a token may use; a browser's session, which has none of its own, may use all of its person's.
+    """
 
     id: str
     kind: str
@@ -50,6 +53,7 @@ class SessionView(msgspec.Struct, frozen=True):
     absolute_expires_at: Instant
     alive_because: str
     ends_because: str
+    scopes: list[str] = []
     revoked: bool = False
 
 
@@ -136,6 +140,7 @@ def view(rules: Rules, session: Session, current: str) -> SessionView:
         absolute_expires_at=instant(session.hard_end(rules.settings)),
         alive_because=session.factor,
         ends_because=ends_because(session, rules.settings),
+        scopes=session.scopes.split(),
     )
 
 
