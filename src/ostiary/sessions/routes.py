@@ -38,7 +38,7 @@ class Desk(msgspec.Struct, frozen=True):
 class SessionView(msgspec.Struct, frozen=True):
     """A session as its owner sees it. `alive_because` and `ends_because` are machine words.
 
-    `scopes` are those that a token may use; a browser's session, which has none of its own, may use all of its person's.
+    `scopes` are those that a token may use; a browser's session has none of its own and may use all of its person's.
     """
 
     id: str
