@@ -81,7 +81,8 @@ def judged(served, alive, ended):
     for sessions, status in ((alive, 200), (ended, 401)):
         for session, cookie in sessions.items():
             probe.cookies = {SESSION: cookie}
-            assert probe.check().status == status, session
+            found = probe.check()
+            assert found.status == status, (session, found.header("www-authenticate"))
     receipts = {
         (row["operation"], row["subject"])
         for row in served.json("receipts", "list", "--most", "1000000")
