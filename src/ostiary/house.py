@@ -14,7 +14,7 @@ import msgspec
 
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import Clock, system_clock
-from ostiary.kernel.errors import BootRefused, SealBroken
+from ostiary.kernel.errors import BootRefused, OstiaryError, SealBroken
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.values import Mode, Scope
 from ostiary.keys import service as keys
@@ -25,11 +25,21 @@ from ostiary.receipts.ledger import SigningLedger
 from ostiary.sessions import service as sessions
 from ostiary.settings import Settings
 from ostiary.storage import schema
-from ostiary.storage.inspection import reading
+from ostiary.storage.inspection import holds_rows, reading
 from ostiary.storage.sqlite import SqliteReader, SqliteVault
 from ostiary.storage.vault import Vault
 
-__all__ = ["House", "database_path", "database_url", "migrate", "open_house", "prepare", "require"]
+__all__ = [
+    "House",
+    "database_path",
+    "database_url",
+    "guard_kek",
+    "migrate",
+    "open_house",
+    "own_kek",
+    "prepare",
+    "require",
+]
 
 _DEFAULT = "default"
 _POSTGRES = "ostiary.storage.postgres:PostgresVault"
@@ -74,12 +84,40 @@ def database_path(settings: Settings) -> Path | None:
     return schema.sqlite_path(database_url(settings))
 
 
+def own_kek(settings: Settings) -> bytes:
+    """Read the key-encryption key. Raises BootRefused, saying whether to make one or to put the old one back."""
+    guard_kek(settings)
+    return read_kek(settings.kek)
+
+
+def guard_kek(settings: Settings) -> None:
+    """Raise BootRefused where the key-encryption key is missing and the database holds keys that it sealed."""
+    kek = settings.kek.resolve()
+    if not kek.exists() and _holds_keys(settings):
+        where = database_path(settings) or "that OSTIARY_DATABASE_URL names"
+        raise BootRefused(
+            f"the key-encryption key {kek} is missing, and the database {where} holds keys that it sealed: "
+            "put it back; a new one opens nothing"
+        )
+
+
+def _holds_keys(settings: Settings) -> bool:
+    """Tell whether any key is stored; a SQLite file that cannot be read may hold some, an unreachable server not."""
+    path = database_path(settings)
+    if path is not None and not path.exists():
+        return False
+    try:
+        return holds_rows(database_url(settings), "keys")
+    except OstiaryError:
+        return path is not None
+
+
 def prepare(settings: Settings) -> None:
     """Bring the schema up to date on SQLite, refuse one that is not on PostgreSQL: what a server does first.
 
     Raises BootRefused, before anything is made where the key-encryption key is missing.
     """
-    read_kek(settings.kek)
+    own_kek(settings)
     if database_path(settings) is None:
         schema.require(database_url(settings))
     else:
@@ -88,7 +126,7 @@ def prepare(settings: Settings) -> None:
 
 def require(settings: Settings) -> None:
     """Raise BootRefused, saying what to do, unless key and a database of this release are there; make nothing."""
-    read_kek(settings.kek)
+    own_kek(settings)
     path = database_path(settings)
     if path is not None and not path.exists():
         raise BootRefused(f"there is no database at {path} yet: start `ostiary serve`, or run `ostiary migrate`")
@@ -111,7 +149,7 @@ def open_house(settings: Settings, mode: Mode | None = None, clock: Callable[[in
     BootRefused when the key-encryption key is missing or is not the one that sealed the stored keys, and when
     the stored tenant has another mode.
     """
-    sealer, keyring = Sealer(read_kek(settings.kek), system_secrets), Keyring()
+    sealer, keyring = Sealer(own_kek(settings), system_secrets), Keyring()
     with _sealed_under(settings.kek), reading(database_url(settings), Scope(_DEFAULT)) as tx:
         floor, tenant = max(receipts.newest_time(tx), sessions.newest_seen(tx)), identities.find_tenant(tx)
         keys.load(tx, sealer, keyring)

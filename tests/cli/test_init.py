@@ -3,6 +3,8 @@
 import json
 import stat
 
+import pytest
+
 from tests.cli.shell import kinds
 
 
@@ -29,11 +31,26 @@ def test_again_it_changes_nothing(shell):
     assert "Keep a copy" not in shell.done("init")
 
 
-def test_beside_a_database_whose_key_is_gone_it_makes_no_new_one(settled):
+def test_after_migrate_it_makes_the_key_that_nothing_was_sealed_under(shell):
+    shell.done("migrate")
+    code, _, err = shell("people", "list")
+    assert (code, "run `ostiary init` to make one" in err) == (2, True), err
+    assert shell.rows("init")[0]["kek_made"] is True
+    assert shell.done("people", "list")
+
+
+@pytest.mark.parametrize("words", [["init"], ["serve"], ["people", "list"], ["people", "add", "--email", "a@b.test"]])
+@pytest.mark.parametrize("harm", [None, b"this is no database"])
+def test_beside_a_database_whose_key_is_gone_nobody_makes_a_new_one(settled, words, harm):
+    settled.done("keys", "list")
     settled.kek.rename(settled.place / "elsewhere")
-    code, out, err = settled("init")
+    if harm:
+        (settled.data / "ostiary.sqlite").write_bytes(harm)
+    code, out, err = settled(*words)
     assert (code, out) == (2, "")
+    assert f"{settled.kek} is missing" in err
     assert "put it back" in err
+    assert "make one" not in err
     assert not settled.kek.exists()
 
 

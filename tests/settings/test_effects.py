@@ -80,7 +80,7 @@ def test_the_data_lies_in_the_folder_and_opens_for_its_key_only(tmp_path):
         assert stat.S_IMODE(data.stat().st_mode) == 0o700
         assert stat.S_IMODE(kek.stat().st_mode) == 0o600
         kek.rename(kek.with_name("away"))
-        assert "no key-encryption key" in served.cli("people", "list", check=False).stderr
+        assert "kek is missing, and the database" in served.cli("people", "list", check=False).stderr
     assert {path.name for path in tmp_path.iterdir()} == {"deep", "keys", "stderr.log"}
 
 

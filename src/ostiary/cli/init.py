@@ -1,8 +1,7 @@
 """`ostiary init`: make what a server needs before it can start."""
 
 from ostiary.cli.terminal import one, say
-from ostiary.house import database_path
-from ostiary.kernel.errors import BootRefused
+from ostiary.house import guard_kek
 from ostiary.kernel.ids import system_secrets
 from ostiary.keys.sealing import make_kek, read_kek
 from ostiary.settings import read_settings
@@ -14,7 +13,8 @@ def init(*, json_: bool = False) -> int:
     """Make what a server needs before it can start: data folder and key-encryption key.
 
     The key is a file of mode 0600 beside the data folder, unless OSTIARY_KEK_FILE says where. What is there is
-    left alone: running it again changes nothing. Beside a database whose key is missing no new key is made.
+    left alone: running it again changes nothing. Where the database holds keys that a missing one sealed,
+    no new one is made.
 
     Parameters
     ----------
@@ -23,11 +23,7 @@ def init(*, json_: bool = False) -> int:
     """
     settings = read_settings()
     folder, kek = settings.data_dir.resolve(), settings.kek.resolve()
-    database = database_path(settings)
-    if database is not None and database.exists() and not kek.exists():
-        raise BootRefused(
-            f"the key of the database {database} is missing: put it back at {kek}; a new one opens nothing"
-        )
+    guard_kek(settings)
     made_folder = not folder.exists()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made_key = make_kek(kek, system_secrets)

@@ -18,11 +18,10 @@ from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
 from ostiary.cli.terminal import Count, say
 from ostiary.cli.workers import Supervisor
 from ostiary.enrolment import service as enrolment
-from ostiary.house import House, open_house, prepare
+from ostiary.house import House, open_house, own_kek, prepare
 from ostiary.kernel.clock import system_clock, ticks_of
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.values import Mode
-from ostiary.keys.sealing import read_kek
 from ostiary.settings import Settings, read_settings
 
 __all__ = ["serve"]
@@ -54,7 +53,7 @@ def serve(*, fixture: bool = False, workers: Count = 1, head_file: Path | None =
     if workers > _MOST_WORKERS:
         raise SettingsError(f"at most {_MOST_WORKERS} workers serve one data folder")
     _log_to_stderr()
-    read_kek(settings.kek)
+    own_kek(settings)
     with locked(settings.data_dir):
         for address in (settings.public_http_addr, settings.internal_http_addr):
             free_port(address)

@@ -11,10 +11,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ostiary.cli.columns import columns, details
-from ostiary.house import House, migrate, open_house, require
+from ostiary.house import House, migrate, open_house, own_kek, require
 from ostiary.kernel.refusals import Refusal
 from ostiary.kernel.values import Caller
-from ostiary.keys.sealing import read_kek
 from ostiary.settings import Settings, read_settings
 from ostiary.web.catalogue import CATALOGUE
 
@@ -29,7 +28,7 @@ def house(settings: Settings | None = None, *, fresh: bool = False) -> Iterator[
     """Open the house of the current settings for the block. Only with `fresh` a database that is missing is made."""
     chosen = settings or read_settings()
     if fresh and not chosen.database_url:
-        read_kek(chosen.kek)
+        own_kek(chosen)
         migrate(chosen)
     require(chosen)
     opened = open_house(chosen)

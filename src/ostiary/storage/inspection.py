@@ -17,7 +17,7 @@ from ostiary.storage.schema import glimpse, postgres, sqlite_path
 from ostiary.storage.turnstile import Turnstile
 from ostiary.storage.tx import Connection, Tx
 
-__all__ = ["Facts", "facts", "reading"]
+__all__ = ["Facts", "facts", "holds_rows", "reading"]
 
 _WAIT_S = 3
 _SCAN = 2 * SECOND
@@ -56,6 +56,16 @@ def facts(url: str, clock: Clock) -> Facts:
         if path is None:
             return _postgres_facts(connection)
         return Facts(f"SQLite {sqlite3.sqlite_version}", _sqlite_facts(connection, clock), _write_fault(path, clock))
+
+
+def holds_rows(url: str, table: str) -> bool:
+    """Tell whether a table of ours is there and holds anything; nothing is created. Raises StoreUnavailable."""
+    path = sqlite_path(url)
+    named = "SELECT to_regclass($1::text)" if path is None else "SELECT max(name) FROM sqlite_master WHERE name = ?"
+    with translated(), _opened(url, path) as (connection, _):
+        there = connection.execute(named, (table,)).fetchone()[0]
+        first = f"SELECT 1 FROM {table} LIMIT 1"  # noqa: S608 - the name of a table of ours, never a text from outside
+        return there is not None and connection.execute(first).fetchone() is not None
 
 
 @contextmanager

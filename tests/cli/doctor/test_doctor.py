@@ -131,6 +131,17 @@ def test_the_wrong_key(settled):
     assert "is not the key that sealed" in found(rows, "problem", "keys")[0]
 
 
+def test_a_key_that_is_gone_is_to_be_put_back(settled):
+    settled.kek.unlink()
+    assert "run `ostiary init`" in advice(examined(settled), "key").replace("Run", "run")
+    settled.done("init")
+    settled.done("keys", "list")
+    settled.kek.unlink()
+    rows = examined(settled)
+    assert f"{settled.kek} is missing" in found(rows, "problem", "key")[0]
+    assert advice(rows, "key") == "Put it back; a new one opens nothing."
+
+
 def test_a_data_folder_that_others_may_enter(settled):
     settled.data.chmod(0o755)
     rows = examined(settled)

@@ -57,6 +57,19 @@ def test_a_server_that_nobody_reaches_is_told_without_the_password(settled):
 
 
 @pytest.mark.postgres
+def test_a_key_is_made_beside_an_empty_postgresql_and_put_back_beside_a_used_one(shell):
+    with postgres_url() as url:
+        shell.set(DATABASE_URL=url)
+        shell.done("migrate")
+        assert shell.rows("init")[0]["kek_made"] is True
+        shell.done("keys", "list")
+        shell.kek.unlink()
+        code, _, err = shell("init")
+        assert (code, "OSTIARY_DATABASE_URL names holds keys" in err, url in err) == (2, True, False), err
+        assert "Put it back" in advice(examined(shell), "key")
+
+
+@pytest.mark.postgres
 def test_a_postgresql_from_empty_to_served(settled):
     with postgres_url() as url:
         settled.set(DATABASE_URL=url)

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ostiary.cli.doctor.finding import Finding, ok, problem, warning
-from ostiary.house import database_path
+from ostiary.house import database_path, own_kek
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import BootRefused
-from ostiary.keys.sealing import read_kek
 from ostiary.settings import Settings
 
 __all__ = ["data_folder", "disk", "key_file", "lifetimes", "setup"]
@@ -43,7 +42,7 @@ def key_file(settings: Settings) -> Iterator[Finding]:
     """Look at the key-encryption key: there, private, and no backup of the data holds it too (ruling 2)."""
     kek, folder = settings.kek.resolve(), settings.data_dir.resolve()
     try:
-        read_kek(kek)
+        own_kek(settings)
     except BootRefused as fault:
         says, _, advice = str(fault).partition(": ")
         yield problem("key", says, f"{advice[:1].upper()}{advice[1:]}.")
