@@ -127,7 +127,8 @@ KEYS: dict[str, Key] = {
         "origin",
         texts.origin,
         "http://localhost:8080",
-        "The one origin of the pages, as browsers show it; https, or http on localhost.",
+        "The one origin of the pages, as browsers show it; https, or http on localhost; "
+        "unset: `http://localhost` at the port of `PUBLIC_HTTP_ADDR`.",
         "Its host is the passkeys' relying party; unsafe requests from other origins are refused; https adds HSTS.",
     ),
     "KEK_FILE": Key(
@@ -317,10 +318,16 @@ def _compose(values: dict[str, Any]) -> Settings:
         parts[section][name] = value
     idle = parts["sessions"].get("idle", SessionSettings().idle)
     parts["sessions"]["flush"] = min(SessionSettings().flush, idle // 10)
-    bare = Settings(**parts[""])
+    bare = Settings(**({"origin": _nearby(parts[""])} | parts[""]))
     hosts = parts["gateway"].get("hosts", GatewaySettings().hosts) | {bare.host}
     sessions, log = SessionSettings(**parts["sessions"]), LogSettings(**parts["log"])
     return msgspec.structs.replace(bare, sessions=sessions, gateway=GatewaySettings(hosts), log=log)
+
+
+def _nearby(given: Mapping[str, Any]) -> str:
+    """Return the origin of a server whose origin nobody set: a browser on this machine, at the public port."""
+    _, port = given.get("public_http_addr", Settings().public_http_addr)
+    return f"http://localhost:{port}".removesuffix(":80")
 
 
 def _check(settings: Settings) -> Settings:

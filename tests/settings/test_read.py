@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ostiary.kernel import texts
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
 from ostiary.settings import KEYS, Settings, read_settings
@@ -39,6 +40,19 @@ def test_nothing_need_be_set():
 @pytest.mark.parametrize("name", [name for name in KEYS if KEYS[name].default])
 def test_a_key_set_to_the_default_that_is_told_changes_nothing(name):
     assert read(**{name: KEYS[name].default}) == read()
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("127.0.0.1:18480", "http://localhost:18480"),
+        (":80", "http://localhost"),
+        ("[::1]:8080", "http://localhost:8080"),
+    ],
+)
+def test_an_origin_that_was_not_set_has_the_port_of_the_public_listener(address, origin):
+    assert read(PUBLIC_HTTP_ADDR=address).origin == texts.origin(origin)
+    assert read(PUBLIC_HTTP_ADDR=address, ORIGIN="https://id.example.test").origin == "https://id.example.test"
 
 
 @pytest.mark.parametrize(
