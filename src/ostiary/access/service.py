@@ -14,6 +14,7 @@ __all__ = [
     "grant",
     "grant_scope",
     "has_administrator",
+    "holdings",
     "is_scope",
     "roles",
     "scopes",
@@ -59,9 +60,25 @@ def has_administrator(tx: Tx) -> bool:
 
 def roles(tx: Tx, person: str) -> list[str]:
     """Return the roles that a person holds."""
-    return [role for role in store.roles(tx, person) if _DOT not in role]
+    return _roles(store.roles(tx, person))
 
 
 def scopes(tx: Tx, person: str) -> list[str]:
     """Return the scopes that a person holds."""
-    return [scope for scope in store.roles(tx, person) if _DOT in scope]
+    return _scopes(store.roles(tx, person))
+
+
+def holdings(tx: Tx) -> dict[str, tuple[list[str], list[str]]]:
+    """Return the roles and scopes of everybody who holds any, by the person's id."""
+    held: dict[str, list[str]] = {}
+    for person, word in store.every(tx):
+        held.setdefault(person, []).append(word)
+    return {person: (_roles(words), _scopes(words)) for person, words in held.items()}
+
+
+def _roles(words: list[str]) -> list[str]:
+    return [word for word in words if _DOT not in word]
+
+
+def _scopes(words: list[str]) -> list[str]:
+    return [word for word in words if _DOT in word]

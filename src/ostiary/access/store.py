@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "anybody", "grants", "remove", "roles"]
+__all__ = ["add", "anybody", "every", "grants", "remove", "roles"]
 
 grants = Table(
     "grants",
@@ -23,6 +23,11 @@ _ROLES = Statement(
     select(grants.c.role)
     .where(grants.c.tenant_id == bindparam("tenant"), grants.c.person_id == bindparam("person"))
     .order_by(grants.c.role)
+)
+_EVERY = Statement(
+    select(grants.c.person_id, grants.c.role)
+    .where(grants.c.tenant_id == bindparam("tenant"))
+    .order_by(grants.c.person_id, grants.c.role)
 )
 _REMOVE = Statement(
     delete(grants).where(
@@ -52,6 +57,11 @@ def remove(tx: Tx, person: str, role: str) -> bool:
 def roles(tx: Tx, person: str) -> list[str]:
     """Return everything that a person was granted, sorted: roles and scopes."""
     return [row[0] for row in tx.all(_ROLES, tenant=tx.scope.tenant, person=person)]
+
+
+def every(tx: Tx) -> list[tuple[str, str]]:
+    """Return who holds what in the tenant, sorted."""
+    return [(person, role) for person, role in tx.all(_EVERY, tenant=tx.scope.tenant)]
 
 
 def anybody(tx: Tx, role: str) -> bool:

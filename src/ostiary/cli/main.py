@@ -33,11 +33,12 @@ _ALONE = {
 }
 _GROUPS = {
     "people": (
-        "People: add one, list them, grant scopes.",
+        "People: add one, list them, show what each may, grant scopes.",
         {
             "add": ("people:add", "Add a person and print the one-time link for their first passkey."),
             "invite": ("people:invite", "Print a fresh one-time link for somebody who is known."),
             "list": ("people:list_people", "List all people, oldest first."),
+            "show": ("people:show", "Show one person: who they are and what they may."),
             "grant": ("people:grant", "Give a person a scope."),
             "withdraw": ("people:withdraw", "Take a scope from a person."),
         },
@@ -54,7 +55,7 @@ _GROUPS = {
         },
     ),
     "sessions": (
-        "Sessions: list, show, end.",
+        "Sessions: list, show, issue, end.",
         {
             "list": ("sessions:list_sessions", "List sessions, newest first, those that ended too."),
             "show": ("sessions:show", "Show one session: why it lives, or why it ended."),

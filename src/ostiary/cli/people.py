@@ -1,7 +1,7 @@
-"""`ostiary people`: add, invite again, list, grant and withdraw scopes."""
+"""`ostiary people`: add, invite again, list, show, grant and withdraw scopes."""
 
 from ostiary.access import service as access
-from ostiary.cli.terminal import answer, house, one, operator, say, table, to_the_second
+from ostiary.cli.terminal import answer, house, one, operator, plain, say, table, to_the_second
 from ostiary.enrolment import service as enrolment
 from ostiary.enrolment.model import INVITATION_LIFE
 from ostiary.identities import service as identities
@@ -11,7 +11,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.sessions import service as sessions
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "grant", "invite", "list_people", "withdraw"]
+__all__ = ["add", "grant", "invite", "list_people", "show", "withdraw"]
 
 
 def add(*, email: str, name: str = "", json_: bool = False) -> int:
@@ -141,20 +141,52 @@ def list_people(*, json_: bool = False) -> int:
         Print one JSON object a line.
     """
     with house() as opened:
-        found = opened.vault.read_now(opened.scope, lambda tx: identities.list_people(tx, opened.keyring))
-    rows = [_fields(person) if json_ else _short(person) for person in found]
-    table(rows, as_json=json_, empty="Nobody yet. `ostiary people add --email …` invites somebody.")
+
+        def listed(tx: Tx) -> list[dict[str, object]]:
+            held = access.holdings(tx)
+            people = identities.list_people(tx, opened.keyring)
+            return [_fields(person, *held.get(person.id, ([], []))) for person in people]
+
+        rows = opened.vault.read_now(opened.scope, listed)
+    shown = rows if json_ else [_short(row) for row in rows]
+    table(shown, as_json=json_, empty="Nobody yet. `ostiary people add --email …` invites somebody.")
     return 0
 
 
-def _short(person: Person) -> dict[str, object]:
+def show(person: str, /, *, json_: bool = False) -> int:
+    """Show one person: who they are and what they may.
+
+    Parameters
+    ----------
+    person
+        The person's id.
+    json_
+        Print one JSON object.
+    """
+    with house() as opened:
+
+        def looked_up(tx: Tx) -> dict[str, object] | None:
+            found = identities.find_person(tx, opened.keyring, person)
+            return None if found is None else _fields(found, access.roles(tx, person), access.scopes(tx, person))
+
+        row = opened.vault.read_now(opened.scope, looked_up)
+    if row is None:
+        return answer(Refusal(Code.PERSON_UNKNOWN), person)
+    one(row if json_ else {name: plain(value) for name, value in row.items()}, as_json=json_)
+    return 0
+
+
+def _short(row: dict[str, object]) -> dict[str, object]:
+    shown = {"id": row["id"], "email": row["email"], "name": row["name"], "role": row["roles"], "scopes": row["scopes"]}
+    return {name: plain(value) for name, value in shown.items()} | {"added": to_the_second(str(row["created_at"]))}
+
+
+def _fields(person: Person, roles: list[str], scopes: list[str]) -> dict[str, object]:
     return {
         "id": person.id,
-        "email": person.email or "-",
-        "name": person.name or "-",
-        "added": to_the_second(instant(person.created_at)),
+        "email": person.email,
+        "name": person.name,
+        "roles": roles,
+        "scopes": scopes,
+        "created_at": instant(person.created_at),
     }
-
-
-def _fields(person: Person) -> dict[str, object]:
-    return {"id": person.id, "email": person.email, "name": person.name, "created_at": instant(person.created_at)}

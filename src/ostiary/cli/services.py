@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ostiary.cli.terminal import answer, house, one, operator, say, table, to_the_second
+from ostiary.cli.terminal import answer, house, one, operator, plain, say, table, to_the_second
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Code, Refusal
@@ -91,7 +91,7 @@ def show(name: str, /, *, json_: bool = False) -> int:
         row = opened.vault.read_now(opened.scope, lambda tx: _found(tx, name))
     if isinstance(row, Refusal):
         return answer(row, name)
-    one(row if json_ else {field: _plain(value) for field, value in row.items()}, as_json=json_)
+    one(row if json_ else {field: plain(value) for field, value in row.items()}, as_json=json_)
     return 0
 
 
@@ -213,12 +213,6 @@ def _fields(tx: Tx, found: Service) -> dict[str, object]:
 
 
 def _short(row: dict[str, object]) -> dict[str, object]:
-    shown = {field: _plain(row[field]) for field in ("name", "hosts", "scopes", "discloses", "requires_key")}
+    shown = {field: plain(row[field]) for field in ("name", "hosts", "scopes", "discloses", "requires_key")}
     since = row["created_at"]
     return shown | {"since": to_the_second(str(since)) if since else "-"}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return (" ".join(value) if isinstance(value, list) else value) or "-"

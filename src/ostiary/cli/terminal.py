@@ -17,7 +17,7 @@ from ostiary.kernel.values import Caller
 from ostiary.settings import Settings, read_settings
 from ostiary.web.catalogue import CATALOGUE
 
-__all__ = ["Count", "answer", "house", "one", "operator", "say", "table", "to_the_second"]
+__all__ = ["Count", "answer", "house", "one", "operator", "plain", "say", "table", "to_the_second"]
 
 REFUSED = 1
 _MOST = 1_000_000
@@ -77,6 +77,13 @@ def one(row: Mapping[str, object], *, as_json: bool) -> None:
     """Print one thing: a line a field, or one JSON object."""
     for line in [json.dumps(row)] if as_json else details(row):
         say(line)
+
+
+def plain(value: object) -> object:
+    """Return a value as a person reads it: words side by side, yes or no, and a dash for what is not there."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (" ".join(value) if isinstance(value, list) else value) or "-"
 
 
 def to_the_second(moment: str) -> str:
