@@ -59,6 +59,8 @@ def test_what_is_not_stated_anew_is_taken_away(settled):
     [
         (("add", "App"), "name:App"),
         (("add", "app", "--host", "https://app.test"), "host:https://app.test"),
+        (("add", "app", "--host", "app.test:65536"), "host:app.test:65536"),
+        (("add", "app", "--host", "app.test:99999"), "host:app.test:99999"),
         (("add", "app", "--scope", "all"), "scope:all"),
         (("add", "app", "--discloses", "password"), "fact:password"),
         (("add", "default"), "always there"),
@@ -76,6 +78,10 @@ def test_a_refusal_says_what_is_wrong(settled, words, says):
     code, out, err = settled("services", *words)
     assert (code, out) == (1, "")
     assert says in err
+
+
+def test_the_highest_port_is_one(settled):
+    settled.done("services", "add", "app", "--host", "app.test:65535", "--host", "app.test:1")
 
 
 def test_scopes_are_granted_and_withdrawn(settled):

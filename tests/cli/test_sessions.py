@@ -53,15 +53,23 @@ def test_an_expired_one_says_which_limit(peopled):
 
 
 def test_lists_are_bounded_and_of_one_person(peopled):
-    other = "user-DDDDDDDDDDDDDDDDDDDDDD"
+    other = "user-DDDDDDDDDDDDDDDDDDDDDA"
     theirs = list(opened_for(peopled, [other, other]))
     assert len(peopled.rows("sessions", "list", "--most", "4")) == 4
     assert {row["id"] for row in peopled.rows("sessions", "list", "--person", other)} == set(theirs)
     assert len(peopled.rows("sessions", "list", "--person", other, "--most", "1")) == 1
     peopled.done("sessions", "revoke", theirs[0])
     assert [row["id"] for row in peopled.rows("sessions", "list", "--person", other)] == [theirs[1]]
-    assert peopled.done("sessions", "list", "--person", "user-nobody") == "No session.\n"
-    assert peopled.rows("sessions", "list", "--person", "user-nobody") == []
+    nobody = f"user-{'Z' * 21}A"
+    assert peopled.done("sessions", "list", "--person", nobody) == "No session.\n"
+    assert peopled.rows("sessions", "list", "--person", nobody) == []
+
+
+@pytest.mark.parametrize("odd", ["bogus", "user-nobody", "ses-AAAAAAAAAAAAAAAAAAAAAA"])
+def test_sessions_of_what_is_no_person_are_not_looked_for(peopled, odd):
+    code, out, err = peopled("sessions", "list", "--person", odd)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"ostiary: {odd}: There is no such person.")
 
 
 @pytest.mark.parametrize("unknown", ["ses-nope", "x" * 100_000, "ses-AAAAAAAAAAAAAAAAAAAAAA"])
@@ -184,3 +192,24 @@ def test_nobody_unknown_gets_a_token(settled):
     assert (code, out, "person_unknown" in err) == (1, "", True), err
     code, _, err = settled("sessions", "issue", "--person", "user-AAAAAAAAAAAAAAAAAAAAAA", "--label", " ")
     assert (code, "a label of" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "ttl", "says"),
+    [
+        ({}, "60", None),
+        ({}, "0", None),
+        ({}, "86401", "OSTIARY_SESSION_BEARER_TIMEOUT allows no more."),
+        ({"SESSION_REFRESH_TIMEOUT": "1m"}, "61", "OSTIARY_SESSION_REFRESH_TIMEOUT allows no more."),
+    ],
+)
+def test_a_tokens_end_is_told_beside_it_and_that_it_comes_sooner_than_was_wished(settled, settings, ttl, says):
+    settled.set(**settings)
+    person = settled.rows("people", "add", "--email", "ada@example.test")[0]["person"]
+    code, out, err = settled("sessions", "issue", "--person", person, "--label", "x", "--ttl", ttl)
+    row = settled.rows("sessions", "list")[0]
+    assert (code, out.startswith(f"v1.{row['id']}."), out.count("\n")) == (0, True, 1)
+    end = row["absolute_expires_at"][:19].replace("T", " ")
+    first, *rest = err.splitlines()
+    assert first == f"The token ends at {end} UTC at the latest."
+    assert rest == ([f"That is sooner than was asked for: {says}"] if says else [])

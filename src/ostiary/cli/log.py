@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ostiary.cli.terminal import house, one
+from ostiary.cli.terminal import Number, house, one
 from ostiary.house import House, database_url
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
@@ -77,7 +77,7 @@ def verify(
     return 1 if finding else 0
 
 
-def export(*, since: int = 0, out: Path | None = None) -> int:
+def export(*, since: Number = 0, out: Path | None = None) -> int:
     """Write the log out, with what is needed to verify it elsewhere.
 
     It is NDJSON: a line with keys, count and a signed head, then a line for each receipt.

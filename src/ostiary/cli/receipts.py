@@ -1,6 +1,6 @@
 """`ostiary receipts`: list, show."""
 
-from ostiary.cli.terminal import Count, answer, house, one, table, to_the_second
+from ostiary.cli.terminal import Count, Number, answer, house, one, table, to_the_second
 from ostiary.kernel.clock import instant
 from ostiary.kernel.refusals import Refusal
 from ostiary.keys.keyring import Keyring
@@ -11,7 +11,7 @@ from ostiary.receipts.model import Receipt, canonical
 __all__ = ["list_receipts", "show"]
 
 
-def list_receipts(*, most: Count = 50, before: int = 0, json_: bool = False) -> int:
+def list_receipts(*, most: Count = 50, before: Number = 0, json_: bool = False) -> int:
     """List receipts, newest first.
 
     Each signature is verified; exit code 1 when one does not hold.

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
-from ostiary.cli.terminal import answer, house, one, operator, plain, say, table, to_the_second
+from ostiary.cli.terminal import answer, between, house, one, operator, plain, say, table, to_the_second
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Code, Refusal
@@ -17,13 +15,7 @@ __all__ = ["add", "change", "list_services", "remove", "rotate", "show"]
 _DAY_S = 86_400
 _LONGEST_S = 30 * _DAY_S
 
-
-def _sensible(kind: object, seconds: int) -> None:
-    if not 0 < seconds <= _LONGEST_S:
-        raise ValueError("a number of seconds between 1 and 2592000 (30 days) is expected")
-
-
-Seconds = Annotated[int, Parameter(validator=_sensible)]
+Seconds = Annotated[int, between(1, _LONGEST_S, "A number of seconds between 1 and 2592000 (30 days) is expected.")]
 
 
 def add(

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from ostiary.cli.terminal import Count, answer, house, one, operator, say, table, to_the_second
 from ostiary.house import House
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
-from ostiary.kernel.refusals import Refusal
+from ostiary.kernel.refusals import Code, Refusal
 from ostiary.sessions import bearer, service
-from ostiary.sessions.model import BEARER, EndReason, Session, ends_because, judge
+from ostiary.sessions.model import BEARER, EndReason, Session, SessionSettings, ends_because, judge
 from ostiary.storage.tx import Tx
 from ostiary.web.catalogue import cause
 
@@ -35,6 +36,8 @@ def list_sessions(*, person: str = "", most: Count = 100, json_: bool = False) -
     json_
         Print one JSON object a line, with every field.
     """
+    if person and not identities.is_person(person):
+        return answer(Refusal(Code.PERSON_UNKNOWN), person)
     with house() as opened:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         found = opened.vault.read_now(
@@ -69,8 +72,9 @@ def show(session: str, /, *, json_: bool = False) -> int:
 def issue(*, person: str, label: str, ttl: int = 0, scope: tuple[str, ...] = (), json_: bool = False) -> int:
     """Issue a bearer token to a person, for a program that acts for them.
 
-    It is printed this once; a commitment to it is all that is kept. Sent as `Authorization: Bearer TOKEN` it is a
-    session like any other, which `list` shows and `revoke` ends. It proves no presence.
+    It is printed this once, and its end on standard error; a commitment to it is all that is kept. Sent as
+    `Authorization: Bearer TOKEN` it is a session like any other, which `list` shows and `revoke` ends. It proves no
+    presence.
 
     Parameters
     ----------
@@ -99,12 +103,20 @@ def issue(*, person: str, label: str, ttl: int = 0, scope: tuple[str, ...] = (),
         )
     if isinstance(made, Refusal):
         return answer(made, person)
+    ends = made.session.hard_end(rules.settings)
     if json_:
-        expires = instant(made.session.hard_end(rules.settings))
-        one({"id": made.session.id, "token": made.cookie, "expires_at": expires}, as_json=True)
+        one({"id": made.session.id, "token": made.cookie, "expires_at": instant(ends)}, as_json=True)
     else:
         say(made.cookie)
+        sys.stderr.write(f"The token ends at {to_the_second(instant(ends))} UTC at the latest.\n")
+    if ends - made.session.created_at < wish.life:
+        sys.stderr.write(f"That is sooner than was asked for: {_shortest(rules.settings)} allows no more.\n")
     return 0
+
+
+def _shortest(settings: SessionSettings) -> str:
+    """Return which setting bounds the life of a fresh token."""
+    return "OSTIARY_SESSION_" + ("REFRESH_TIMEOUT" if settings.family < settings.bearer else "BEARER_TIMEOUT")
 
 
 def revoke(*sessions: str, stdin: bool = False, json_: bool = False) -> int:

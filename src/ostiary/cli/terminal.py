@@ -17,10 +17,10 @@ from ostiary.kernel.values import Caller
 from ostiary.settings import Settings, read_settings
 from ostiary.web.catalogue import CATALOGUE
 
-__all__ = ["Count", "answer", "house", "one", "operator", "plain", "say", "table", "to_the_second"]
+__all__ = ["Count", "Number", "answer", "between", "house", "one", "operator", "plain", "say", "table", "to_the_second"]
 
 REFUSED = 1
-_MOST = 1_000_000
+_MOST, _LAST = 1_000_000, (1 << 63) - 1
 
 
 @contextmanager
@@ -91,10 +91,18 @@ def to_the_second(moment: str) -> str:
     return moment[:19].replace("T", " ")
 
 
-def _sensible(kind: object, count: int) -> None:
-    if not 0 < count <= _MOST:
-        raise ValueError("a number between 1 and a million is expected")
+def between(least: int, most: int, expected: str) -> Parameter:
+    """Return what refuses other numbers with that sentence."""
+
+    def sensible(kind: object, number: int) -> None:
+        if not least <= number <= most:
+            raise ValueError(expected)
+
+    return Parameter(validator=sensible)
 
 
-Count = Annotated[int, Parameter(validator=_sensible)]
+Count = Annotated[int, between(1, _MOST, "A number between 1 and a million is expected.")]
 """How many at most."""
+
+Number = Annotated[int, between(0, _LAST, "The number of a receipt is expected, as `receipts list` shows it, or 0.")]
+"""A sequence number of the log."""

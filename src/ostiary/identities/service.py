@@ -3,7 +3,7 @@
 from ostiary.identities import store
 from ostiary.identities.model import Person, Tenant, normalise_email
 from ostiary.kernel.errors import BootRefused
-from ostiary.kernel.ids import new_id
+from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Scope
@@ -20,9 +20,12 @@ __all__ = [
     "found",
     "founder",
     "hold",
+    "is_person",
     "list_people",
     "new_person_id",
 ]
+
+_KIND = "user"
 
 
 def ensure_tenant(tx: Tx) -> None:
@@ -59,7 +62,12 @@ def founder(tx: Tx) -> str:
 
 def new_person_id(tx: Tx) -> str:
     """Return a fresh person id."""
-    return new_id("user", tx.secrets)
+    return new_id(_KIND, tx.secrets)
+
+
+def is_person(text: str) -> bool:
+    """Tell whether a text is the id of a person, whether or not there is one."""
+    return is_id(_KIND, text)
 
 
 def add_person(

@@ -6,8 +6,8 @@ from typing import Annotated
 import msgspec
 
 from ostiary.access import service as access
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND
-from ostiary.kernel.ids import is_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName
 from ostiary.login.service import show_presence
@@ -49,7 +49,7 @@ async def _issue(desk: TokenDesk, x: Exchange) -> Reply | Refusal:
     asked: TokenWanted = x.body
     if not plain(asked.label, _LABEL_LONGEST):
         return malformed("bad_fields")
-    person = asked.person if is_id("user", asked.person) else ""
+    person = asked.person if identities.is_person(asked.person) else ""
     wish = bearer.Wish(person, asked.label, int(asked.expires_in_seconds) * SECOND, tuple(asked.scopes))
     session: Living = x.session.session
     opened = await desk.vault.transact(

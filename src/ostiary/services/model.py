@@ -15,7 +15,7 @@ __all__ = ["DEFAULT", "Registration", "Service", "is_host", "is_name", "key_hash
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*(:[1-9][0-9]{{0,4}})?")
-_LONGEST_HOST, _MOST = 259, 32
+_LONGEST_HOST, _HIGHEST_PORT, _MOST = 259, 65_535, 32
 
 
 class Registration(msgspec.Struct, frozen=True):
@@ -82,4 +82,5 @@ def malformed(asked: Registration) -> Refusal | None:
 
 def is_host(host: str) -> bool:
     """Tell whether a text is a host as it is registered: lower case, with or without a port."""
-    return len(host) <= _LONGEST_HOST and _HOST.fullmatch(host) is not None
+    found = _HOST.fullmatch(host) if len(host) <= _LONGEST_HOST else None
+    return found is not None and int(host.partition(":")[2] or 0) <= _HIGHEST_PORT
