@@ -45,6 +45,15 @@ def test_page_by_page_is_the_whole_log(peopled):
     assert pages == every
 
 
+def test_the_table_shows_the_number_that_before_and_since_take(peopled):
+    head, *lines = peopled.done("receipts", "list", "--most", "3").splitlines()
+    assert head.startswith("SEQ  RECEIPT ")
+    numbers = [line.split()[0] for line in lines]
+    assert numbers == [str(row["seq"]) for row in peopled.rows("receipts", "list", "--most", "3")]
+    before = peopled.done("receipts", "list", "--most", "2", "--before", numbers[0]).splitlines()
+    assert [line.split()[0] for line in before[1:]] == numbers[1:]
+
+
 def test_one_receipt_with_the_bytes_that_were_signed(settled):
     newest = settled.rows("receipts", "list", "--most", "1")[0]
     shown = settled.rows("receipts", "show", newest["id"])[0]

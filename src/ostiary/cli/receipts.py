@@ -78,6 +78,7 @@ def _readable(row: dict[str, object]) -> dict[str, object]:
 
 def _short(receipt: Receipt, holds: bool, revoked: int) -> dict[str, object]:  # noqa: FBT001 - a verdict beside its receipt
     return {
+        "seq": receipt.seq,
         "receipt": receipt.id,
         "at": to_the_second(instant(receipt.at)),
         "operation": receipt.operation,
