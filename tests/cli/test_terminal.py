@@ -3,11 +3,13 @@
 import fcntl
 import os
 import sqlite3
+import subprocess
 from contextlib import closing, contextmanager
 
 import pytest
 
 from ostiary.cli.terminal import operator, to_the_second
+from tests.cli.shell import OSTIARY
 
 READING = [["sessions", "list"], ["sessions", "show", "x"], ["people", "list"], ["receipts", "list"], ["keys", "list"]]
 CHANGING = [["sessions", "revoke", "x"], ["keys", "rotate"]]
@@ -19,6 +21,18 @@ def test_without_a_key_nothing_is_made(shell, words):
     assert (code, out) == (2, "")
     assert "run `ostiary init`" in err
     assert not shell.data.exists()
+
+
+def test_in_a_second_terminal_it_says_where_it_looked_and_how_to_name_the_running_servers_folder(shell):
+    environ = {name: text for name, text in shell.environ.items() if not name.startswith("OSTIARY_")}
+    done = subprocess.run(
+        [*OSTIARY, "people", "list"], env=environ, cwd=shell.place, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"ostiary: no key-encryption key at {shell.place}/ostiary-data.kek: run `ostiary init` to make one, "
+        "or set OSTIARY_DATA_DIR to the folder of the server that runs\n"
+    )
 
 
 @pytest.mark.parametrize("words", [*READING, *CHANGING])

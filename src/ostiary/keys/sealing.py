@@ -77,7 +77,10 @@ def read_kek(path: Path) -> bytes:
             raise BootRefused(f"others may read the key-encryption key {path}: run chmod 600 {path}")
         key = unb64url(path.read_text("ascii").strip())
     except FileNotFoundError:
-        raise BootRefused(f"no key-encryption key at {path}: run `ostiary init` to make one") from None
+        raise BootRefused(
+            f"no key-encryption key at {path.absolute()}: run `ostiary init` to make one, "
+            "or set OSTIARY_DATA_DIR to the folder of the server that runs"
+        ) from None
     except (OSError, ValueError) as fault:
         raise BootRefused(f"cannot read the key-encryption key {path}: {fault}") from fault
     if len(key) != _KEY:
