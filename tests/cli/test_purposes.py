@@ -45,27 +45,34 @@ def test_without_options_it_is_strict_and_named_by_its_words(settled):
     assert settled.done("purposes", "remove", "safe_box.open").startswith("removed safe_box.open")
 
 
+RULES = {
+    "name": "A name is noun.verb: lower-case letters, digits and _ on both sides of one dot, 64 at most in all.",
+    "title": "A title is 1 to 64 letters on one line, nothing invisible among them.",
+    "life": "A life is 1s to 5m, written with its unit.",
+}
+
+
 @pytest.mark.parametrize(
-    "words",
+    ("words", "part"),
     [
-        ["pay"],
-        ["Invoice.pay"],
-        ["invoice.pay.now"],
-        ["invoice-pay.x"],
-        [".pay"],
-        ["a." + "b" * 63],
-        ["invoice.pay", "--life", "301s"],
-        ["invoice.pay", "--life", "6m"],
-        ["invoice.pay", "--life", "0s"],
-        ["invoice.pay", "--life", "5"],
-        ["invoice.pay", "--title", " "],
-        ["invoice.pay", "--title", "x" * 65],
+        (["pay"], "name"),
+        (["Invoice.pay"], "name"),
+        (["invoice.pay.now"], "name"),
+        (["invoice-pay.x"], "name"),
+        ([".pay"], "name"),
+        (["a." + "b" * 63], "name"),
+        (["invoice.pay", "--life", "301s"], "life"),
+        (["invoice.pay", "--life", "6m"], "life"),
+        (["invoice.pay", "--life", "0s"], "life"),
+        (["invoice.pay", "--life", "5"], "life"),
+        (["invoice.pay", "--title", " "], "title"),
+        (["invoice.pay", "--title", "x" * 65], "title"),
     ],
 )
-def test_what_is_no_purpose_is_refused(settled, words):
+def test_what_is_no_purpose_is_refused_by_the_part_that_is_wrong(settled, words, part):
     code, out, err = settled("purposes", "add", *words)
     assert (code, out) == (1, "")
-    assert "noun.verb" in err
+    assert err == f"ostiary: {part} {words[-1 if part != 'name' else 0]!r}: {RULES[part]} (purpose_invalid)\n"
     assert len(settled.rows("purposes", "list")) == 3
 
 
@@ -84,3 +91,11 @@ def test_a_name_is_declared_once_and_ostiarys_own_never(settled, name):
 def test_ostiarys_own_purpose_is_not_removed(settled):
     assert settled("purposes", "remove", "passkey.remove")[0] == 1
     assert len(settled.rows("purposes", "list")) == 3
+
+
+def test_each_wrong_part_is_named(settled):
+    code, _, err = settled("purposes", "add", "pay", "--title", " ", "--life", "10m")
+    assert (code, err.count("\n")) == (1, 1)
+    assert [err.index(part) for part in ("name 'pay'", "title ' '", "life '10m'")] == sorted(
+        err.index(part) for part in ("name 'pay'", "title ' '", "life '10m'")
+    )

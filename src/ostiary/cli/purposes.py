@@ -12,6 +12,12 @@ from ostiary.presence.model import Minimum, PurposeRule
 __all__ = ["add", "list_purposes", "remove"]
 
 _LIFE = re.compile(r"([0-9]{1,3})([sm])\Z")
+_RULES = {
+    "name": "A name is noun.verb: lower-case letters, digits and _ on both sides of one dot, 64 at most in all.",
+    "title": "A title is 1 to 64 letters on one line, nothing invisible among them.",
+    "life": "A life is 1s to 5m, written with its unit.",
+}
+"""How each part of a purpose is written."""
 _UNITS = {"s": SECOND, "m": MINUTE}
 
 
@@ -47,7 +53,9 @@ def add(
     with house() as opened:
         refused = opened.vault.transact_now(opened.scope, lambda tx: purposes.add(tx, operator(), rule))
     if refused is not None:
-        return answer(refused, name)
+        given = {"name": name, "life": life} | ({"title": title} if title else {})
+        wrong = (f"{part} {given[part]!r}: {_RULES[part]}" for part in refused.reasons if part in given)
+        return answer(refused, "" if refused.reasons else name, " ".join(wrong))
     if json_:
         one(_fields(rule, ours=False), as_json=True)
     else:

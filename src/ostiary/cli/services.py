@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from ostiary.cli.terminal import answer, between, house, one, operator, plain, say, table, to_the_second
+from ostiary.invocation.disclosure import FACTS
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Code, Refusal
@@ -14,6 +15,15 @@ __all__ = ["add", "change", "list_services", "remove", "rotate", "show"]
 
 _DAY_S = 86_400
 _LONGEST_S = 30 * _DAY_S
+
+_RULES = {
+    "name": "A name is lower-case letters, digits and hyphens after a first letter, 63 at most.",
+    "host": "A host is a name in lower case, and its port (1 to 65535) unless it is the usual one; no https://, no /.",
+    "scope": "A scope is words in lower case with dots between them, such as reports.read.",
+    "fact": f"A service may learn {', '.join(FACTS)}.",
+}
+"""How each part of a registration is written."""
+_MANY = "A service has at most 32 hosts and 32 scopes."
 
 Seconds = Annotated[int, between(1, _LONGEST_S, "A number of seconds between 1 and 2592000 (30 days) is expected.")]
 
@@ -117,8 +127,10 @@ def change(
     with house() as opened:
         outcome = opened.vault.transact_now(opened.scope, lambda tx: service.change(tx, operator(), asked))
         row = opened.vault.read_now(opened.scope, lambda tx: _found(tx, name))
-    if isinstance(outcome, Refusal) or isinstance(row, Refusal):
-        return answer(outcome if isinstance(outcome, Refusal) else row, name)
+    if isinstance(outcome, Refusal):
+        return _refused(outcome, name)
+    if isinstance(row, Refusal):
+        return _refused(row, name)
     if json_:
         one(row, as_json=True)
     else:
@@ -174,8 +186,7 @@ def remove(name: str, /, *, json_: bool = False) -> int:
 def _handed_over(outcome: str | Refusal, name: str, done: str, *, as_json: bool) -> int:
     """Print a key that was just made, or why there is none."""
     if isinstance(outcome, Refusal):
-        about = ", ".join((name, *outcome.reasons)) if outcome.code is Code.SERVICE_MALFORMED else name
-        return answer(outcome, about)
+        return _refused(outcome, name)
     if as_json:
         one({"name": name, "key": outcome}, as_json=True)
         return 0
@@ -183,6 +194,16 @@ def _handed_over(outcome: str | Refusal, name: str, done: str, *, as_json: bool)
     say("Its key, shown this once; send it as Ostiary-Service-Key:")
     say(f"  {outcome}")
     return 0
+
+
+def _refused(refusal: Refusal, name: str) -> int:
+    """Print why there is none: of what is malformed, each word with the rule that it breaks."""
+    if refusal.code is not Code.SERVICE_MALFORMED:
+        return answer(refusal, name)
+    wrong = (reason.partition(":") for reason in refusal.reasons)
+    return answer(
+        refusal, words=" ".join(f"{part} {word!r}: {_RULES[part]}" if word else _MANY for part, _, word in wrong)
+    )
 
 
 def _found(tx: Tx, name: str) -> dict[str, object] | Refusal:

@@ -52,12 +52,13 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def answer(outcome: object, about: str = "") -> int:
-    """Return the exit code of an outcome; a refusal is printed with what to do next."""
+def answer(outcome: object, about: str = "", words: str = "") -> int:
+    """Return the exit code of an outcome; a refusal is printed with what to do next, in `words` where there are any."""
     if not isinstance(outcome, Refusal):
         return 0
     entry = CATALOGUE[outcome.code]
-    sys.stderr.write(f"ostiary: {about and about + ': '}{entry.message} {entry.remedy} ({outcome.code})\n")
+    said = words or f"{entry.message} {entry.remedy}"
+    sys.stderr.write(f"ostiary: {about and about + ': '}{said} ({outcome.code})\n")
     return REFUSED
 
 

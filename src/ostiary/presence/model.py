@@ -71,13 +71,14 @@ class PurposeRule(msgspec.Struct, frozen=True):
     life: int = PRESENCE_LIFE
 
     @property
-    def sound(self) -> bool:
-        """Whether this can be declared: a name `noun.verb`, a readable title, a life of a second to five minutes."""
-        return (
-            _NAME.fullmatch(self.name) is not None
-            and plain(self.title, _TITLE_LONGEST)
-            and SECOND <= self.life <= PRESENCE_LIFE
-        )
+    def faults(self) -> tuple[str, ...]:
+        """Which parts keep this from being declared: `name` (not `noun.verb`), `title` (unreadable), `life`."""
+        fit = {
+            "name": _NAME.fullmatch(self.name) is not None,
+            "title": plain(self.title, _TITLE_LONGEST),
+            "life": SECOND <= self.life <= PRESENCE_LIFE,
+        }
+        return tuple(part for part, well in fit.items() if not well)
 
 
 BUILT_IN = (

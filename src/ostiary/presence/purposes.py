@@ -14,9 +14,12 @@ _TAKEN = frozenset({*Purpose, *_OURS})
 
 
 def add(tx: Tx, caller: Caller, rule: PurposeRule) -> Refusal | None:
-    """Declare a purpose for services. Its name is no other's, and none that Ostiary uses itself."""
-    if not rule.sound:
-        return tx.refuse(EventName.PURPOSE_ADD, caller, "-", Code.PURPOSE_INVALID)
+    """Declare a purpose for services; its name is no other's, and none that Ostiary uses itself.
+
+    The reasons of a refusal name the parts that are at fault.
+    """
+    if rule.faults:
+        return tx.refuse(EventName.PURPOSE_ADD, caller, "-", Refusal(Code.PURPOSE_INVALID, rule.faults))
     if rule.name in _TAKEN or not store.add_purpose(tx, rule):
         return tx.refuse(EventName.PURPOSE_ADD, caller, rule.name, Code.PURPOSE_TAKEN)
     commits = ("commits_operation",) if rule.commits_operation else ()
