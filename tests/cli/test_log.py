@@ -95,7 +95,7 @@ def test_an_export_says_how_many_and_never_overwrites(peopled):
     assert (code, said, err) == (0, "", f"{len(rows_of(peopled)) - 4} receipts\n")
     code, _, err = peopled("receipts", "export", "--out", out)
     assert code == 2
-    assert "File exists" in err
+    assert err == f"ostiary: {out} is there, and an export overwrites nothing: name another file by --out\n"
 
 
 def test_a_cut_tail_is_seen_with_a_head_given_or_set(peopled):

@@ -64,6 +64,12 @@ def test_the_version(shell):
         (["sessions", "list", "--bogus"], "Unknown option"),
         (["sessions", "list", "--most", "x"], "--most"),
         (["sessions", "list", "--most", "0"], '"0" for --most. A number between 1 and a million is expected. Try'),
+        (["serve", "--workers", "0"], 'Invalid value "0" for --workers. A number between 1 and 64 is expected. Try'),
+        (["serve", "--workers", "65"], "A number between 1 and 64 is expected."),
+        (
+            ["services", "rotate", "x", "--grace", "0"],
+            "A number of seconds between 1 and 2592000 (30 days) is expected.",
+        ),
         (["receipts", "export", "--since", "-5"], '"-5" for --since. The number of a receipt is expected'),
         (["receipts", "export", "--since", str(1 << 63)], "The number of a receipt is expected"),
         (["receipts", "list", "--before", "-1"], "The number of a receipt is expected"),

@@ -90,12 +90,12 @@ def test_the_highest_port_is_one(settled):
 
 def test_scopes_are_granted_and_withdrawn(settled):
     person = settled.rows("people", "add", "--email", "ann@example.test")[0]["person"]
-    assert settled.done("people", "grant", person, "reports.read") == f"granted reports.read: {person}\n"
-    assert settled.done("people", "grant", person, "reports.read") == f"{person} holds already reports.read\n"
+    assert settled.done("people", "grant", person, "reports.read") == f"reports.read: granted to {person}\n"
+    assert settled.done("people", "grant", person, "reports.read") == f"reports.read: held already by {person}\n"
     assert settled.rows("people", "withdraw", person, "reports.read") == [
         {"person": person, "scope": "reports.read", "changed": True}
     ]
-    assert "does not hold" in settled.done("people", "withdraw", person, "reports.read")
+    assert settled.done("people", "withdraw", person, "reports.read") == f"reports.read: not held by {person}\n"
     for words, says in (
         (("grant", "user-x", "reports.read"), "no such person"),
         (("grant", person, "administrator"), "not a scope"),

@@ -187,6 +187,17 @@ def test_a_bearer_token_is_printed_once_listed_and_ended(settled):
     assert settled.rows("sessions", "show", made["id"])[0]["because"] == "ended_by_operator"
 
 
+def test_the_scopes_of_a_token_are_shown_as_words(settled):
+    person = settled.rows("people", "add", "--email", "ada@example.test")[0]["person"]
+    for scope in ("b.write", "a.read"):
+        settled.done("people", "grant", person, scope)
+    asked = ("sessions", "issue", "--person", person, "--label", "x")
+    (made,) = settled.rows(*asked, "--scope", "a.read", "--scope", "b.write")
+    (bare,) = settled.rows(*asked)
+    assert "\nscopes               a.read b.write\n" in settled.done("sessions", "show", made["id"])
+    assert "\nscopes               -\n" in settled.done("sessions", "show", bare["id"])
+
+
 def test_nobody_unknown_gets_a_token(settled):
     code, out, err = settled("sessions", "issue", "--person", "user-AAAAAAAAAAAAAAAAAAAAAA", "--label", "x")
     assert (code, out, "person_unknown" in err) == (1, "", True), err

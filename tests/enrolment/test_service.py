@@ -24,6 +24,8 @@ def test_the_receipt_of_a_link_names_person_and_role_and_not_the_token(gatehouse
     assert (receipt.operation, receipt.actor) == ("invitation.create", "operator:test")
     assert receipt.reasons == (f"person:{person}", "role:auditor")
     assert token not in str(receipt)
+    person, _ = gatehouse.invite("bob@example.test")
+    assert gatehouse.receipts()[-1].reasons == (f"person:{person}",)
 
 
 def test_collection_takes_what_has_expired_and_leaves_the_rest(gatehouse):

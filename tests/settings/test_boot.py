@@ -37,7 +37,10 @@ def test_a_port_that_is_taken_is_refused(shared_server, tmp_path, listener):
     """Granian shares a port with whoever asks (SO_REUSEPORT), so half of the requests would go astray."""
     taken = f"127.0.0.1:{getattr(shared_server, f'{listener}_port')}"
     said = refused(tmp_path, **{f"{listener.upper()}_HTTP_ADDR": taken})
-    assert f"cannot listen on {taken}: Address already in use" in said
+    assert (
+        f"cannot listen on {taken}: Address already in use: stop what listens there, or set OSTIARY_{listener.upper()}_HTTP_ADDR\n"
+        in said
+    )
 
 
 def test_a_port_that_somebody_shares_is_refused_too(tmp_path):
@@ -51,7 +54,8 @@ def test_a_port_that_somebody_shares_is_refused_too(tmp_path):
 
 def test_an_address_that_is_not_ours_is_refused(tmp_path):
     address = f"192.0.2.1:{free_port()}"
-    assert f"cannot listen on {address}: Cannot assign requested address" in refused(tmp_path, PUBLIC_HTTP_ADDR=address)
+    said = refused(tmp_path, PUBLIC_HTTP_ADDR=address)
+    assert f"cannot listen on {address}: Cannot assign requested address: correct OSTIARY_PUBLIC_HTTP_ADDR\n" in said
 
 
 def test_a_missing_key_is_refused_and_says_what_to_type(tmp_path):

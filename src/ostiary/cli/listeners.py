@@ -1,6 +1,7 @@
 """The two listeners in one process and one event loop, so that they share one cache (ruling 18)."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -59,8 +60,8 @@ def _lock(file: int, folder: Path) -> None:
         raise BootRefused(f"another server runs on the data folder {folder}: stop it first") from None
 
 
-def free_port(address: tuple[str, int]) -> None:
-    """Raise BootRefused when somebody else listens there, or nobody can."""
+def free_port(address: tuple[str, int], setting: str) -> None:
+    """Raise BootRefused, naming the setting, when somebody else listens there, or nobody can."""
     host, port = address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -68,7 +69,10 @@ def free_port(address: tuple[str, int]) -> None:
         try:
             probe.bind((host, port))
         except OSError as fault:
-            raise BootRefused(f"cannot listen on {host or _EVERYWHERE}:{port}: {fault.strerror}") from fault
+            says = f"cannot listen on {host or _EVERYWHERE}:{port}: {fault.strerror}"
+            taken = fault.errno == errno.EADDRINUSE
+            advice = f"stop what listens there, or set {setting}" if taken else f"correct {setting}"
+            raise BootRefused(f"{says}: {advice}") from fault
 
 
 async def serve_until_told(listeners: Sequence[Listener], ready: Callable[[], None], stop: asyncio.Event) -> None:

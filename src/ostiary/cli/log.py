@@ -97,12 +97,19 @@ def export(*, since: Number = 0, out: Path | None = None) -> int:
         if out is None:
             count = _write(sys.stdout.buffer, rows)
         else:
-            with out.open("xb") as file:
+            with _new(out) as file:
                 count = _write(file, rows)
                 file.flush()
                 os.fsync(file.fileno())
     sys.stderr.write(f"{count} receipts\n")
     return 0
+
+
+def _new(out: Path) -> BinaryIO:
+    try:
+        return out.open("xb")
+    except FileExistsError:
+        raise SettingsError(f"{out} is there, and an export overwrites nothing: name another file by --out") from None
 
 
 def _write(file: BinaryIO, rows: Any) -> int:  # noqa: ANN401 - lines of several shapes

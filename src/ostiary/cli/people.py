@@ -85,7 +85,7 @@ def grant(person: str, scope: str, /, *, json_: bool = False) -> int:
             return refused or access.grant_scope(tx, operator(), person, scope)
 
         outcome = opened.vault.transact_now(opened.scope, use_case)
-    return _told(person, scope, ("granted", "holds already"), outcome=outcome, as_json=json_)
+    return _told(person, scope, ("granted to", "held already by"), outcome=outcome, as_json=json_)
 
 
 def withdraw(person: str, scope: str, /, *, json_: bool = False) -> int:
@@ -106,7 +106,7 @@ def withdraw(person: str, scope: str, /, *, json_: bool = False) -> int:
         outcome = opened.vault.transact_now(
             opened.scope, lambda tx: _odd(scope) or sessions.withdraw_scope(tx, operator(), person, scope)
         )
-    return _told(person, scope, ("withdrew", "does not hold"), outcome=outcome, as_json=json_)
+    return _told(person, scope, ("withdrawn from", "not held by"), outcome=outcome, as_json=json_)
 
 
 def _odd(scope: str) -> Refusal | None:
@@ -119,7 +119,7 @@ def _told(person: str, scope: str, words: tuple[str, str], *, outcome: bool | Re
     if as_json:
         one({"person": person, "scope": scope, "changed": outcome}, as_json=True)
     else:
-        say(f"{words[0]} {scope}: {person}" if outcome else f"{person} {words[1]} {scope}")
+        say(f"{scope}: {words[0] if outcome else words[1]} {person}")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import structlog
 import uvloop
@@ -15,12 +16,11 @@ from msgspec.structs import replace
 
 from ostiary.app import FRESH, Application, build
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
-from ostiary.cli.terminal import Count, say
+from ostiary.cli.terminal import between, say
 from ostiary.cli.workers import Supervisor
 from ostiary.enrolment import service as enrolment
 from ostiary.house import House, open_house, own_kek, prepare
 from ostiary.kernel.clock import system_clock, ticks_of
-from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.values import Mode
 from ostiary.settings import Settings, read_settings
 
@@ -29,10 +29,10 @@ __all__ = ["serve"]
 _PROXIES_KEEP = 75_000
 """Milliseconds that the internal listener, which only this machine reaches, leaves a proxy's idle connections."""
 
-_MOST_WORKERS = 64
+Workers = Annotated[int, between(1, 64, "A number between 1 and 64 is expected.")]
 
 
-def serve(*, fixture: bool = False, workers: Count = 1, head_file: Path | None = None) -> int:
+def serve(*, fixture: bool = False, workers: Workers = 1, head_file: Path | None = None) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Prints `ready` on standard output once both listeners are bound; writes its log as JSON lines to standard error.
@@ -43,20 +43,18 @@ def serve(*, fixture: bool = False, workers: Count = 1, head_file: Path | None =
     fixture
         Make the tenant of a fresh data folder a fixture: everything runs for real, and no live gate accepts it.
     workers
-        How many processes serve, on the same two ports; one that dies is replaced.
+        How many processes serve (1 to 64), on the same two ports; one that dies is replaced.
     head_file
         Append signed heads of the log to this file, instead of where OSTIARY_HEAD_FILE says.
     """
     settings = read_settings()
     if head_file:
         settings = replace(settings, log=replace(settings.log, head_file=head_file))
-    if workers > _MOST_WORKERS:
-        raise SettingsError(f"at most {_MOST_WORKERS} workers serve one data folder")
     _log_to_stderr()
     own_kek(settings)
     with locked(settings.data_dir):
-        for address in (settings.public_http_addr, settings.internal_http_addr):
-            free_port(address)
+        free_port(settings.public_http_addr, "OSTIARY_PUBLIC_HTTP_ADDR")
+        free_port(settings.internal_http_addr, "OSTIARY_INTERNAL_HTTP_ADDR")
         prepare(settings)
         for name in FRESH:
             (settings.data_dir / name).unlink(missing_ok=True)

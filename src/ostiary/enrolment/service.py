@@ -46,7 +46,8 @@ def invite(tx: Tx, caller: Caller, person: str, role: str = "", life: int = INVI
     token = b64url(tx.secrets(_TOKEN))
     invitation = Invitation(new_id("inv", tx.secrets), person, role, tx.now + life)
     store.add(tx, invitation, token_hash(token))
-    tx.emit(Event(EventName.INVITATION_CREATE, caller, invitation.id, reasons=(f"person:{person}", f"role:{role}")))
+    told = (f"person:{person}", *((f"role:{role}",) if role else ()))
+    tx.emit(Event(EventName.INVITATION_CREATE, caller, invitation.id, reasons=told))
     return token
 
 
