@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from ostiary.house import database_path, database_url, migrate, open_house, prepare, require
+from ostiary.house import database_name, database_path, database_url, migrate, open_house, prepare, require
 from ostiary.kernel.errors import BootRefused
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.values import Mode
@@ -22,6 +22,22 @@ def settings(tmp_path):
 
 def opened(settings, mode=None):
     return closing(open_house(settings, mode))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:hush@h:5433/n", "postgresql://ann@h:5433/n"),
+        ("postgres://ann@/n?host=/run&password=hush", "postgres://ann@/n"),
+        ("postgresql://h1:1,h2:2/n", "postgresql://h1:1,h2:2/n"),
+        ("postgresql:///n", "postgresql:///n"),
+        ("postgresql://:hush@h/n", "postgresql://@h/n"),
+        *((f"postgresql://ann:hu{odd}sh@h/n", "postgresql://…") for odd in "@/?#"),
+        ("postgresql://h/n?password=hu@sh", "postgresql://…"),
+    ],
+)
+def test_a_database_is_named_without_its_password(url, shown):
+    assert database_name(Settings(database_url=url)) == shown
 
 
 def test_the_file_lies_in_the_data_folder_unless_there_is_a_database(tmp_path):

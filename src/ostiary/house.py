@@ -4,6 +4,7 @@ The only file that chooses the vault. It stands apart from `app` so that a comma
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ from ostiary.storage.vault import Vault
 
 __all__ = [
     "House",
+    "database_name",
     "database_path",
     "database_url",
     "guard_kek",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _DEFAULT = "default"
+_ADDRESS = re.compile(r"[a-z]+://(?:([^:@/?#]*)(?::[^@/?#]*)?(@))?([^@?#]*)(?:\?[^@#]*)?")
 _POSTGRES = "ostiary.storage.postgres:PostgresVault"
 """Named, not imported: psycopg costs a command on SQLite a fifth of its start."""
 
@@ -82,6 +85,13 @@ def database_url(settings: Settings) -> str:
 def database_path(settings: Settings) -> Path | None:
     """Return where the SQLite file lies, None on PostgreSQL."""
     return schema.sqlite_path(database_url(settings))
+
+
+def database_name(settings: Settings) -> str:
+    """Return the database's address as it may be shown: without password, and in doubt without anything."""
+    scheme, _, _ = settings.database_url.partition("://")
+    parts = _ADDRESS.fullmatch(settings.database_url)
+    return f"{scheme}://" + ("".join(part or "" for part in parts.groups()) if parts else "…")
 
 
 def own_kek(settings: Settings) -> bytes:

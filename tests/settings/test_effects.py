@@ -90,6 +90,7 @@ def test_everything_is_stored_in_the_database_that_is_named(tmp_path):
         assert served.environ["OSTIARY_DATABASE_URL"] == url
         assert Browser(served).enrol(served.token).status == 200
         assert served.json("sessions", "list")
+        assert f"\ndatabase   {url.partition('?')[0]}\n" in served.printed
     assert not list(tmp_path.rglob("*.sqlite*"))
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import pytest
+from psycopg import OperationalError
 
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import ContractBroken, StoreUnavailable
@@ -148,6 +149,33 @@ async def test_what_we_did_wrong_is_ours(sqlite):
         first, broken = await together(vault, lambda tx: tx.emit(event()), wrong)
         assert isinstance(first, str)
         assert isinstance(broken, ContractBroken), broken
+
+
+@pytest.mark.parametrize(
+    ("words", "hopeless"),
+    [
+        ('FATAL:  role "nosuch" does not exist', True),
+        ('FATAL:  database "nosuch" does not exist', True),
+        ('FATAL:  role "ann" is not permitted to log in', True),
+        ('FATAL:  password authentication failed for user "ann"', True),
+        ('FATAL:  Peer authentication failed for user "ann"', True),
+        ('FATAL:  no pg_hba.conf entry for host "192.0.2.1"', True),
+        ("fe_sendauth: no password supplied", True),
+        ("Connection refused", False),
+        ("FATAL:  the database system is starting up", False),
+        ("FATAL:  sorry, too many clients already", False),
+    ],
+)
+def test_an_address_that_no_second_try_mends_is_to_be_corrected(words, hopeless):
+    remedy = "Correct the address in OSTIARY_DATABASE_URL" if hopeless else ""
+    assert classify(OperationalError(f"connection failed: {words}")).remedy == remedy
+
+
+@pytest.mark.parametrize("state", ["28P01", "28000", "3D000"])
+def test_so_is_one_whose_code_says_so_in_any_language(state):
+    fault = type("Fehler", (OperationalError,), {"sqlstate": state})("gibt es nicht")
+    fault.__class__.__module__ = "psycopg.errors"
+    assert classify(fault).remedy
 
 
 def test_what_is_no_store_fault_keeps_its_name():

@@ -124,7 +124,8 @@ def run(command: Callable[[], object]) -> int:
     except CycloptsError as fault:
         return _failed(f"{fault} Try --help.", _USAGE)
     except StoreUnavailable as fault:
-        return _failed(f"the store cannot answer: {fault}. Try again; `ostiary doctor` looks closer.", _TEMPORARY)
+        remedy = fault.remedy or "Try again"
+        return _failed(f"the store cannot answer: {fault}. {remedy}; `ostiary doctor` looks closer.", _TEMPORARY)
     except OstiaryError as fault:
         return _failed(str(fault), _USAGE)
     except BrokenPipeError:

@@ -19,7 +19,7 @@ from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
 from ostiary.cli.terminal import between, say
 from ostiary.cli.workers import Supervisor
 from ostiary.enrolment import service as enrolment
-from ostiary.house import House, open_house, own_kek, prepare
+from ostiary.house import House, database_name, open_house, own_kek, prepare
 from ostiary.kernel.clock import system_clock, ticks_of
 from ostiary.kernel.values import Mode
 from ostiary.settings import Settings, read_settings
@@ -126,6 +126,8 @@ def _announce(opened: House, token: str | None) -> None:
     say(f"sign in    {settings.origin}")
     say(f"check      http://{internal_host}:{internal_port}/check")
     say(f"data       {settings.data_dir.resolve()}")
+    if settings.database_url:
+        say(f"database   {database_name(settings)}")
     if opened.scope.mode is Mode.FIXTURE:
         say("mode       fixture: for tries and tests; no live gate accepts these sessions")
     if token:

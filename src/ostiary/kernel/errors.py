@@ -25,11 +25,12 @@ class OstiaryError(Exception):
 
 
 class StoreUnavailable(OstiaryError):
-    """The store cannot answer now. `retry_after` is in whole seconds."""
+    """The store cannot answer now. `retry_after` is in whole seconds; `remedy` is what to do, "" for trying again."""
 
-    def __init__(self, message: str, retry_after: int = 1) -> None:
+    def __init__(self, message: str, retry_after: int = 1, remedy: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.remedy = remedy
 
 
 class SettingsError(OstiaryError):

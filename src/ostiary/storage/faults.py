@@ -1,5 +1,6 @@
 """Every store fault, classified in one place: the store cannot answer, or we broke a rule of ours."""
 
+import re
 import sqlite3
 from types import TracebackType
 
@@ -12,6 +13,13 @@ _POSTGRES_BROKEN = ("22", "23", "42")
 _MISCOUNTED = "08P01"
 _POSTGRES_CLIENT = {"ProgrammingError", "DataError", "InterfaceError", "NotSupportedError"}
 _DENIED = "42501"
+_MISADDRESSED = ("28", "3D")
+_TURNED_AWAY = re.compile(
+    r'(role|database) ".*" (does not exist|is not permitted to log in)|authentication failed|no pg_hba\.conf entry'
+    r"|no password supplied"
+)
+"""How those two classes read where a connection is refused: libpq hands over no SQLSTATE there, only English words."""
+_CORRECT = "Correct the address in OSTIARY_DATABASE_URL"
 
 
 def classify(fault: BaseException) -> OstiaryError | None:
@@ -26,7 +34,14 @@ def classify(fault: BaseException) -> OstiaryError | None:
     if not type(fault).__module__.startswith("psycopg"):
         return None
     words = (str(fault).strip() or type(fault).__name__).splitlines()[0]  # the lines after it quote rows
-    return ContractBroken(words) if _broken_postgres(fault) else StoreUnavailable(words)
+    return ContractBroken(words) if _broken_postgres(fault) else StoreUnavailable(words, remedy=_remedy(fault))
+
+
+def _remedy(fault: BaseException) -> str:
+    """Return what to do where no second try helps: the server knows no such user or database."""
+    state = getattr(fault, "sqlstate", None)
+    misaddressed = _TURNED_AWAY.search(str(fault)) is not None if state is None else state[:2] in _MISADDRESSED
+    return _CORRECT if misaddressed else ""
 
 
 def _broken_sqlite(fault: sqlite3.Error) -> bool:

@@ -51,7 +51,7 @@ def test_a_weak_default_is_raised_and_told():
 def test_a_server_that_nobody_reaches_is_told_without_the_password(settled):
     settled.set(DATABASE_URL="postgresql://ann:hush@127.0.0.1:9/ostiary")
     rows = examined(settled)
-    assert "postgresql://127.0.0.1/ostiary cannot be read" in found(rows, "problem", "database")[0]
+    assert "postgresql://ann@127.0.0.1:9/ostiary cannot be read" in found(rows, "problem", "database")[0]
     assert "OSTIARY_DATABASE_URL" in advice(rows, "database")
     assert "hush" not in str(rows)
 
@@ -80,9 +80,25 @@ def test_a_postgresql_from_empty_to_served(settled):
         assert found(rows, "problem", "database") == []
         assert any("synchronous_commit" in says for says in found(rows, "ok", "database"))
         assert "opens all" in found(rows, "ok", "keys")[0]
+        assert f"{url.partition('?')[0]} is reached" in found(rows, "ok", "database")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '9999'")
         assert "9999" in found(examined(settled), "problem", "schema")[0]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("part", ["user", "dbname"])
+def test_an_address_that_names_nobody_is_to_be_corrected(settled, part):
+    given = psycopg.conninfo.conninfo_to_dict(os.environ["OSTIARY_TEST_POSTGRES_URL"]) | {part: "nosuch"}
+    place = f"{given['host']}:{given.get('port', 5432)}/{given['dbname']}"
+    settled.set(DATABASE_URL=f"postgresql://{given['user']}:hush@{place}")
+    code, out, err = settled("people", "list")
+    assert (code, out) == (75, "")
+    assert "does not exist. Correct the address in OSTIARY_DATABASE_URL; `ostiary doctor`" in err
+    rows = examined(settled)
+    assert f"postgresql://{given['user']}@{place} cannot be read" in found(rows, "problem", "database")[0]
+    assert advice(rows, "database") == "Correct the address in OSTIARY_DATABASE_URL."
+    assert "hush" not in err + str(rows)
 
 
 @pytest.mark.postgres

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ostiary.access import service as access
 from ostiary.cli.doctor.finding import Finding, ok, problem, warning
-from ostiary.house import database_path, database_url
+from ostiary.house import database_name, database_path, database_url
 from ostiary.kernel.clock import SECOND, Clock, instant
-from ostiary.kernel.errors import BootRefused, OstiaryError, SealBroken
+from ostiary.kernel.errors import BootRefused, OstiaryError, SealBroken, StoreUnavailable
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.values import Scope
 from ostiary.keys import service as keys
@@ -41,6 +40,8 @@ def database(settings: Settings, clock: Clock) -> Iterator[Finding]:
         state = schema.state(url)
         yield from _schema(url, state, path)
         found = facts(url, clock)
+        if path is None:
+            yield ok("database", f"{database_name(settings)} is reached")
         yield from _engine(found, path)
         if found.settings.get("pooled") and not settings.database_direct_url:
             yield _deaf()
@@ -48,8 +49,10 @@ def database(settings: Settings, clock: Clock) -> Iterator[Finding]:
             with reading(url, Scope(), clock) as tx:
                 yield from [*_keys(tx, settings), *_people(tx), *_time(tx), *(_nodes(tx) if path is None else ())]
     except OstiaryError as fault:
-        where = str(path) if path is not None else _without_password(settings.database_url)
-        yield problem("database", f"{where} cannot be read: {fault}", _REACH if path is None else _RESTORE)
+        where = str(path) if path is not None else database_name(settings)
+        remedy = fault.remedy if isinstance(fault, StoreUnavailable) else ""
+        advice = f"{remedy}." if remedy else _REACH if path is None else _RESTORE
+        yield problem("database", f"{where} cannot be read: {fault}", advice)
 
 
 def _schema(url: str, state: schema.State, path: Path | None) -> Iterator[Finding]:
@@ -162,8 +165,3 @@ def _time(tx: Tx) -> Iterator[Finding]:
     says = f"the clock is {ahead / SECOND:,.0f} s behind the newest receipt ({instant(newest)}): it was set back"
     advice = "Set the clock. Until then time goes on from the newest receipt: no session lives longer, some end early."
     yield problem("time", says, advice) if ahead > _LARGE else warning("time", says, advice)
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
