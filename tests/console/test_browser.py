@@ -324,6 +324,32 @@ def test_every_page_is_accessible_and_fits(page, enrolled, shared_server, scheme
     assert found + faults(page, f"http://127.0.0.1:{shared_server.public_port}/account", width) == []
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_the_longest_names_stay_in_their_places(page, authenticator, shared_server, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    email = f"ann-{next(NUMBERS)}@example.test"
+    link = shared_server.json("people", "add", "--email", email, "--name", "W" * 200)[0]["link"]
+    page.goto(link)
+    page.get_by_label("Name this passkey").fill("W" * 64)
+    page.get_by_role("button", name="Make a passkey").click()
+    page.wait_for_url("**/account")
+    page.get_by_text("Rename W").click()
+    page.get_by_label("New name").fill("M" * 64)
+    page.get_by_role("button", name="Save").click()
+    expect(news(page)).to_contain_text("M" * 64)
+    assert overflow(page) == []
+
+
+def overflow(page):
+    """What has letters and reaches beyond the screen, or beyond its card."""
+    return page.evaluate("""() => [...document.querySelectorAll("main *")].filter((one) => {
+        const within = one.closest(".card, .live") ?? document.documentElement;
+        return !one.closest(".unseen") && one.textContent.trim()
+            && (one.getBoundingClientRect().right > Math.min(innerWidth, within.getBoundingClientRect().right) + 0.5
+                || one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display === "block");
+    }).map((one) => one.outerHTML.slice(0, 60))""")
+
+
 def faults(page, path, width):
     """What axe finds, what the browser complains about, and what does not fit."""
     heard = []

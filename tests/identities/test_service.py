@@ -52,6 +52,13 @@ def test_an_address_is_one_persons(gatehouse):
     assert "ada" not in str(receipt)
 
 
+def test_a_name_is_one_that_a_page_can_show(gatehouse):
+    assert add(gatehouse, name="W" * 200).name == "W" * 200
+    assert add(gatehouse, "eve@example.test", name="W" * 201).code is Code.NAME_TOO_LONG
+    assert [person.name for person in everybody(gatehouse)] == ["W" * 200]
+    assert gatehouse.receipts()[-1].reasons == ("name_too_long",)
+
+
 def test_of_two_nodes_that_add_one_address_one_wins(tmp_path, furnished, database_url):
     with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
         nodes = [gatehouse, gatehouse.node()]

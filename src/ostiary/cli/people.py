@@ -22,7 +22,7 @@ def add(*, email: str, name: str = "", json_: bool = False) -> int:
     email
         The person's e-mail address; it is kept sealed.
     name
-        What pages call the person.
+        What pages call the person; at most 200 characters.
     json_
         Print one JSON object.
     """

@@ -7,8 +7,9 @@ import msgspec
 
 from ostiary.kernel.values import Mode
 
-__all__ = ["Person", "Tenant", "normalise_email"]
+__all__ = ["NAME_LONGEST", "Person", "Tenant", "normalise_email"]
 
+NAME_LONGEST = 200
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
 _HOST = re.compile(r"(?:localhost|(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63})\Z")
 

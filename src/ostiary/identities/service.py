@@ -1,7 +1,7 @@
 """Use cases of identities: tenants at boot, people by the operator's hand."""
 
 from ostiary.identities import store
-from ostiary.identities.model import Person, Tenant, normalise_email
+from ostiary.identities.model import NAME_LONGEST, Person, Tenant, normalise_email
 from ostiary.kernel.errors import BootRefused
 from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.mac import mac
@@ -73,11 +73,13 @@ def is_person(text: str) -> bool:
 def add_person(
     tx: Tx, keyring: Keyring, caller: Caller, email: str = "", name: str = "", person: str = ""
 ) -> Person | Refusal:
-    """Make a person who holds no way in and no right. An address that is taken or odd is refused."""
+    """Make a person who holds no way in and no right. An address that is taken or odd is refused, and a long name."""
     address = normalise_email(email) if email else ""
     person_id = person or new_person_id(tx)
     if address is None:
         return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_INVALID)
+    if len(name) > NAME_LONGEST:
+        return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.NAME_TOO_LONG)
     seal, tenant = _sealer(tx, keyring), tx.scope.tenant
     stored = store.add_person(
         tx,

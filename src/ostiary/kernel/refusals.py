@@ -61,6 +61,7 @@ class Code(StrEnum):
     PERSON_UNKNOWN = "person_unknown"
     EMAIL_INVALID = "email_invalid"
     EMAIL_TAKEN = "email_taken"
+    NAME_TOO_LONG = "name_too_long"
     RECEIPT_UNKNOWN = "receipt_unknown"
     KEY_UNKNOWN = "key_unknown"
     KEY_NOT_REVOCABLE = "key_not_revocable"

@@ -90,6 +90,7 @@ CATALOGUE: dict[Code, Entry] = {
     Code.PERSON_UNKNOWN: Entry(404, "There is no such person.", "List the people to see their ids."),
     Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),
     Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
+    Code.NAME_TOO_LONG: Entry(400, "That name is too long.", "Give one of at most 200 characters."),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
     Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
     Code.KEY_NOT_REVOCABLE: Entry(
