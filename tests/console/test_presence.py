@@ -6,10 +6,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from ostiary.kernel.refusals import Code
 from ostiary.presence import purposes
 from ostiary.presence.model import PurposeRule
 from ostiary.services import service as services
 from ostiary.services.model import Registration
+from ostiary.web.catalogue import CATALOGUE
 from tests.login.gatehouse import OPERATOR
 
 DIGEST = "sha256:" + "a" * 64
@@ -162,6 +164,31 @@ def test_a_host_whose_service_is_gone_is_no_place_any_more(gatehouse, registered
 @pytest.mark.parametrize("query", ["", "purpose=vault.enter", "purpose=a&purpose=b&return_to=/", "%ff"])
 def test_a_link_that_cannot_be_read_is_malformed(person, query):
     assert page(person, query).status == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("purpose=vault.enter", "lacks <code>return_to</code>."),
+        ("purpose=vault.enter&return_to=", "Go back to where you came from"),
+        ("return_to=%2F", "lacks <code>purpose</code>."),
+        ("", "lacks <code>purpose</code> and <code>return_to</code>."),
+        ("purpose=vault.enter&return_to=%2F&title=x", "Go back to where you came from and try again."),
+        ("purpose=nope.x&return_to=/account", "Tell whoever runs the service that sent you here."),
+    ],
+)
+def test_a_person_is_told_what_a_person_can_do(person, query, told):
+    text = page(person, query).body.decode()
+    assert told in text
+    assert "/openapi.json" not in text
+    assert "ostiary purposes" not in text
+
+
+@pytest.mark.parametrize("query", ["purpose=vault.enter", "purpose=nope.x&return_to=/account"])
+def test_a_program_is_told_what_the_catalogue_says(person, query):
+    answer = person.send("GET", f"/presence?{query}")
+    entry = CATALOGUE[Code(answer.code)]
+    assert (answer.status, answer.json["message"]) == (entry.status, f"{entry.message} {entry.remedy}")
 
 
 def test_nobody_in_particular_is_sent_to_the_door_and_learns_nothing_of_the_purposes(gatehouse, person):

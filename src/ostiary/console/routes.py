@@ -17,6 +17,7 @@ from starlette.routing import Route
 from ostiary.access import service as access
 from ostiary.console.model import PasskeyRow, PresenceAsked, SessionRow, Ways
 from ostiary.console.pages import Pages
+from ostiary.console.remedies import REMEDIES, lacking
 from ostiary.console.returns import Returns
 from ostiary.identities import service as identities
 from ostiary.kernel.errors import StoreUnavailable
@@ -125,7 +126,7 @@ class Console(msgspec.Struct, frozen=True):
         """Ask for presence on behalf of a service: a declared purpose in its own words, and one way back."""
         asked = decode_query(request.scope["query_string"], PresenceAsked)
         if isinstance(asked, Refusal):
-            return self.failure(request, asked)
+            return self.failure(request, asked, lacking(request.query_params, "purpose", "return_to"))
         place = await self.returns.place(asked.return_to)
         if place is None:
             return self.failure(request, Refusal(Code.RETURN_REFUSED))
@@ -187,15 +188,16 @@ class Console(msgspec.Struct, frozen=True):
         """Answer for a broken contract of ours; what broke is logged in front, and told to nobody."""
         return self._shown(request, internal_fault(_id(request)), None)
 
-    def failure(self, request: Request, refusal: Refusal) -> Response:
-        """Show a refusal as a page to those who read pages, else as a problem."""
-        return self._shown(request, problem(refusal, _id(request)), refusal.code)
+    def failure(self, request: Request, refusal: Refusal, detail: str = "") -> Response:
+        """Show a refusal as a page to those who read pages, with what more is known of it, else as a problem."""
+        return self._shown(request, problem(refusal, _id(request)), refusal.code, detail)
 
-    def _shown(self, request: Request, made: Response, code: Code | None) -> Response:
+    def _shown(self, request: Request, made: Response, code: Code | None, detail: str = "") -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             return made
         entry = CATALOGUE[code] if code else FAULT
-        shown = {"title": entry.message.rstrip("."), "message": entry.message, "action": entry.remedy}
+        remedy = REMEDIES.get(code, entry.remedy) if code else entry.remedy
+        shown = {"title": entry.message.rstrip("."), "message": detail or entry.message, "action": remedy}
         shown |= {"code": code or INTERNAL_ERROR, "request_id": _id(request)}
         html = self.pages.render("error", status=entry.status, **shown)
         kept = {name: value for name, value in made.headers.items() if name in {"retry-after", "cache-control"}}
