@@ -10,7 +10,7 @@ from ostiary.console.pages import Pages
 def session(*, current=True, label="Firefox on Linux"):
     times = {"created_at": "2026-11-21T08:05:00Z", "last_seen_at": "2026-11-21T09:05:00Z"}
     end = {"expires_at": "2026-11-21T16:05:00.250000+00:00"}
-    return SessionRow(id="ses-1", label=label, current=current, factor_text="A passkey", **times, **end)
+    return SessionRow(id="ses-1", label=label, handheld=False, current=current, factor_text="A passkey", **times, **end)
 
 
 FIELD = {"name": "attempt", "type": "string", "required": True, "text": ""}

@@ -14,6 +14,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     label: str
+    handheld: bool
     current: bool
     factor_text: str
     created_at: str

@@ -49,6 +49,7 @@ _FACTORS = {
 }
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-store"}
+_HANDHELD = (" on Android", " on iPhone", " on iPad")
 _LOG = structlog.get_logger("ostiary.console")
 _PRESENCE = "/presence?"
 _Shows = Callable[[Request], Awaitable[Response]]
@@ -82,6 +83,7 @@ class Console(msgspec.Struct, frozen=True):
             Route("/account", self._at_home(self.account)),
             Route("/presence", self._at_home(self.presence)),
             Route("/signed-out", self._at_home(self.signed_out)),
+            Route("/docs", self.docs),
             Route("/docs/refusals", self.refusals),
             Route("/docs/api", self.api),
             Route("/openapi.json", self.document),
@@ -141,8 +143,14 @@ class Console(msgspec.Struct, frozen=True):
         return self._own(entry, now, "presence", shown)
 
     async def signed_out(self, request: Request) -> Response:
-        """Say that the session has ended."""
+        """Say that the session has ended, to those for whom it has."""
+        if isinstance(await self._look(request), Entry):
+            return RedirectResponse("/account", 303, _FRESH)
         return self._page("signed_out")
+
+    async def docs(self, request: Request) -> Response:
+        """Lead on to the first page of the documentation."""
+        return RedirectResponse("/docs/api", 303)
 
     async def refusals(self, request: Request) -> Response:
         """Show the catalogue of refusals."""
@@ -284,6 +292,7 @@ def _session_row(shown: SessionView) -> SessionRow:
     return SessionRow(
         id=shown.id,
         label=shown.label,
+        handheld=shown.label.endswith(_HANDHELD),
         current=shown.current,
         factor_text=_FACTORS.get(shown.alive_because, shown.alive_because),
         created_at=shown.created_at,

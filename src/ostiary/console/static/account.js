@@ -3,6 +3,7 @@ import { call, go, report, say } from "./api.js";
 import { create, get } from "./passkey.js";
 
 const AUTH = "/api/v1/auth";
+const live = document.querySelector(".live");
 let shown, busy;
 
 // A fresh yes from the person, for one purpose, good for one act.
@@ -55,14 +56,17 @@ async function run(event) {
   event.preventDefault();
   if (busy) return;
   busy = true;
+  control.after(live); // the words stand where they were asked for, and cover nothing
   try {
     const news = await acts[control.dataset.act](control);
     if (!news) return;
     sessionStorage.setItem("news", news);
     history.replaceState(null, "", `#${control.closest("section").querySelector("h2").id}`);
+    history.scrollRestoration = "manual"; // to the heading, not to where a longer page stood
     location.reload();
   } catch (error) {
     report(error);
+    live.scrollIntoView({ block: "nearest" });
     // When the session itself is over, the server knows why and where to go.
     if (error.status === 401 && error.code?.startsWith("session_")) location.reload();
   } finally {
@@ -73,5 +77,13 @@ async function run(event) {
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 for (const time of document.querySelectorAll("time")) time.textContent = local.format(new Date(time.dateTime));
 for (const kind of ["click", "submit"]) document.addEventListener(kind, run);
-say(sessionStorage.getItem("news") ?? "");
+const news = sessionStorage.getItem("news");
+const heading = news && document.getElementById(location.hash.slice(1));
 sessionStorage.removeItem("news");
+// The control that was pressed may be gone with the old page: whoever goes by keyboard goes on from the heading.
+if (heading?.matches("h2")) {
+  (heading.closest(".card-head") ?? heading).after(live);
+  heading.focus();
+}
+say(news ?? "");
+if (news) live.scrollIntoView({ block: "nearest" });

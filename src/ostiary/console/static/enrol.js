@@ -3,16 +3,19 @@ import { call, go, report, say, trouble } from "./api.js";
 import { create, obstacle } from "./passkey.js";
 
 const PLATFORMS = ["iPhone", "iPad", "Android", "Windows", "Mac", "Linux"];
+const form = document.getElementById("enrol");
 const field = document.getElementById("label");
 let token, busy;
 
 function take() {
   token = location.hash.slice(1) || token;
   history.replaceState(null, "", location.pathname);
-  trouble(obstacle() || (token ? "" : "Open the whole link again: a page that was loaded anew has forgotten it."));
+  const missing = obstacle() || (token ? "" : "Open the whole link again: a page that was loaded anew has forgotten it.");
+  for (const one of form.querySelectorAll(".field, button")) one.hidden = Boolean(missing);
+  trouble(missing);
 }
 
-document.getElementById("enrol").addEventListener("submit", async (event) => {
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (busy || !token || obstacle()) return;
   busy = true;
