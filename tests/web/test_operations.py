@@ -25,6 +25,7 @@ PAGES = {
     "/account",
     "/presence",
     "/signed-out",
+    "/docs",
     "/docs/api",
     "/docs/refusals",
     "/openapi.json",
