@@ -30,7 +30,6 @@ CONTEXTS = {
         "says": "Pay 1 €",
     },
     "signed_out": {},
-    "elsewhere": {"origin": "https://id.example.test", "there": "https://id.example.test/account"},
     "error": {"status": 404, "title": "No", "message": "m", "code": "c", "request_id": "", "action": ""},
     "refusals": {"refusals": [{"code": "login_refused", "status": 401, "meaning": "m", "action": "a"}]},
     "operations": {

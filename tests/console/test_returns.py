@@ -89,33 +89,3 @@ def test_another_host_is_a_place_where_somebody_vouches_for_it():
         "https://u@app.example.test/",
     ):
         assert place(VOUCHED, asked) is None
-
-
-@pytest.mark.parametrize("host", ["id.example.test", "ID.example.test", "id.example.test:443", ""])
-def test_a_host_of_this_origin_is_home(host):
-    assert RETURNS.is_home(host)
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "id.example.test:8443",
-        "id.example.test:80",
-        "id.example.test.",
-        "id.example.test.evil.test",
-        "x@id",
-    ],
-)
-def test_every_other_host_is_not(host):
-    assert not RETURNS.is_home(host)
-
-
-def test_where_the_origin_has_a_port_of_its_own_a_proxy_may_drop_it():
-    at_home = Returns("http://localhost:8080")
-    assert [at_home.is_home(host) for host in ("localhost:8080", "localhost", "localhost:80", "127.0.0.1:8080")] == [
-        True,
-        True,
-        False,
-        False,
-    ]

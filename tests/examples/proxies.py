@@ -106,7 +106,7 @@ def running(name, folder, ports, port, own="app.localhost"):
 
 
 def _await(made, process, log):
-    """Return when the sign-in page comes through, or says where else it is; raise with the log when it does not."""
+    """Return when the sign-in page comes through; raise with the log when it does not."""
     deadline = time.monotonic() + _PATIENCE_S
     seen = None
     while process.poll() is None and time.monotonic() < deadline:
@@ -114,7 +114,7 @@ def _await(made, process, log):
             seen = made.send("GET", "/sign-in")[0]
         except OSError as fault:
             seen = fault
-        if seen in {200, 421}:
+        if seen == 200:
             return
         time.sleep(0.05)
     raise RuntimeError(f"the proxy did not start ({seen}):\n{log.read_text(errors='replace')}")

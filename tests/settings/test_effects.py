@@ -99,7 +99,6 @@ def test_each_listener_answers_at_its_address_only(tmp_path):
     addresses = {
         "OSTIARY_PUBLIC_HTTP_ADDR": f"127.0.0.1:{public}",
         "OSTIARY_INTERNAL_HTTP_ADDR": f"127.0.0.1:{internal}",
-        "OSTIARY_ORIGIN": f"http://localhost:{public}",
     }
     with serving(tmp_path, **addresses) as served:
         served.public_port, served.internal_port = public, internal

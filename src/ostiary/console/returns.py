@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,7 +11,6 @@ __all__ = ["Returns", "nobody"]
 _PATH = re.compile(r"/(?![/\\])[!\"$-\[\]-~]*\Z|/\Z")
 _PLACE = re.compile(r"(https?://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?)(/.*|\Z)", re.DOTALL)
 _LONGEST = 2048
-_USUAL_PORTS = {"https": 443, "http": 80}
 
 
 async def nobody(address: str) -> bool:
@@ -25,15 +23,6 @@ class Returns(msgspec.Struct, frozen=True):
 
     origin: str
     allows: Callable[[str], Awaitable[bool]] = nobody
-
-    def is_home(self, host: str) -> bool:
-        """Tell whether a Host is this origin's. One that names no port, or nothing at all (HTTP/1.0), may be.
-
-        NOTE: proxies drop the port (nginx with `$host`) or write out the usual one; browsers know better.
-        """
-        parts = urlsplit(self.origin)
-        port = parts.port or _USUAL_PORTS[parts.scheme]
-        return host.lower() in {"", parts.hostname, f"{parts.hostname}:{port}"}
 
     async def place(self, asked: str) -> str | None:
         """Return the whole address of a place that was asked for, None where nobody may be sent there.

@@ -1,9 +1,8 @@
 """The routes of the pages. A page changes nothing; what its script sends goes through the operations."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -52,7 +51,6 @@ _FRESH = {"cache-control": "no-store"}
 _HANDHELD = (" on Android", " on iPhone", " on iPad")
 _LOG = structlog.get_logger("ostiary.console")
 _PRESENCE = "/presence?"
-_Shows = Callable[[Request], Awaitable[Response]]
 _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Code.STORE_UNAVAILABLE}
 
 
@@ -75,14 +73,14 @@ class Console(msgspec.Struct, frozen=True):
     administered: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def routes(self) -> list[Route]:
-        """Return every page's route. What belongs to a person is shown on the origin's own host only."""
+        """Return every page's route."""
         return [
-            Route("/", self._at_home(self.start)),
-            Route("/sign-in", self._at_home(self.sign_in)),
-            Route("/enrol", self._at_home(self.enrol)),
-            Route("/account", self._at_home(self.account)),
-            Route("/presence", self._at_home(self.presence)),
-            Route("/signed-out", self._at_home(self.signed_out)),
+            Route("/", self.start),
+            Route("/sign-in", self.sign_in),
+            Route("/enrol", self.enrol),
+            Route("/account", self.account),
+            Route("/presence", self.presence),
+            Route("/signed-out", self.signed_out),
             Route("/docs", self.docs),
             Route("/docs/refusals", self.refusals),
             Route("/docs/api", self.api),
@@ -221,23 +219,6 @@ class Console(msgspec.Struct, frozen=True):
             self.administered.set()
         return False
 
-    def _at_home(self, show: _Shows) -> _Shows:
-        """Show a page on the origin's own host; on another one, where no sign-in could work, say where that is.
-
-        NOTE: no redirect, which would go round for ever behind a proxy that puts a Host of its own.
-        """
-
-        async def shown(request: Request) -> Response:
-            if self.returns.is_home(request.headers.get("host", "")):
-                return await show(request)
-            path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
-            there = f"{self.returns.origin}{path}{'?' if query else ''}{query}"
-            made = self._page("elsewhere", origin=self.returns.origin, there=there)
-            made.status_code = HTTPStatus.MISDIRECTED_REQUEST
-            return made
-
-        return shown
-
     async def _look(self, request: Request) -> Entry | Refusal:
         peer = request.client.host if request.client else ""
         return await self.guard.look(self.scope, peer, request.headers)
@@ -276,7 +257,8 @@ class Console(msgspec.Struct, frozen=True):
         return made
 
     def _page(self, template: str, **context: object) -> Response:
-        return Response(self.pages.render(template, **context), headers=_FRESH, media_type="text/html")
+        html = self.pages.render(template, origin=self.returns.origin, **context)
+        return Response(html, headers=_FRESH, media_type="text/html")
 
 
 def _id(request: Request) -> str:

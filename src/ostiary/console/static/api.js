@@ -24,13 +24,13 @@ export async function call(method, path, body, headers = {}) {
   return answer;
 }
 
-function show(progress, problem) {
+function show(progress, problem, link = "") {
   document.querySelector("[data-progress]").textContent = progress;
-  document.querySelector("[data-problem]").textContent = problem;
+  document.querySelector("[data-problem]").replaceChildren(link ? Object.assign(document.createElement("a"), { href: link, textContent: problem }) : problem);
 }
 
 export const say = (text) => show(text, "");
-export const trouble = (text) => show("", text);
+export const trouble = (text, link) => show("", text, link);
 export function report({ name, status, code, message, request_id: request }) {
   if (status === undefined) return trouble(DEVICE[name] ?? "Something went wrong. Load the page again.");
   trouble(`${PLAIN[code] ?? message} ${status >= 500 && request ? `(Request ${request})` : ""}`.trim());

@@ -1,6 +1,6 @@
 // The invitation comes in the part of the address that browsers never send; it is read once and taken out of sight.
 import { call, go, report, say, trouble } from "./api.js";
-import { create, obstacle } from "./passkey.js";
+import { create, elsewhere, obstacle } from "./passkey.js";
 
 const PLATFORMS = ["iPhone", "iPad", "Android", "Windows", "Mac", "Linux"];
 const form = document.getElementById("enrol");
@@ -12,7 +12,7 @@ function take() {
   history.replaceState(null, "", location.pathname);
   const missing = obstacle() || (token ? "" : "Open the whole link again: a page that was loaded anew has forgotten it.");
   for (const one of form.querySelectorAll(".field, button")) one.hidden = Boolean(missing);
-  trouble(missing);
+  trouble(missing, elsewhere);
 }
 
 form.addEventListener("submit", async (event) => {

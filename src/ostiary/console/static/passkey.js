@@ -23,8 +23,13 @@ function parsed(kind, o) {
 export const create = async (o) => encoded(await navigator.credentials.create({ publicKey: parsed("Creation", o) }));
 export const get = async (o, how) => encoded(await navigator.credentials.get({ ...how, publicKey: parsed("Request", o) }));
 
+// The same page at the address that passkeys belong to, where this is another one; taken before a page hides its token.
+const { origin } = document.documentElement.dataset;
+export const elsewhere = !origin || origin === location.origin ? "" : origin + location.href.slice(location.origin.length);
+
 // Why passkeys cannot work here, or nothing.
 export function obstacle() {
+  if (elsewhere) return `Passkeys belong to ${origin}: open this page there.`;
   if (!isSecureContext) return "Passkeys work only at a secure address. Open this page with https.";
   return window.PublicKeyCredential ? "" : "This browser cannot use passkeys. Try a current Chrome, Edge, Firefox or Safari.";
 }

@@ -1,6 +1,6 @@
 // What the person reads is what they approve: the sentence is taken from the page, and the proof is bound to it.
 import { call, report, say, trouble } from "./api.js";
-import { get, obstacle } from "./passkey.js";
+import { elsewhere, get, obstacle } from "./passkey.js";
 
 const PATH = "/api/v1/auth/presence/passkey";
 const form = document.getElementById("presence");
@@ -27,4 +27,4 @@ async function prove({ purpose, operation, place }) {
   location.replace(`${place}#presence=${presence}`);
 }
 
-if (form && obstacle()) trouble(obstacle());
+if (form && obstacle()) trouble(obstacle(), elsewhere);

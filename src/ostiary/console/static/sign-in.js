@@ -1,6 +1,6 @@
 // Two ways to the same end: the button, and the browser's own list under the field. One challenge serves both.
 import { call, go, report, say, trouble } from "./api.js";
-import { get, obstacle } from "./passkey.js";
+import { elsewhere, get, obstacle } from "./passkey.js";
 
 const form = document.getElementById("sign-in");
 let question, asking, asked, pressed, refresh;
@@ -63,5 +63,5 @@ form.addEventListener("submit", (event) => {
 });
 
 document.getElementById("autofill").hidden = !(await window.PublicKeyCredential?.isConditionalMediationAvailable?.());
-if (obstacle()) trouble(obstacle());
+if (obstacle()) trouble(obstacle(), elsewhere);
 else offer();
