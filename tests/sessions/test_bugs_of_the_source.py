@@ -67,7 +67,7 @@ def test_signing_keys_are_never_stored_in_the_clear_and_no_key_encryption_key_me
     assert not [secret for secret in secrets if secret in files or secret.hex().encode() in files]
     home.house.close()
     home.settings.kek.unlink()
-    with pytest.raises(BootRefused, match="ostiary init"):
+    with pytest.raises(BootRefused, match="put it back"):
         open_house(home.settings)
 
 
