@@ -91,9 +91,7 @@ def file_of(house: House) -> Path:
 @contextmanager
 def serving(make: Callable[[House, Path], T], cache_size: int) -> Iterator[tuple[Server, T]]:
     """Serve a fresh data folder for the block, after `make(house, database)` has put something into it."""
-    if pinned():
-        os.sched_setaffinity(0, {1})
-    with temporary() as folder:
+    with temporary() as folder, _on_core_1():
         house = new_house(folder)
         made = make(house, file_of(house))
         house.close()
@@ -102,6 +100,18 @@ def serving(make: Callable[[House, Path], T], cache_size: int) -> Iterator[tuple
             yield server, made
         finally:
             server.stop()
+
+
+@contextmanager
+def _on_core_1() -> Iterator[None]:
+    """Leave core 0 to the server for the block, and have all cores again afterwards."""
+    before = os.sched_getaffinity(0)
+    if pinned():
+        os.sched_setaffinity(0, {1})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def environ(settings: Settings) -> dict[str, str]:
