@@ -102,10 +102,8 @@ class RequirePresence:
 
     async def _consume(self, scope: Scope, described: Operation) -> tuple[int, dict[str, Any], str]:
         sent = {"purpose": self.purpose, "operation": described.digest, "says": described.says}
-        sent |= {"receipt": _header(scope, "ostiary-presence"), "caller": _caller(scope)}
-        told_by_us = isinstance(scope.get("ostiary"), Caller)  # then nothing of the request itself says who calls
-        shown = {} if told_by_us else {name: _header(scope, name) for name in _ON_BEHALF}
-        headers = [(name.encode(), value.encode("latin-1")) for name, value in shown.items() if value]
+        caller, headers = _caller(scope)
+        sent |= {"receipt": _header(scope, "ostiary-presence"), "caller": caller}
         try:
             answer = await self.ostiary.post(f"/presence/consume/{self.service}", json=sent, headers=headers)
             told = answer.json()
@@ -122,15 +120,18 @@ class RequirePresence:
         return {"presence": {"page": f"{self.page}?{urlencode(wanted)}", **wanted}}
 
 
-def _caller(scope: Scope) -> str:
-    """Return the reference that the middleware, or else the proxy's check gave, "" where there is none.
+def _caller(scope: Scope) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """Return the reference of who calls, "" where there is none, and what of the request shows it.
 
-    `-` is what a check says of nobody.
+    Of whom the middleware found, nothing of the request itself says any more. Else the reference is that of the
+    proxy's check; `-` is what a check says of nobody.
     """
     known = scope.get("ostiary")
     if isinstance(known, Caller):
-        return known.reference
-    return _header(scope, "ostiary-caller").strip("-")
+        return known.reference, []
+    shown = {name: _header(scope, name) for name in _ON_BEHALF}
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in shown.items() if value]
+    return _header(scope, "ostiary-caller").strip("-"), headers
 
 
 def _header(scope: Scope, wanted: str) -> str:

@@ -1,7 +1,7 @@
 """`ostiary people`: add, invite again, list, show, grant and withdraw scopes."""
 
 from ostiary.access import service as access
-from ostiary.cli.terminal import answer, house, one, operator, plain, say, table, to_the_second
+from ostiary.cli.terminal import answer, house, one, operator, plain, say, shown, table, to_the_second
 from ostiary.enrolment import service as enrolment
 from ostiary.enrolment.model import INVITATION_LIFE
 from ostiary.identities import service as identities
@@ -148,8 +148,11 @@ def list_people(*, json_: bool = False) -> int:
             return [_fields(person, *held.get(person.id, ([], []))) for person in people]
 
         rows = opened.vault.read_now(opened.scope, listed)
-    shown = rows if json_ else [_short(row) for row in rows]
-    table(shown, as_json=json_, empty="Nobody yet. `ostiary people add --email …` invites somebody.")
+    table(
+        rows if json_ else list(map(_short, rows)),
+        as_json=json_,
+        empty="Nobody yet. `ostiary people add --email …` invites somebody.",
+    )
     return 0
 
 
@@ -165,20 +168,22 @@ def show(person: str, /, *, json_: bool = False) -> int:
     """
     with house() as opened:
 
-        def looked_up(tx: Tx) -> dict[str, object] | None:
+        def looked_up(tx: Tx) -> dict[str, object] | Refusal:
             found = identities.find_person(tx, opened.keyring, person)
-            return None if found is None else _fields(found, access.roles(tx, person), access.scopes(tx, person))
+            if found is None:
+                return Refusal(Code.PERSON_UNKNOWN)
+            return _fields(found, access.roles(tx, person), access.scopes(tx, person))
 
         row = opened.vault.read_now(opened.scope, looked_up)
-    if row is None:
-        return answer(Refusal(Code.PERSON_UNKNOWN), person)
-    one(row if json_ else {name: plain(value) for name, value in row.items()}, as_json=json_)
+    if isinstance(row, Refusal):
+        return answer(row, person)
+    shown(row, as_json=json_)
     return 0
 
 
 def _short(row: dict[str, object]) -> dict[str, object]:
-    shown = {"id": row["id"], "email": row["email"], "name": row["name"], "role": row["roles"], "scopes": row["scopes"]}
-    return {name: plain(value) for name, value in shown.items()} | {"added": to_the_second(str(row["created_at"]))}
+    kept = {"id": row["id"], "email": row["email"], "name": row["name"], "role": row["roles"], "scopes": row["scopes"]}
+    return {name: plain(value) for name, value in kept.items()} | {"added": to_the_second(str(row["created_at"]))}
 
 
 def _fields(person: Person, roles: list[str], scopes: list[str]) -> dict[str, object]:

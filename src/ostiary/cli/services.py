@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ostiary.cli.terminal import answer, between, house, one, operator, plain, say, table, to_the_second
+from ostiary.cli.terminal import answer, between, house, one, operator, plain, say, shown, table, to_the_second
 from ostiary.invocation.disclosure import FACTS
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
@@ -93,7 +93,7 @@ def show(name: str, /, *, json_: bool = False) -> int:
         row = opened.vault.read_now(opened.scope, lambda tx: _found(tx, name))
     if isinstance(row, Refusal):
         return answer(row, name)
-    one(row if json_ else {field: plain(value) for field, value in row.items()}, as_json=json_)
+    shown(row, as_json=json_)
     return 0
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from ostiary.cli.terminal import Count, answer, house, one, operator, plain, say, table, to_the_second
+from ostiary.cli.terminal import Count, answer, house, one, operator, say, shown, table, to_the_second
 from ostiary.house import House
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, instant
@@ -65,7 +65,7 @@ def show(session: str, /, *, json_: bool = False) -> int:
         if isinstance(found, Refusal):
             return answer(found, session)
         row = _fields(opened, rules, found)
-    one(row if json_ else {name: plain(value) for name, value in row.items()}, as_json=json_)
+    shown(row, as_json=json_)
     return 0
 
 

@@ -17,7 +17,20 @@ from ostiary.kernel.values import Caller
 from ostiary.settings import Settings, read_settings
 from ostiary.web.catalogue import CATALOGUE
 
-__all__ = ["Count", "Number", "answer", "between", "house", "one", "operator", "plain", "say", "table", "to_the_second"]
+__all__ = [
+    "Count",
+    "Number",
+    "answer",
+    "between",
+    "house",
+    "one",
+    "operator",
+    "plain",
+    "say",
+    "shown",
+    "table",
+    "to_the_second",
+]
 
 REFUSED = 1
 _MOST, _LAST = 1_000_000, (1 << 63) - 1
@@ -85,6 +98,11 @@ def plain(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return (" ".join(value) if isinstance(value, list) else value) or "-"
+
+
+def shown(row: Mapping[str, object], *, as_json: bool) -> None:
+    """Print one row as `one` does, with its values as a person reads them."""
+    one(row if as_json else {name: plain(value) for name, value in row.items()}, as_json=as_json)
 
 
 def to_the_second(moment: str) -> str:

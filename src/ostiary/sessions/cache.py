@@ -13,15 +13,14 @@ from ostiary.kernel.clock import ticks_of
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Refusal
 from ostiary.keys.model import Key
-from ostiary.sessions import store, wire
-from ostiary.sessions.liveness import Entry, Judge
+from ostiary.sessions import store
+from ostiary.sessions.liveness import TOKEN, Entry, Judge
 from ostiary.sessions.memory import SessionMemory
 from ostiary.storage.outbox import CHANGES_AFTER, CHANGES_RANGE, Change
 from ostiary.storage.vault import Reader
 
 __all__ = ["BELT", "SessionCache"]
 
-BEARER = wire.BEARER.encode()
 BELT = 0.02
 """Seconds after which the file's data_version is read anew: how long a change made by hand may be overlooked."""
 
@@ -59,7 +58,7 @@ class SessionCache(SessionMemory):
         later stands in the outbox beyond the position read so far, so the next look at the file drops the entry again.
         """
         self._hold()
-        statement = store.FIND_COOKIE if self._brief and value[:1] != BEARER else store.FIND_LIVING
+        statement = store.FIND_COOKIE if self._brief and value[:1] != TOKEN else store.FIND_LIVING
         rows = self._reader.all(statement, session=session)
         verdict = self._judge.admit(store.living(rows[0]) if rows else None, key)
         if isinstance(verdict, Entry):

@@ -13,7 +13,7 @@ from ostiary.sessions import wire
 from ostiary.sessions.model import BEARER, Living, SessionSettings, judged
 from ostiary.sessions.seen import Seen
 
-__all__ = ["Answer", "Entry", "Glance", "Judge", "Learn", "Liveness", "place_of"]
+__all__ = ["TOKEN", "Answer", "Entry", "Glance", "Judge", "Learn", "Liveness", "place_of"]
 
 Learn = Callable[[str], Awaitable[None]]
 """Load a signing key that another process may have made since."""
@@ -21,7 +21,9 @@ Learn = Callable[[str], Awaitable[None]]
 Answer = dict[str, Any]
 """The first message of an HTTP answer, as ASGI wants it."""
 
-_BEARER = wire.BEARER.encode()
+TOKEN = wire.BEARER.encode()
+"""What a bearer token begins with where liveness is asked, and no cookie's value."""
+
 _PACK = msgspec.msgpack.Encoder().encode
 _UNPACK = msgspec.msgpack.Decoder(Living).decode
 
@@ -33,7 +35,7 @@ def place_of(value: bytes) -> bytes:
 
     NOTE: wire format `v1.<id>.…` (sessions.wire), with BEARER in front of a token. What is found is compared whole.
     """
-    return value[4:30] if value[:1] == _BEARER else value[3:29]
+    return value[4:30] if value[:1] == TOKEN else value[3:29]
 
 
 def _key_of(value: bytes) -> str:

@@ -68,8 +68,7 @@ class Groups:
         """Take no more, finish what is queued, and end the threads."""
         with self._ready:
             self._closed = True
-            self._waiting.extend(self._coming)
-            self._coming.clear()
+            self._come()
             self._ready.notify_all()
         for thread in self._threads:
             thread.join()
