@@ -2,23 +2,34 @@
 
 import re
 import unicodedata
+from urllib.parse import urlsplit
 
 import msgspec
 
+from ostiary.kernel.texts import origin
 from ostiary.kernel.values import Mode
 
-__all__ = ["NAME_LONGEST", "Person", "Tenant", "normalise_email"]
+__all__ = ["NAME_LONGEST", "Person", "Tenant", "flaw", "normalise_email"]
 
 NAME_LONGEST = 200
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
+_TENANT = re.compile(r"[a-z0-9_]{1,40}")
+_MOST_ORIGINS, _LONGEST_ORIGIN = 20, 255
 _HOST = re.compile(r"(?:localhost|(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63})\Z")
 
 
 class Tenant(msgspec.Struct, frozen=True):
-    """An isolated world of people, keys and policies."""
+    """An isolated world of people, keys and policies.
+
+    `rp_id` and `origins` are those of its passkeys (WebAuthn); "" and () mean the server's own origin, which only
+    the default tenant has. `seeded`: it holds the known people and the known token that the examples call for.
+    """
 
     id: str
     mode: Mode
+    rp_id: str = ""
+    origins: tuple[str, ...] = ()
+    seeded: bool = False
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -33,6 +44,28 @@ class Person(msgspec.Struct, frozen=True):
     def title(self) -> str:
         """What a page or a passkey picker shows for this person."""
         return self.name or self.email or "Administrator"
+
+
+def flaw(tenant: Tenant) -> str:
+    """Return what is wrong with a tenant that is to be added: `name`, `origin`, `rp_id`, `seed`, or "" for nothing.
+
+    The relying party must be the host of every origin or a domain above it (WebAuthn section 5.1.2).
+    """
+    if not _TENANT.fullmatch(tenant.id):
+        return "name"
+    if not 0 < len(tenant.origins) <= _MOST_ORIGINS or not all(map(_is_origin, tenant.origins)):
+        return "origin"
+    hosts = [urlsplit(one).hostname or "" for one in tenant.origins]
+    if not tenant.rp_id or not all(f".{host}".endswith(f".{tenant.rp_id}") for host in hosts):
+        return "rp_id"
+    return "seed" if tenant.seeded and tenant.mode is not Mode.FIXTURE else ""
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        return len(text) <= _LONGEST_ORIGIN and origin(text) == text
+    except ValueError:
+        return False
 
 
 def normalise_email(text: str) -> str | None:

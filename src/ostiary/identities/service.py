@@ -1,8 +1,8 @@
 """Use cases of identities: tenants at boot, people by the operator's hand."""
 
 from ostiary.identities import store
-from ostiary.identities.model import NAME_LONGEST, Person, Tenant, normalise_email
-from ostiary.kernel.errors import BootRefused
+from ostiary.identities.model import NAME_LONGEST, Person, Tenant, flaw, normalise_email
+from ostiary.kernel.errors import BootRefused, ContractBroken
 from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
@@ -14,15 +14,19 @@ from ostiary.storage.tx import Row, Tx
 
 __all__ = [
     "add_person",
+    "add_tenant",
     "ensure_tenant",
     "find_person",
     "find_tenant",
     "found",
     "founder",
     "hold",
+    "is_known",
     "is_person",
     "list_people",
+    "list_tenants",
     "new_person_id",
+    "tenant_named",
 ]
 
 _KIND = "user"
@@ -36,8 +40,35 @@ def ensure_tenant(tx: Tx) -> None:
     tenant = Tenant(tx.scope.tenant, tx.scope.mode)
     if store.add_tenant(tx, tenant):
         tx.emit(Event(EventName.TENANT_CREATE, SYSTEM, tenant.id, reasons=(tenant.mode.value,)))
-    elif store.find_tenant(tx, tenant.id) != tenant:
+    elif (stored := store.find_tenant(tx, tenant.id)) is None or stored.mode is not tenant.mode:
         raise BootRefused(f"the tenant {tenant.id} of this database is not {tenant.mode}: serve it as what it is")
+
+
+def add_tenant(tx: Tx, caller: Caller, tenant: Tenant) -> Refusal | None:
+    """Make a tenant, whose own scope the transaction has and whose keys are in the keyring.
+
+    Refused with `tenant_malformed` or `tenant_taken`.
+    """
+    if tx.scope != Scope(tenant.id, tenant.mode):
+        raise ContractBroken("a tenant is made in its own scope")
+    wrong = flaw(tenant)
+    if wrong:
+        return tx.refuse(EventName.TENANT_CREATE, caller, tenant.id, Refusal(Code.TENANT_MALFORMED, (wrong,)))
+    if not store.add_tenant(tx, tenant):
+        return tx.refuse(EventName.TENANT_CREATE, caller, tenant.id, Code.TENANT_TAKEN)
+    told = (tenant.mode.value, f"rp_id:{tenant.rp_id}", *(f"origin:{origin}" for origin in tenant.origins))
+    tx.emit(Event(EventName.TENANT_CREATE, caller, tenant.id, reasons=(*told, "seeded") if tenant.seeded else told))
+    return None
+
+
+def tenant_named(tx: Tx, name: str) -> Tenant | None:
+    """Return a tenant by its name, whatever the scope; None when there is none."""
+    return store.find_tenant(tx, name) if "\0" not in name else None
+
+
+def list_tenants(tx: Tx) -> list[Tenant]:
+    """Return all tenants, oldest first."""
+    return store.list_tenants(tx)
 
 
 def find_tenant(tx: Tx) -> Tenant | None:
@@ -92,6 +123,11 @@ def add_person(
         return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_TAKEN)
     tx.emit(Event(EventName.PERSON_CREATE, caller, person_id))
     return Person(person_id, email.strip(), name, tx.now)
+
+
+def is_known(tx: Tx, person: str) -> bool:
+    """Tell whether the tenant has a person of that id."""
+    return is_person(person) and store.find_person(tx, person) is not None
 
 
 def find_person(tx: Tx, keyring: Keyring, person: str) -> Person | None:

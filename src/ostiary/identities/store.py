@@ -1,6 +1,19 @@
-"""The tables `tenants` and `people`; addresses and names are sealed, looked up by keyed hash."""
+"""The tables `tenants`, `people`, `refs` and `devices`; addresses and names are sealed, looked up by keyed hash."""
 
-from sqlalchemy import BigInteger, Column, LargeBinary, String, Table, UniqueConstraint, bindparam, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from ostiary.identities.model import Tenant
@@ -9,15 +22,25 @@ from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
 __all__ = [
+    "add_device",
     "add_person",
     "add_tenant",
+    "device_owner",
+    "devices",
+    "devices_of",
     "find_person",
     "find_tenant",
     "found",
     "founder",
     "hold",
     "list_people",
+    "list_tenants",
+    "move_ref",
     "people",
+    "place_ref",
+    "ref_of",
+    "refs",
+    "target_of",
     "tenants",
 ]
 
@@ -28,6 +51,9 @@ tenants = Table(
     Column("mode", String, nullable=False),
     Column("founder", String, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("rp_id", String, nullable=False, server_default=text("''")),
+    Column("origins", String, nullable=False, server_default=text("''")),
+    Column("seeded", Integer, nullable=False, server_default="0"),
 )
 people = Table(
     "people",
@@ -40,9 +66,31 @@ people = Table(
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("tenant_id", "email_hash", name="people_one_per_address"),
 )
+refs = Table(
+    "refs",
+    METADATA,
+    Column("tenant_id", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("target", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("refs_of_target", "tenant_id", "kind", "target"),
+)
+devices = Table(
+    "devices",
+    METADATA,
+    Column("tenant_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("person_id", String, nullable=False),
+    Column("added_by", String, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Index("devices_of_person", "tenant_id", "person_id"),
+)
 
 _ADD_TENANT = Statement(postgresql.insert(tenants).on_conflict_do_nothing())
-_FIND_TENANT = Statement(select(tenants.c.id, tenants.c.mode).where(tenants.c.id == bindparam("tenant")))
+_TENANT = select(tenants.c.id, tenants.c.mode, tenants.c.rp_id, tenants.c.origins, tenants.c.seeded)
+_FIND_TENANT = Statement(_TENANT.where(tenants.c.id == bindparam("tenant")))
+_LIST_TENANTS = Statement(_TENANT.order_by(tenants.c.created_at, tenants.c.id))
 _FOUNDER = Statement(select(tenants.c.founder).where(tenants.c.id == bindparam("tenant")))
 _FOUND = Statement(
     update(tenants)
@@ -61,16 +109,56 @@ _HOLD = Statement(
 )
 _LIST = Statement(select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant")).order_by(people.c.created_at))
 
+_PLACE = Statement(postgresql.insert(refs).on_conflict_do_nothing())
+_ALIAS = (
+    refs.c.tenant_id == bindparam("tenant"),
+    refs.c.kind == bindparam("of_kind"),
+    refs.c.name == bindparam("alias"),
+)
+_MOVE = Statement(update(refs).where(*_ALIAS).values(target=bindparam("to")))
+_TARGET = Statement(select(refs.c.target).where(*_ALIAS))
+_REF_OF = Statement(
+    select(refs.c.name)
+    .where(
+        refs.c.tenant_id == bindparam("tenant"),
+        refs.c.kind == bindparam("of_kind"),
+        refs.c.target == bindparam("to"),
+    )
+    .order_by(refs.c.created_at, refs.c.name)
+    .limit(1)
+)
+_ADD_DEVICE = Statement(postgresql.insert(devices).on_conflict_do_nothing())
+_OWNER = Statement(
+    select(devices.c.person_id).where(devices.c.tenant_id == bindparam("tenant"), devices.c.name == bindparam("device"))
+)
+_DEVICES_OF = Statement(
+    select(devices.c.name)
+    .where(devices.c.tenant_id == bindparam("tenant"), devices.c.person_id == bindparam("person"))
+    .order_by(devices.c.name)
+)
+
 
 def add_tenant(tx: Tx, tenant: Tenant) -> bool:
     """Store a tenant; False when it is there."""
-    return bool(tx.do(_ADD_TENANT, id=tenant.id, mode=tenant.mode.value, founder="", created_at=tx.now))
+    given = {"id": tenant.id, "mode": tenant.mode.value, "founder": "", "created_at": tx.now}
+    passkeys = {"rp_id": tenant.rp_id, "origins": " ".join(tenant.origins)}
+    return bool(tx.do(_ADD_TENANT, **given, **passkeys, seeded=int(tenant.seeded)))
 
 
 def find_tenant(tx: Tx, tenant: str) -> Tenant | None:
     """Return a tenant."""
     row = tx.one(_FIND_TENANT, tenant=tenant)
-    return None if row is None else Tenant(row[0], Mode(row[1]))
+    return None if row is None else _tenant(row)
+
+
+def list_tenants(tx: Tx) -> list[Tenant]:
+    """Return all tenants, oldest first."""
+    return [_tenant(row) for row in tx.all(_LIST_TENANTS)]
+
+
+def _tenant(row: Row) -> Tenant:
+    id_, mode, rp_id, origins, seeded = row
+    return Tenant(id_, Mode(mode), rp_id, tuple(origins.split()), bool(seeded))
 
 
 def founder(tx: Tx) -> str:
@@ -112,3 +200,43 @@ def hold(tx: Tx, person: str) -> None:
 def list_people(tx: Tx) -> list[Row]:
     """Return the same for all people of the tenant, oldest first."""
     return tx.all(_LIST, tenant=tx.scope.tenant)
+
+
+def place_ref(tx: Tx, kind: str, name: str, target: str) -> bool:
+    """Store an alias; False when it is taken."""
+    return bool(tx.do(_PLACE, tenant_id=tx.scope.tenant, kind=kind, name=name, target=target, created_at=tx.now))
+
+
+def move_ref(tx: Tx, kind: str, name: str, target: str) -> bool:
+    """Let an alias stand for something else; False when there is no such alias."""
+    return bool(tx.do(_MOVE, tenant=tx.scope.tenant, of_kind=kind, alias=name, to=target))
+
+
+def target_of(tx: Tx, kind: str, name: str) -> str | None:
+    """Return what an alias of the tenant stands for."""
+    row = tx.one(_TARGET, tenant=tx.scope.tenant, of_kind=kind, alias=name)
+    return None if row is None else str(row[0])
+
+
+def ref_of(tx: Tx, kind: str, target: str) -> str | None:
+    """Return the oldest alias for something in the tenant."""
+    row = tx.one(_REF_OF, tenant=tx.scope.tenant, of_kind=kind, to=target)
+    return None if row is None else str(row[0])
+
+
+def add_device(tx: Tx, person: str, name: str, by: str) -> bool:
+    """Store a device; False when the name is taken."""
+    return bool(
+        tx.do(_ADD_DEVICE, tenant_id=tx.scope.tenant, name=name, person_id=person, added_by=by, added_at=tx.now)
+    )
+
+
+def device_owner(tx: Tx, name: str) -> str:
+    """Return whose a device of the tenant is, "" where there is none of that name."""
+    row = tx.one(_OWNER, tenant=tx.scope.tenant, device=name)
+    return "" if row is None else str(row[0])
+
+
+def devices_of(tx: Tx, person: str) -> list[str]:
+    """Return the names of a person's devices, sorted."""
+    return [row[0] for row in tx.all(_DEVICES_OF, tenant=tx.scope.tenant, person=person)]

@@ -91,6 +91,15 @@ CATALOGUE: dict[Code, Entry] = {
     Code.EMAIL_INVALID: Entry(400, "That is not an e-mail address.", "Check it for a typing error."),
     Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
     Code.NAME_TOO_LONG: Entry(400, "That name is too long.", "Give one of at most 200 characters."),
+    Code.TENANT_MALFORMED: Entry(
+        400, "A tenant's name, origin or relying party is malformed.", "See docs/tenants.md for how each is written."
+    ),
+    Code.TENANT_TAKEN: Entry(409, "A tenant of that name is there already.", "See `ostiary tenants list`."),
+    Code.REF_MALFORMED: Entry(
+        400, "That is no name.", "Write 1 to 80 of the letters A-Z and a-z, digits, dot, hyphen and underscore."
+    ),
+    Code.REF_TAKEN: Entry(409, "That name is taken in this tenant.", "Choose another name."),
+    Code.CLIENT_KEY_UNKNOWN: Entry(404, "There is no such key of the tenant.", "See `ostiary tenants keys NAME`."),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
     Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
     Code.KEY_NOT_REVOCABLE: Entry(
