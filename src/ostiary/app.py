@@ -31,6 +31,7 @@ from ostiary.gateway.passes import Passes
 from ostiary.gateway.presence import ConsumeDesk
 from ostiary.gateway.teller import Teller
 from ostiary.house import House
+from ostiary.identities import service as identities
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
@@ -94,7 +95,9 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     """Put the application together; `more` are login methods besides those of this release, `say` prints a line."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
-    watch = KeyWatch(vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation)
+    watch = KeyWatch(
+        vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation, identities.tenant_scopes
+    )
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)

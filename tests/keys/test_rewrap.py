@@ -3,6 +3,7 @@
 import pytest
 
 from ostiary.house import open_house
+from ostiary.identities import service as identities
 from ostiary.kernel.errors import BootRefused, SealBroken, StoreUnavailable
 from ostiary.kernel.ids import system_secrets
 from ostiary.keys import service as keys
@@ -80,7 +81,7 @@ def test_a_server_with_the_old_key_stores_no_key_under_it(anywhere):
     rewrap(home, new_key(home)[1], home.beside().house)
     before = table(home)
     house = home.house
-    watch = KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 1)
+    watch = KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 1, identities.tenant_scopes)
     home.run(watch.look())
     home.run(watch.look())
     assert watch.foreign
@@ -97,7 +98,7 @@ def test_a_running_server_hears_of_a_key_that_is_revoked_after_a_rewrap(anywhere
     beside = home.beside().house
     _, sealer = new_key(home)
     rewrap(home, sealer, beside)
-    watch = KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0)
+    watch = KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0, identities.tenant_scopes)
     home.run(watch.look())
     visitor, key = home.visitor(), home.key(purpose)
     begun = visitor.begin()
@@ -117,6 +118,6 @@ def test_a_key_that_cannot_be_opened_is_no_dead_session(home):
     made = neighbour.rotate()
     rewrap(home, new_key(home)[1], neighbour.house)
     house = home.house
-    watch = KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0)
+    watch = KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0, identities.tenant_scopes)
     with pytest.raises(StoreUnavailable, match="rewrapped"):
         home.run(watch.learn(made.id))

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from ostiary.identities import service as identities
 from ostiary.keys import service as keys
 from ostiary.keys.model import ROTATABLE, Purpose
 from ostiary.keys.watch import KeyWatch
@@ -15,7 +16,7 @@ DAY = 24 * HOUR
 def watch(home, house=None):
     house = house or home.house
     every = home.settings.signing_key_rotation
-    return KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, every)
+    return KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, every, identities.tenant_scopes)
 
 
 def looked(home):

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 from ostiary.house import open_house
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import BootRefused
 from ostiary.keys.model import Purpose
@@ -76,7 +77,9 @@ def test_rotation_can_be_reached_and_the_running_server_follows(home):
     made = home.beside().rotate()
     assert home.check(cookie).status == 200
     house = home.house
-    home.run(KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0).look())
+    home.run(
+        KeyWatch(house.vault, house.scope, house.sealer, house.keyring, home.clock, 0, identities.tenant_scopes).look()
+    )
     assert home.key().id == made.id
     assert home.open()[1].split(".")[2] == made.id
 

@@ -1,4 +1,4 @@
-"""Use cases of standings: authorities that exist elsewhere, each held by one person. A session names, never makes one."""
+"""Use cases of standings: authorities that exist elsewhere, one person each. A session may name one, it makes none."""
 
 from ostiary.access import store
 from ostiary.identities import service as identities

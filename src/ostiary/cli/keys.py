@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from ostiary.cli.terminal import answer, house, one, operator, say, table, to_the_second
+from ostiary.cli.terminal import DEFAULT_TENANT, answer, house, one, operator, say, table, to_the_second
 from ostiary.kernel.clock import instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.ids import system_secrets
@@ -17,21 +17,29 @@ from ostiary.sessions.revocation import RevokedKey, revoke_key
 __all__ = ["list_keys", "revoke", "rewrap", "rotate"]
 
 
-def list_keys(*, json_: bool = False) -> int:
-    """List the keys of the default tenant; no secret is shown.
+def list_keys(*, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
+    """List the keys of a tenant; no secret is shown.
 
     Parameters
     ----------
+    tenant
+        The tenant's name.
     json_
         Print one JSON object a line; receipt keys come with their public half.
     """
-    with house() as opened:
-        found, kept = opened.keyring.all(), opened.settings.signing_key_retention
+    with house(tenant=tenant) as opened:
+        found = [key for key in opened.keyring.all() if key.tenant == opened.scope.tenant]
+        kept = opened.settings.signing_key_retention
     table([_fields(key, kept) if json_ else _short(key, kept) for key in found], as_json=json_, empty="No key yet.")
     return 0
 
 
-def rotate(*, purpose: Literal["session", "prelogin", "receipt"] = "session", json_: bool = False) -> int:
+def rotate(
+    *,
+    purpose: Literal["session", "prelogin", "receipt"] = "session",
+    tenant: str = DEFAULT_TENANT,
+    json_: bool = False,
+) -> int:
     """Put a new key in service.
 
     What the old one signed stays good for OSTIARY_SIGNING_KEY_RETENTION; running servers take up the new one within a
@@ -41,10 +49,12 @@ def rotate(*, purpose: Literal["session", "prelogin", "receipt"] = "session", js
     ----------
     purpose
         What the key is for.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         made = opened.vault.transact_now(
             opened.scope,
             lambda tx: service.rotate(tx, opened.sealer, opened.keyring, operator(), Purpose(purpose)),
@@ -57,7 +67,9 @@ def rotate(*, purpose: Literal["session", "prelogin", "receipt"] = "session", js
     return 0
 
 
-def revoke(key: str, /, *, now: bool = False, yes: bool = False, json_: bool = False) -> int:
+def revoke(
+    key: str, /, *, now: bool = False, yes: bool = False, tenant: str = DEFAULT_TENANT, json_: bool = False
+) -> int:
     """Let a stolen key verify nothing from now on.
 
     A session key takes every session that it signed with it: no check that is sent after this command has ended
@@ -72,6 +84,8 @@ def revoke(key: str, /, *, now: bool = False, yes: bool = False, json_: bool = F
         Must be said: it is not undone. For a change without a theft use `rotate`, which ends no session.
     yes
         Do not ask.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
@@ -79,7 +93,7 @@ def revoke(key: str, /, *, now: bool = False, yes: bool = False, json_: bool = F
         raise SettingsError("a revocation is at once and for ever: say --now, or use `ostiary keys rotate`")
     if not (yes or _agreed(f"Revoke {key}, and end every session that it signed?")):
         return 1
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         outcome = opened.vault.transact_now(
             opened.scope, lambda tx: revoke_key(tx, opened.sealer, opened.keyring, operator(), key)
         )

@@ -14,6 +14,7 @@ from ostiary.cli.terminal import Number, house, one
 from ostiary.house import House, database_url
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
+from ostiary.kernel.values import Scope
 from ostiary.keys.model import Purpose
 from ostiary.receipts import export as exported
 from ostiary.receipts.heads import Head, public_keys, read_heads
@@ -184,7 +185,7 @@ def _receipt(path: Path) -> Receipt:
 
 
 def _one_receipt(opened: House, receipt: Receipt, *, as_json: bool) -> int:
-    made = opened.vault.read_now(opened.scope, lambda tx: prove_receipt(tx, opened.keyring, receipt))
+    made = opened.vault.read_now(Scope(receipt.tenant), lambda tx: prove_receipt(tx, opened.keyring, receipt))
     if as_json:
         one({"good": made is not None, "proof": msgspec.to_builtins(made) if made else None}, as_json=True)
     elif made:

@@ -32,6 +32,19 @@ _ALONE = {
     "migrate": ("migrate:migrate", "Bring the database to this release's schema."),
 }
 _GROUPS = {
+    "tenants": (
+        "Tenants: worlds of people, keys and policies apart from each other, and the keys of their programs.",
+        {
+            "add": ("tenants:add", "Add a tenant and print a client key and an operator key, this once."),
+            "list": ("tenants:list_tenants", "List all tenants, oldest first."),
+            "key": ("tenants:key", "Give a tenant another key and print it, this once."),
+            "keys": (
+                "tenants:list_keys",
+                "List the keys of a tenant's programs, oldest first; none can be shown again.",
+            ),
+            "key-remove": ("tenants:key_remove", "Take a key out of service: the next request with it is nobody's."),
+        },
+    ),
     "people": (
         "People: add one, list them, show what each may, grant scopes.",
         {
@@ -41,6 +54,23 @@ _GROUPS = {
             "show": ("people:show", "Show one person: who they are and what they may."),
             "grant": ("people:grant", "Give a person a scope."),
             "withdraw": ("people:withdraw", "Take a scope from a person."),
+        },
+    ),
+    "standings": (
+        "Standings: authorities that exist elsewhere, and who holds them.",
+        {
+            "add": (
+                "holdings:add_standing",
+                "Note that a person holds a standing: an authority that exists elsewhere, which a session may name.",
+            ),
+            "list": ("holdings:list_standings", "List what a person holds."),
+        },
+    ),
+    "devices": (
+        "Devices: what people act through.",
+        {
+            "add": ("holdings:add_device", "Note that a device is a person's."),
+            "list": ("holdings:list_devices", "List what a person acts through."),
         },
     ),
     "services": (
@@ -83,7 +113,7 @@ _GROUPS = {
     "keys": (
         "Keys: list, rotate, revoke and rewrap them.",
         {
-            "list": ("keys:list_keys", "List the keys of the default tenant; no secret is shown."),
+            "list": ("keys:list_keys", "List the keys of a tenant; no secret is shown."),
             "rotate": ("keys:rotate", "Put a new key in service."),
             "revoke": ("keys:revoke", "Let a stolen key verify nothing from now on."),
             "rewrap": ("keys:rewrap", "Seal all stored keys under a new key-encryption key, all or none."),

@@ -1,9 +1,10 @@
 """`ostiary people`: add, invite again, list, show, grant and withdraw scopes."""
 
 from ostiary.access import service as access
-from ostiary.cli.terminal import answer, house, one, operator, plain, say, shown, table, to_the_second
+from ostiary.cli.terminal import DEFAULT_TENANT, answer, house, one, operator, plain, say, shown, table, to_the_second
 from ostiary.enrolment import service as enrolment
 from ostiary.enrolment.model import INVITATION_LIFE
+from ostiary.house import House
 from ostiary.identities import service as identities
 from ostiary.identities.model import Person
 from ostiary.kernel.clock import SECOND, instant
@@ -14,7 +15,7 @@ from ostiary.storage.tx import Tx
 __all__ = ["add", "grant", "invite", "list_people", "show", "withdraw"]
 
 
-def add(*, email: str, name: str = "", json_: bool = False) -> int:
+def add(*, email: str, name: str = "", tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Add a person and print the one-time link for their first passkey.
 
     Parameters
@@ -23,10 +24,12 @@ def add(*, email: str, name: str = "", json_: bool = False) -> int:
         The person's e-mail address; it is kept sealed.
     name
         What pages call the person; at most 200 characters.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house(fresh=True) as opened:
+    with house(fresh=True, tenant=tenant) as opened:
 
         def use_case(tx: Tx) -> tuple[Person, str] | Refusal:
             made = identities.add_person(tx, opened.keyring, operator(), email=email, name=name)
@@ -36,12 +39,12 @@ def add(*, email: str, name: str = "", json_: bool = False) -> int:
         if isinstance(outcome, Refusal):
             return answer(outcome)
         person, token = outcome
-        link = f"{opened.settings.origin}/enrol#{token}"
-    _hand_over({"person": person.id, "email": person.email, "link": link}, "added", as_json=json_)
+        way = _way(opened, token)
+    _hand_over({"person": person.id, "email": person.email} | way, "added", as_json=json_)
     return 0
 
 
-def invite(person: str, /, *, json_: bool = False) -> int:
+def invite(person: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Print a fresh one-time link for somebody who is known.
 
     For a person who lost the old link, or every passkey. Links printed before are void; roles and passkeys stay.
@@ -50,21 +53,23 @@ def invite(person: str, /, *, json_: bool = False) -> int:
     ----------
     person
         The person's id.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         outcome = opened.vault.transact_now(
             opened.scope, lambda tx: enrolment.invite_again(tx, opened.keyring, operator(), person)
         )
         if isinstance(outcome, Refusal):
             return answer(outcome)
-        link = f"{opened.settings.origin}/enrol#{outcome}"
-    _hand_over({"person": person, "link": link}, "invited", as_json=json_)
+        way = _way(opened, outcome)
+    _hand_over({"person": person} | way, "invited", as_json=json_)
     return 0
 
 
-def grant(person: str, scope: str, /, *, json_: bool = False) -> int:
+def grant(person: str, scope: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Give a person a scope.
 
     Parameters
@@ -73,10 +78,12 @@ def grant(person: str, scope: str, /, *, json_: bool = False) -> int:
         The person's id.
     scope
         The scope, as noun.verb.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
 
         def use_case(tx: Tx) -> bool | Refusal:
             refused = _odd(scope)
@@ -88,7 +95,7 @@ def grant(person: str, scope: str, /, *, json_: bool = False) -> int:
     return _told(person, scope, ("granted to", "held already by"), outcome=outcome, as_json=json_)
 
 
-def withdraw(person: str, scope: str, /, *, json_: bool = False) -> int:
+def withdraw(person: str, scope: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Take a scope from a person.
 
     Printed once every check that is sent from then on goes without it.
@@ -99,10 +106,12 @@ def withdraw(person: str, scope: str, /, *, json_: bool = False) -> int:
         The person's id.
     scope
         The scope, as noun.verb.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         outcome = opened.vault.transact_now(
             opened.scope, lambda tx: _odd(scope) or sessions.withdraw_scope(tx, operator(), person, scope)
         )
@@ -123,24 +132,35 @@ def _told(person: str, scope: str, words: tuple[str, str], *, outcome: bool | Re
     return 0
 
 
+def _way(opened: House, token: str) -> dict[str, object]:
+    """Return what enrols a person: a link, and where pages do not serve the tenant, the token itself."""
+    served = opened.scope.tenant == DEFAULT_TENANT
+    return {"link": f"{opened.settings.origin}/enrol#{token}"} if served else {"token": token}
+
+
 def _hand_over(made: dict[str, object], done: str, *, as_json: bool) -> None:
     if as_json:
         one(made | {"expires_in": INVITATION_LIFE // SECOND}, as_json=True)
         return
     say(f"{done} {made['person']}")
-    say("Send this link to the person. It works once, within 24 hours:")
-    say(f"  {made['link']}")
+    if "link" in made:
+        say("Send this link to the person. It works once, within 24 hours:")
+    else:
+        say("Hand this token to what enrols the person (`enrolment_token`). It works once, within 24 hours:")
+    say(f"  {made.get('link') or made['token']}")
 
 
-def list_people(*, json_: bool = False) -> int:
+def list_people(*, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """List all people, oldest first.
 
     Parameters
     ----------
+    tenant
+        The tenant's name.
     json_
         Print one JSON object a line.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
 
         def listed(tx: Tx) -> list[dict[str, object]]:
             held = access.holdings(tx)
@@ -156,17 +176,19 @@ def list_people(*, json_: bool = False) -> int:
     return 0
 
 
-def show(person: str, /, *, json_: bool = False) -> int:
+def show(person: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Show one person: who they are and what they may.
 
     Parameters
     ----------
     person
         The person's id.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
 
         def looked_up(tx: Tx) -> dict[str, object] | Refusal:
             found = identities.find_person(tx, opened.keyring, person)

@@ -1,6 +1,6 @@
 """`ostiary receipts`: list, show."""
 
-from ostiary.cli.terminal import Count, Number, answer, house, one, table, to_the_second
+from ostiary.cli.terminal import DEFAULT_TENANT, Count, Number, answer, house, one, table, to_the_second
 from ostiary.kernel.clock import instant
 from ostiary.kernel.refusals import Refusal
 from ostiary.keys.keyring import Keyring
@@ -11,7 +11,7 @@ from ostiary.receipts.model import Receipt, canonical
 __all__ = ["list_receipts", "show"]
 
 
-def list_receipts(*, most: Count = 50, before: Number = 0, json_: bool = False) -> int:
+def list_receipts(*, most: Count = 50, before: Number = 0, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """List receipts, newest first.
 
     Each signature is verified; exit code 1 when one does not hold.
@@ -22,10 +22,12 @@ def list_receipts(*, most: Count = 50, before: Number = 0, json_: bool = False) 
         How many at most.
     before
         Only those whose sequence number is smaller: the way to the next page.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object a line, with every field.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         found = opened.vault.read_now(opened.scope, lambda tx: service.newest(tx, most, before or service.END))
         holds = [_holds(opened.keyring, receipt) for receipt in found]
         revoked = [_revoked(opened.keyring, receipt) for receipt in found]
@@ -35,17 +37,19 @@ def list_receipts(*, most: Count = 50, before: Number = 0, json_: bool = False) 
     return 0 if all(holds) else 1
 
 
-def show(receipt: str, /, *, json_: bool = False) -> int:
+def show(receipt: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Show one receipt and whether its signature holds.
 
     Parameters
     ----------
     receipt
         The receipt's id.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         found = opened.vault.read_now(opened.scope, lambda tx: service.find(tx, receipt))
         if isinstance(found, Refusal):
             return answer(found, receipt)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from ostiary.cli.terminal import Count, answer, house, one, operator, say, shown, table, to_the_second
+from ostiary.cli.terminal import DEFAULT_TENANT, Count, answer, house, one, operator, say, shown, table, to_the_second
 from ostiary.house import House
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, instant
@@ -24,7 +24,7 @@ _LABEL = 64
 _OPERATOR = "operator"
 
 
-def list_sessions(*, person: str = "", most: Count = 100, json_: bool = False) -> int:
+def list_sessions(*, person: str = "", most: Count = 100, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """List sessions, newest first, those that ended too.
 
     Parameters
@@ -33,12 +33,14 @@ def list_sessions(*, person: str = "", most: Count = 100, json_: bool = False) -
         Only the living sessions of the person with this id.
     most
         How many at most.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object a line, with every field.
     """
     if person and not identities.is_person(person):
         return answer(Refusal(Code.PERSON_UNKNOWN), person)
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         found = opened.vault.read_now(
             opened.scope,
@@ -49,17 +51,19 @@ def list_sessions(*, person: str = "", most: Count = 100, json_: bool = False) -
     return 0
 
 
-def show(session: str, /, *, json_: bool = False) -> int:
+def show(session: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Show one session: why it lives, or why it ended.
 
     Parameters
     ----------
     session
         The session's id.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         found = opened.vault.read_now(opened.scope, lambda tx: service.find(tx, session))
         if isinstance(found, Refusal):
@@ -69,7 +73,15 @@ def show(session: str, /, *, json_: bool = False) -> int:
     return 0
 
 
-def issue(*, person: str, label: str, ttl: int = 0, scope: tuple[str, ...] = (), json_: bool = False) -> int:
+def issue(
+    *,
+    person: str,
+    label: str,
+    ttl: int = 0,
+    scope: tuple[str, ...] = (),
+    tenant: str = DEFAULT_TENANT,
+    json_: bool = False,
+) -> int:
     """Issue a bearer token to a person, for a program that acts for them.
 
     It is printed this once, and its end on standard error; a commitment to it is all that is kept. Sent as
@@ -87,6 +99,8 @@ def issue(*, person: str, label: str, ttl: int = 0, scope: tuple[str, ...] = (),
     scope
         A scope of the person's that it may use, such as reports.read; may be given several times. Without any it
         opens only services that require none.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
@@ -95,7 +109,7 @@ def issue(*, person: str, label: str, ttl: int = 0, scope: tuple[str, ...] = (),
     if ttl < 0:
         raise SettingsError("a session lives for some seconds at least")
     wish = bearer.Wish(person, label.strip(), ttl * SECOND, scope)
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         made = opened.vault.transact_now(
             opened.scope,
@@ -119,7 +133,7 @@ def _shortest(settings: SessionSettings) -> str:
     return "OSTIARY_SESSION_" + ("REFRESH_TIMEOUT" if settings.family < settings.bearer else "BEARER_TIMEOUT")
 
 
-def revoke(*sessions: str, stdin: bool = False, json_: bool = False) -> int:
+def revoke(*sessions: str, stdin: bool = False, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """End sessions.
 
     One line is printed for each, with the time, once its end is durable and every check that is sent from then on is
@@ -131,13 +145,15 @@ def revoke(*sessions: str, stdin: bool = False, json_: bool = False) -> int:
         Ids of the sessions to end.
     stdin
         Read ids from standard input as they come, one a line.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object a line.
     """
     if bool(sessions) is stdin:
         raise SettingsError("name the sessions to end, or give them by --stdin: one of the two")
     code = 0
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         for batch in batches(sys.stdin.fileno()) if stdin else [sessions]:
             for start in range(0, len(batch), _GROUP):
                 code = max(code, _revoke(opened, batch[start : start + _GROUP], as_json=json_))

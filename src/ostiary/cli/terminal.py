@@ -8,16 +8,20 @@ from contextlib import contextmanager
 from getpass import getuser
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from ostiary.cli.columns import columns, details
 from ostiary.house import House, migrate, open_house, own_kek, require
+from ostiary.identities import service as identities
+from ostiary.kernel.errors import BootRefused
 from ostiary.kernel.refusals import Refusal
-from ostiary.kernel.values import Caller
+from ostiary.kernel.values import Caller, Scope
 from ostiary.settings import Settings, read_settings
 from ostiary.web.catalogue import CATALOGUE
 
 __all__ = [
+    "DEFAULT_TENANT",
     "Count",
     "Number",
     "answer",
@@ -33,12 +37,16 @@ __all__ = [
 ]
 
 REFUSED = 1
+DEFAULT_TENANT = Scope().tenant
 _MOST, _LAST = 1_000_000, (1 << 63) - 1
 
 
 @contextmanager
-def house(settings: Settings | None = None, *, fresh: bool = False) -> Iterator[House]:
-    """Open the house of the current settings for the block. Only with `fresh` a database that is missing is made."""
+def house(settings: Settings | None = None, *, fresh: bool = False, tenant: str = DEFAULT_TENANT) -> Iterator[House]:
+    """Open the house of the current settings for the block, with the scope of a tenant.
+
+    Only with `fresh` a database that is missing is made. Raises BootRefused where there is no such tenant.
+    """
     chosen = settings or read_settings()
     if fresh and not chosen.database_url:
         own_kek(chosen)
@@ -46,9 +54,16 @@ def house(settings: Settings | None = None, *, fresh: bool = False) -> Iterator[
     require(chosen)
     opened = open_house(chosen)
     try:
-        yield opened
+        yield opened if tenant == DEFAULT_TENANT else _within(opened, tenant)
     finally:
         opened.close()
+
+
+def _within(opened: House, tenant: str) -> House:
+    found = opened.vault.read_now(opened.scope, lambda tx: identities.tenant_named(tx, tenant))
+    if found is None:
+        raise BootRefused(f"there is no tenant {tenant!r}: `ostiary tenants list` shows those that there are")
+    return msgspec.structs.replace(opened, scope=Scope(found.id, found.mode))
 
 
 def operator() -> Caller:

@@ -128,6 +128,8 @@ class Check:
         if entry is not None:
             entry.used_again()
         start = self._teller.plain(found)
+        if isinstance(start, Refusal):
+            return self._refuse(problem(start, "-"))
         self._liveness.slide(found)
         self.counts[200] += 1
         if entry is not None:

@@ -79,7 +79,7 @@ class Teller:
     async def tell(
         self, entry: Entry, service: Service, facts: frozenset[str], fresh: Callable[[], bool]
     ) -> Answer | Refusal:
-        """Return the first message of a 200, or refuse a caller who lacks a scope that the service requires.
+        """Return the first message of a 200, or refuse a session of another tenant, and a caller who lacks a scope.
 
         What was asked without leave changes nothing. An answer without facts is kept with the entry, which every
         node drops before a change of the session, of its person's scopes or of a registration is acknowledged.
@@ -90,6 +90,8 @@ class Teller:
         if kept is not None:
             return kept
         session = entry.session
+        if session.tenant != self._scope.tenant:
+            return _foreign(session)
         held, known = await self._known(session, service, told)
         if not (held and session.may_use(service.scopes)):
             return Refusal(Code.SCOPE_MISSING, service.scopes, subject=session.id)
@@ -114,12 +116,15 @@ class Teller:
             plain |= sealed
         return held, {fact: plain[fact] for fact in told if plain[fact]}
 
-    def plain(self, entry: Entry) -> Answer:
+    def plain(self, entry: Entry) -> Answer | Refusal:
         """Return what `tell` says of the default service, which needs no leave and is told nothing more."""
         kept = None if entry.headers is None else entry.headers.get(DEFAULT.name)
         if kept is not None:
             return kept
-        made = self._prepare(entry.session, entry.hard, DEFAULT, {})
+        session = entry.session
+        if session.tenant != self._scope.tenant:
+            return _foreign(session)
+        made = self._prepare(session, entry.hard, DEFAULT, {})
         if entry.headers is not None:
             entry.headers[DEFAULT.name] = made
         return made
@@ -140,6 +145,11 @@ class Teller:
 
     def _secret(self, session: Living) -> bytes:
         return self._keyring.active(session.tenant, Purpose.CALLER).secret
+
+
+def _foreign(session: Living) -> Refusal:
+    """Refuse a session that another tenant opened: none of a fixture's is ever let in by a live gate."""
+    return Refusal(Code.SESSION_INVALID, ("session_of_another_tenant",), subject=session.id)
 
 
 def wanted(scope: Request, service: str) -> Wanted | Refusal:

@@ -27,6 +27,7 @@ __all__ = [
     "list_tenants",
     "new_person_id",
     "tenant_named",
+    "tenant_scopes",
 ]
 
 _KIND = "user"
@@ -69,6 +70,11 @@ def tenant_named(tx: Tx, name: str) -> Tenant | None:
 def list_tenants(tx: Tx) -> list[Tenant]:
     """Return all tenants, oldest first."""
     return store.list_tenants(tx)
+
+
+def tenant_scopes(tx: Tx) -> list[Scope]:
+    """Return the scope of every tenant."""
+    return [Scope(tenant.id, tenant.mode) for tenant in store.list_tenants(tx)]
 
 
 def find_tenant(tx: Tx) -> Tenant | None:

@@ -9,6 +9,7 @@ from ostiary.kernel.values import Scope
 from ostiary.keys import service
 from ostiary.keys.keyring import Keyring
 from ostiary.keys.sealing import Sealer
+from ostiary.storage.tx import UseCase
 from ostiary.storage.vault import Vault
 
 __all__ = ["KeyWatch"]
@@ -21,7 +22,7 @@ class KeyWatch(msgspec.Struct):
 
     After a rewrap the keys do not open under the key-encryption key that this process was started with. It goes on
     with those that it holds, less those that are revoked, says so once, and can learn no other until it is started
-    again. `every` is how long a signing key stays in service, 0 for ever.
+    again. `every` is how long a signing key stays in service, 0 for ever; `scopes` tells every tenant's scope.
     """
 
     vault: Vault
@@ -30,6 +31,7 @@ class KeyWatch(msgspec.Struct):
     keyring: Keyring
     clock: Clock
     every: int
+    scopes: UseCase[list[Scope]]
     foreign: bool = False
 
     async def learn(self, key_id: str) -> None:
@@ -40,16 +42,22 @@ class KeyWatch(msgspec.Struct):
             raise StoreUnavailable("the keys were rewrapped: start this server again with the new key") from fault
 
     async def look(self) -> None:
-        """Load what is stored and rotate what is due; the chore of every second."""
+        """Load what is stored and rotate what is due, of every tenant; the chore of every second."""
         try:
-            await self.vault.read(self.scope, lambda tx: service.load(tx, self.sealer, self.keyring))
-            if service.due(self.keyring, self.scope.tenant, self.clock(), self.every):
-                await self.vault.transact(
-                    self.scope, lambda tx: service.rotate_due(tx, self.sealer, self.keyring, self.every)
-                )
-                await self.vault.read(self.scope, lambda tx: service.load(tx, self.sealer, self.keyring))
+            await self._load()
+            tenants = {key.tenant for key in self.keyring.all()}
+            late = {one for one in tenants if service.due(self.keyring, one, self.clock(), self.every)}
+            for scope in await self.vault.read(self.scope, self.scopes) if late else ():
+                if scope.tenant in late:
+                    await self.vault.transact(
+                        scope, lambda tx: service.rotate_due(tx, self.sealer, self.keyring, self.every)
+                    )
+                    await self._load()
         except SealBroken:
             if not self.foreign:
                 _LOG.warning("keys_rewrapped", remedy="start this server again with the new key-encryption key")
             self.foreign = True
             await self.vault.read(self.scope, lambda tx: service.disown(tx, self.keyring))
+
+    async def _load(self) -> None:
+        await self.vault.read(self.scope, lambda tx: service.load(tx, self.sealer, self.keyring))
