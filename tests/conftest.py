@@ -42,6 +42,13 @@ def gatehouse(tmp_path, furnished):
         yield made
 
 
+@pytest.fixture
+def everywhere(tmp_path, furnished, database_url):
+    """The same, on each database."""
+    with opened(tmp_path, url=database_url, like=furnished) as made:
+        yield made
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database_url(request):
     """For tests that run on both databases: "" is SQLite, in whatever folder they take."""

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from ostiary.access import clients, standings
 from ostiary.access import service as access
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway import landing
+from ostiary.identities import devices
 from ostiary.identities import service as identities
+from ostiary.identities.model import Tenant
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.refusals import Refusal
-from ostiary.kernel.values import EventName
+from ostiary.kernel.values import EventName, Mode, Scope
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer, make_kek, read_kek
@@ -24,7 +27,7 @@ from ostiary.presence.model import PurposeRule
 from ostiary.receipts.sequencer import drain
 from ostiary.services import service as services
 from ostiary.services.model import Registration
-from ostiary.sessions import bearer
+from ostiary.sessions import bearer, seeded
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.revocation import revoke_key
@@ -105,6 +108,47 @@ def _add_service(home):
 def _add_purpose(home):
     rule = PurposeRule(f"vault.p{system_secrets(4).hex()}", "Enter the vault")
     return lambda: home.act(lambda tx: purposes.add(tx, OPERATOR, rule)) or "declared"
+
+
+def _new_tenant(home):
+    """A tenant that nobody has heard of: (its scope, how it is made)."""
+    name = f"t{system_secrets(4).hex()}"
+    made = Tenant(name, Mode.FIXTURE, "id.example.test", ("https://id.example.test",), seeded=True)
+
+    def use_case(tx):
+        keys.ensure(tx, home.house.sealer, home.house.keyring)
+        return identities.add_tenant(tx, OPERATOR, made) or clients.add(tx, OPERATOR, "client", "client")
+
+    return Scope(name, Mode.FIXTURE), lambda: home.house.vault.transact_now(Scope(name, Mode.FIXTURE), use_case)
+
+
+def _seed(home):
+    scope, make = _new_tenant(home)
+    make()
+    return lambda: home.house.vault.transact_now(
+        scope, lambda tx: seeded.seed(tx, home.rules, OPERATOR, "user-AAAAAAAAAAAAAAAAAAAAAA", "a-word", ("a.read",))
+    )
+
+
+def _named_add(use_case):
+    """A case in which a person is given something that has a name."""
+
+    def prepare(home):
+        person, name = _person(home), _name("n")
+        return lambda: home.act(lambda tx: use_case(tx, OPERATOR, person, name))
+
+    return prepare
+
+
+def _add_key(home):
+    name = _name("k")
+    return lambda: home.act(lambda tx: clients.add(tx, OPERATOR, "client", name, ("a.read",)))
+
+
+def _client_key(home):
+    name = _name("k")
+    home.act(lambda tx: clients.add(tx, OPERATOR, "operator", name))
+    return name
 
 
 def _change(home, tx, name):
@@ -235,6 +279,16 @@ _MORE = {
     "refusal at the door": Case(_door, ["login.finish"]),
     "service.enter": Case(_landing, ["service.enter"]),
     "presence.consume": Case(_consume, ["presence.consume"]),
+    "tenants add": Case(
+        lambda home: _new_tenant(home)[1], ["key.create"] * len(Purpose) + ["tenant.create", "client.add"]
+    ),
+    "tenants add --fixture-seed": Case(_seed, ["session.open"]),
+    "tenants key": Case(_add_key, ["client.add"]),
+    "tenants key-remove": Case(
+        _does(lambda tx, name: clients.remove(tx, OPERATOR, name), _client_key), ["client.remove"]
+    ),
+    "standings add": Case(_named_add(standings.add), ["standing.add"]),
+    "devices add": Case(_named_add(devices.add), ["device.add"]),
     "people add": Case(_add_person, ["person.create", "invitation.create"]),
     "people invite": Case(
         _acts(lambda home, tx, person: enrolment.invite_again(tx, home.house.keyring, OPERATOR, person), _person),
@@ -301,6 +355,3 @@ REFUSALS_ONLY = {
     EventName.ACCOUNT_READ,
 }
 """Names under which an act is refused and never succeeds: a refusal at the door is one row for all."""
-
-AT_THE_START = {EventName.TENANT_CREATE, EventName.KEY_CREATE}
-"""What a first start does before anybody can be told anything: `test_boot` of the keys looks at it."""

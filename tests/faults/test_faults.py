@@ -6,7 +6,7 @@ import pytest
 
 from ostiary.kernel.values import EventName
 from tests.faults.__main__ import line, page
-from tests.faults.cases import AT_THE_START, CASES, READS, REFUSALS_ONLY
+from tests.faults.cases import CASES, READS, REFUSALS_ONLY
 from tests.faults.floods import floods
 from tests.faults.killing import killed, killing
 from tests.faults.kills import Victim, kills
@@ -32,8 +32,8 @@ def test_every_use_case_has_its_row(gatehouse):
     operations = {operation.name for operation in gatehouse.application.operations}
     assert operations <= {*CASES, *READS}, "an operation without a row in tests/faults/cases.py"
     events = {event for case in CASES.values() for event in case.events}
-    assert {name.value for name in EventName} == {*events, *REFUSALS_ONLY, *AT_THE_START}
-    assert not events & {*REFUSALS_ONLY, *AT_THE_START}
+    assert {name.value for name in EventName} == {*events, *REFUSALS_ONLY}
+    assert not events & REFUSALS_ONLY
 
 
 @pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=POSTGRES)])

@@ -5,9 +5,12 @@ import threading
 import pytest
 
 from ostiary.identities import service as identities
+from ostiary.kernel.values import Mode, Scope
 from ostiary.keys import service as keys
 from ostiary.keys.model import ROTATABLE, Purpose
 from ostiary.keys.watch import KeyWatch
+from ostiary.receipts import service as receipts
+from tests.identities.tenants import made, within
 from tests.sessions.home import HOUR
 
 DAY = 24 * HOUR
@@ -88,3 +91,34 @@ def test_two_servers_at_once_rotate_once(anywhere):
 def test_other_purposes_are_never_due(home, purpose):
     held = keys.due(home.house.keyring, home.scope.tenant, home.clock() + 4000 * DAY, 1)
     assert purpose not in {key.purpose for key in held}
+
+
+def test_a_tenant_that_a_command_adds_is_taken_up_by_a_running_server(anywhere):
+    home = anywhere
+    scope, _ = made(home.beside(), mode=Mode.FIXTURE)
+    assert not [key for key in home.house.keyring.all() if key.tenant == scope.tenant]
+    looked(home)
+    assert {key.purpose for key in home.house.keyring.all() if key.tenant == scope.tenant} == set(Purpose)
+
+
+def test_what_is_due_is_rotated_in_every_tenant(anywhere):
+    home = anywhere
+    early = [made(home, "rhein", Mode.FIXTURE)[0], made(home, "main")[0]]
+    home.clock.turn(31 * DAY)
+    late = made(home, "late")[0]
+    looked(home)
+    looked(home)
+    for scope in (home.scope, *early, late):
+        told = [
+            one for one in within(home, scope, lambda tx: receipts.newest(tx, 100)) if one.operation == "key.rotate"
+        ]
+        assert sorted(one.reasons[0] for one in told) == (sorted(ROTATABLE) if scope is not late else [])
+        assert {one.mode for one in told} <= {scope.mode}
+
+
+def test_keys_without_a_tenant_are_left_alone(anywhere):
+    home, scope = anywhere, Scope("nobody")
+    within(home, scope, lambda tx: keys.ensure(tx, home.house.sealer, home.house.keyring))
+    home.clock.turn(31 * DAY)
+    assert looked(home), "those of others are rotated all the same"
+    assert {key.version for key in home.house.keyring.all() if key.tenant == "nobody"} == {1}

@@ -49,14 +49,14 @@ def add(tx: Tx, caller: Caller, kind: str, name: str, scopes: Iterable[str] = ()
     """
     prefix, wanted = _PREFIXES[ClientKind(kind)], sorted(set(scopes))
     if not is_name(name):
-        return tx.refuse(EventName.CLIENT_KEY_ADD, caller, "", Code.REF_MALFORMED)
+        return tx.refuse(EventName.CLIENT_ADD, caller, "", Code.REF_MALFORMED)
     if not all(map(is_scope, wanted)):
-        return tx.refuse(EventName.CLIENT_KEY_ADD, caller, "", Code.SCOPE_MALFORMED)
+        return tx.refuse(EventName.CLIENT_ADD, caller, "", Code.SCOPE_MALFORMED)
     key_id, key = new_id("ck", tx.secrets), f"{prefix}-{b64url(tx.secrets(_SECRET))}"
     if not store.add_client_key(tx, (key_id, tx.scope.tenant, kind, name, " ".join(wanted)), _hash(key)):
-        return tx.refuse(EventName.CLIENT_KEY_ADD, caller, "", Refusal(Code.REF_TAKEN, (f"name:{name}",)))
+        return tx.refuse(EventName.CLIENT_ADD, caller, "", Refusal(Code.REF_TAKEN, (f"name:{name}",)))
     told = (kind, f"name:{name}", *(f"scope:{scope}" for scope in wanted))
-    tx.emit(Event(EventName.CLIENT_KEY_ADD, caller, key_id, reasons=told))
+    tx.emit(Event(EventName.CLIENT_ADD, caller, key_id, reasons=told))
     return key
 
 
@@ -70,8 +70,8 @@ def remove(tx: Tx, caller: Caller, name: str) -> Refusal | None:
     """Take a key of the tenant out of service, by its name; the next request with it is nobody's."""
     key_id = store.remove_client_key(tx, name) if is_name(name) else ""
     if not key_id:
-        return tx.refuse(EventName.CLIENT_KEY_REMOVE, caller, "", Code.CLIENT_KEY_UNKNOWN)
-    tx.emit(Event(EventName.CLIENT_KEY_REMOVE, caller, key_id, reasons=(f"name:{name}",)))
+        return tx.refuse(EventName.CLIENT_REMOVE, caller, "", Code.CLIENT_KEY_UNKNOWN)
+    tx.emit(Event(EventName.CLIENT_REMOVE, caller, key_id, reasons=(f"name:{name}",)))
     return None
 
 

@@ -56,7 +56,8 @@ def flaw(tenant: Tenant) -> str:
     if not 0 < len(tenant.origins) <= _MOST_ORIGINS or not all(map(_is_origin, tenant.origins)):
         return "origin"
     hosts = [urlsplit(one).hostname or "" for one in tenant.origins]
-    if not tenant.rp_id or not all(f".{host}".endswith(f".{tenant.rp_id}") for host in hosts):
+    above = "." in tenant.rp_id and all(f".{host}".endswith(f".{tenant.rp_id}") for host in hosts)
+    if not above and set(hosts) != {tenant.rp_id}:
         return "rp_id"
     return "seed" if tenant.seeded and tenant.mode is not Mode.FIXTURE else ""
 
