@@ -82,6 +82,7 @@ class Outcome(StrEnum):
 
     ADMITTED = "admitted"
     REFUSED = "refused"
+    VERIFIED = "verified"
 
 
 class EventName(StrEnum):
@@ -111,15 +112,20 @@ class EventName(StrEnum):
     PASSKEY_ADD = "passkey.add"
     PASSKEY_RENAME = "passkey.rename"
     PASSKEY_REMOVE = "passkey.remove"
+    PASSKEY_IMPORT = "passkey.import"
     LOGIN_BEGIN = "login.begin"
+    LOGIN_START = "login.start"
     LOGIN_ASK = "login.ask"
     LOGIN_FINISH = "login.finish"
+    CHALLENGE_ISSUE = "challenge.issue"
     PRESENCE_PROVE = "presence.prove"
     PRESENCE_CONSUME = "presence.consume"
     PURPOSE_ADD = "purpose.add"
     PURPOSE_REMOVE = "purpose.remove"
     SESSION_OPEN = "session.open"
     SESSION_LIST = "session.list"
+    SESSION_INSPECT = "session.inspect"
+    SESSION_EXCHANGE = "session.exchange"
     SESSION_END = "session.end"
     SESSION_END_OTHERS = "session.end_others"
     SESSION_LOGOUT = "session.logout"

@@ -4,7 +4,7 @@ import msgspec
 
 from ostiary.passkeys.ceremony import Stored
 
-__all__ = ["LABEL_LONGEST", "Passkey"]
+__all__ = ["LABEL_LONGEST", "Facts", "Passkey"]
 
 LABEL_LONGEST = 64
 
@@ -37,3 +37,18 @@ class Passkey(msgspec.Struct, frozen=True):
             backup_eligible=bool(self.backup_eligible),
             backed_up=bool(self.backed_up),
         )
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a passkey was bound to at the membrane: relying party, origin, attachment, whether copies are allowed.
+
+    `imported` tells that no ceremony of ours made it. `commitment` is `sha256:` and SHA-256, in hex, over what the
+    binding says (`passkeys.bindings`).
+    """
+
+    rp_id: str
+    origin: str
+    attachment: str
+    synced_allowed: int
+    imported: int
+    commitment: str

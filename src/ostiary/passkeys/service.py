@@ -14,7 +14,7 @@ from ostiary.passkeys.decoy import DECOY
 from ostiary.passkeys.model import Passkey
 from ostiary.storage.tx import Tx
 
-__all__ = ["Rules", "assert_passkey", "label", "list_of", "owned", "register", "remove", "rename"]
+__all__ = ["Rules", "assert_passkey", "label", "list_of", "owned", "register", "remove", "rename", "sealed_label"]
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -61,8 +61,7 @@ def register(
     if isinstance(verdict, Refusal):
         return tx.refuse(EventName.PASSKEY_ADD, caller, person, verdict)
     passkey = new_id("pk", tx.secrets)
-    sealed = _sealer(tx, rules.keyring).seal(_place(passkey, tx.scope.tenant), label.encode())
-    if not store.add(tx, passkey, person, verdict, sealed):
+    if not store.add(tx, passkey, person, verdict, sealed_label(tx, rules.keyring, passkey, label)):
         return tx.refuse(EventName.PASSKEY_ADD, caller, person, Code.PASSKEY_ALREADY_REGISTERED)
     tx.emit(Event(EventName.PASSKEY_ADD, caller, passkey, reasons=(f"person:{person}",)))
     return passkey
@@ -70,8 +69,7 @@ def register(
 
 def rename(tx: Tx, keyring: Keyring, caller: Caller, passkey: str, label: str) -> Refusal | None:
     """Give one of the caller's passkeys another label."""
-    sealed = _sealer(tx, keyring).seal(_place(passkey, tx.scope.tenant), label.encode())
-    if not store.relabel(tx, caller.actor, passkey, sealed):
+    if not store.relabel(tx, caller.actor, passkey, sealed_label(tx, keyring, passkey, label)):
         return tx.refuse(EventName.PASSKEY_RENAME, caller, passkey, Code.PASSKEY_UNKNOWN)
     tx.emit(Event(EventName.PASSKEY_RENAME, caller, passkey))
     return None
@@ -99,6 +97,11 @@ def remove(tx: Tx, caller: Caller, passkey: str, reason: str) -> bool:
 def label(tx: Tx, keyring: Keyring, passkey: Passkey) -> str:
     """Open a passkey's label."""
     return _sealer(tx, keyring).open(_place(passkey.id, tx.scope.tenant), passkey.label_sealed).decode()
+
+
+def sealed_label(tx: Tx, keyring: Keyring, passkey: str, text: str) -> bytes:
+    """Seal a passkey's label."""
+    return _sealer(tx, keyring).seal(_place(passkey, tx.scope.tenant), text.encode())
 
 
 def _sealer(tx: Tx, keyring: Keyring) -> Sealer:

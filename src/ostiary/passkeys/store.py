@@ -16,11 +16,25 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from ostiary.passkeys.ceremony import Asserted, Registered
-from ostiary.passkeys.model import Passkey
+from ostiary.passkeys.model import Facts, Passkey
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
-__all__ = ["add", "find", "find_by_credential", "list_of", "passkeys", "relabel", "remove", "use"]
+__all__ = [
+    "add",
+    "add_facts",
+    "credential_hash",
+    "facts",
+    "find",
+    "find_any",
+    "find_by_credential",
+    "list_of",
+    "passkey_bindings",
+    "passkeys",
+    "relabel",
+    "remove",
+    "use",
+]
 
 passkeys = Table(
     "passkeys",
@@ -42,7 +56,20 @@ passkeys = Table(
     Index("passkeys_of_person", "tenant_id", "person_id"),
 )
 
-_p = passkeys.c
+passkey_bindings = Table(
+    "passkey_bindings",
+    METADATA,
+    Column("passkey_id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("rp_id", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("attachment", String, nullable=False),
+    Column("synced_allowed", Integer, nullable=False),
+    Column("imported", Integer, nullable=False),
+    Column("commitment", String, nullable=False),
+)
+
+_p, _b = passkeys.c, passkey_bindings.c
 _FIELDS = select(
     _p.id,
     _p.person_id,
@@ -66,6 +93,14 @@ _MINE = (
     _p.person_id == bindparam("person"),
 )
 _FIND = Statement(_FIELDS.where(*_MINE))
+_FIND_ANY = Statement(_FIELDS.where(_p.id == bindparam("passkey"), _p.tenant_id == bindparam("tenant")))
+_ADD_FACTS = Statement(postgresql.insert(passkey_bindings))
+_FACTS = Statement(
+    select(_b.rp_id, _b.origin, _b.attachment, _b.synced_allowed, _b.imported, _b.commitment).where(
+        _b.passkey_id == bindparam("passkey"), _b.tenant_id == bindparam("tenant")
+    )
+)
+_HASH = Statement(select(_p.credential_hash).where(_p.id == bindparam("passkey")))
 _LIST = Statement(
     _FIELDS.where(
         _p.tenant_id == bindparam("tenant"), _p.person_id == bindparam("person"), _p.removed_at == 0
@@ -116,6 +151,39 @@ def find(tx: Tx, person: str, passkey: str) -> Passkey | None:
     """Return a person's passkey, removed ones included."""
     row = tx.one(_FIND, passkey=passkey, tenant=tx.scope.tenant, person=person)
     return None if row is None else _passkey(row)
+
+
+def find_any(tx: Tx, passkey: str) -> Passkey | None:
+    """Return a passkey of the tenant, whoever's it is, removed ones included."""
+    row = tx.one(_FIND_ANY, passkey=passkey, tenant=tx.scope.tenant)
+    return None if row is None else _passkey(row)
+
+
+def credential_hash(tx: Tx, passkey: str) -> bytes:
+    """Return the hash of a passkey's credential id, b"" where there is none."""
+    row = tx.one(_HASH, passkey=passkey)
+    return b"" if row is None else bytes(row[0])
+
+
+def add_facts(tx: Tx, passkey: str, facts: Facts) -> None:
+    """Store what a passkey was bound to at the membrane."""
+    tx.do(
+        _ADD_FACTS,
+        passkey_id=passkey,
+        tenant_id=tx.scope.tenant,
+        rp_id=facts.rp_id,
+        origin=facts.origin,
+        attachment=facts.attachment,
+        synced_allowed=facts.synced_allowed,
+        imported=facts.imported,
+        commitment=facts.commitment,
+    )
+
+
+def facts(tx: Tx, passkey: str) -> Facts | None:
+    """Return what a passkey was bound to at the membrane; None for one of the pages."""
+    row = tx.one(_FACTS, passkey=passkey, tenant=tx.scope.tenant)
+    return None if row is None else Facts(*row)
 
 
 def list_of(tx: Tx, person: str) -> list[Passkey]:

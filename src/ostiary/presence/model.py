@@ -16,6 +16,7 @@ __all__ = [
     "PRESENCE_LIFE",
     "Approval",
     "Challenge",
+    "Held",
     "Minimum",
     "Presence",
     "PresenceReceipt",
@@ -162,6 +163,20 @@ class PresenceReceipt(msgspec.Struct, frozen=True):
 
     id: str
     expires_at: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A proof of presence as it is kept, whether it still serves or not. Times are microseconds since 1970."""
+
+    id: str
+    person: str
+    session: str
+    purpose: str
+    subject: str
+    factor: str
+    user_verified: int
+    expires_at: int
+    consumed_at: int
 
 
 class Presence(msgspec.Struct, frozen=True):

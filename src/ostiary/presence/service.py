@@ -4,10 +4,10 @@ from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Proof
 from ostiary.presence import purposes, store
-from ostiary.presence.model import Challenge, Presence, PresenceReceipt, State
+from ostiary.presence.model import PRESENCE_LIFE, Challenge, Held, Presence, PresenceReceipt, State
 from ostiary.storage.tx import Tx
 
-__all__ = ["collect", "consume", "holder", "move", "prove", "recorded", "spend"]
+__all__ = ["collect", "consume", "holder", "look", "move", "prove", "recorded", "spend", "use", "vouch"]
 
 _BATCH = 1000
 
@@ -85,3 +85,34 @@ def consume(
         return Refusal(Code.PRESENCE_REFUSED)
     binds = {"person": caller.actor, "session": caller.session, "wanted": str(purpose), "about": subject}
     return store.consume_presence(tx, receipt, commitment, **binds) or Refusal(Code.PRESENCE_REFUSED)
+
+
+def vouch(tx: Tx, proof: Proof, words: str, subject: str) -> PresenceReceipt:
+    """Store a proof of presence that belongs to no session: whoever shows it first uses it, for one of these words.
+
+    `subject` is the challenge that was answered. Whoever calls emits the event.
+    """
+    made = PresenceReceipt(new_id("hp", tx.secrets), tx.now + PRESENCE_LIFE)
+    store.add_presence(
+        tx,
+        id=made.id,
+        person_id=proof.person,
+        session_id="",
+        purpose=words,
+        subject=subject,
+        factor=proof.factor.value,
+        user_verified=int(proof.user_verified),
+        expires_at=made.expires_at,
+    )
+    return made
+
+
+def look(tx: Tx, receipt: str) -> Held | None:
+    """Return a proof of presence as it is kept and hold it until this transaction is over; None for no proof."""
+    return store.look(tx, receipt) if is_id("hp", receipt) else None
+
+
+def use(tx: Tx, held: Held) -> bool:
+    """Consume a proof that was looked at; False when it is used or stale."""
+    binds = {"person": held.person, "session": held.session, "wanted": held.purpose, "about": held.subject}
+    return store.consume_presence(tx, held.id, **binds) is not None

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql
 
-from ostiary.presence.model import CHALLENGE_LIFE, Challenge, Minimum, Presence, PurposeRule, State
+from ostiary.presence.model import CHALLENGE_LIFE, Challenge, Held, Minimum, Presence, PurposeRule, State
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
@@ -18,6 +18,7 @@ __all__ = [
     "holder",
     "list_purposes",
     "load",
+    "look",
     "move",
     "presence",
     "purposes",
@@ -93,6 +94,21 @@ _HOLDER = Statement(
         presence.c.id == bindparam("receipt"), presence.c.tenant_id == bindparam("tenant")
     )
 )
+_LOOK = Statement(
+    select(
+        presence.c.id,
+        presence.c.person_id,
+        presence.c.session_id,
+        presence.c.purpose,
+        presence.c.subject,
+        presence.c.factor,
+        presence.c.user_verified,
+        presence.c.expires_at,
+        presence.c.consumed_at,
+    )  # fmt: skip - the order of Held's fields
+    .where(presence.c.id == bindparam("receipt"), presence.c.tenant_id == bindparam("tenant"))
+    .with_for_update()
+)
 _VOID = Statement(
     delete(presence).where(
         presence.c.tenant_id == bindparam("tenant"),
@@ -147,6 +163,12 @@ def holder(tx: Tx, receipt: str) -> tuple[str, str] | None:
     """Return (person, session) of a proof, whether it still serves or not."""
     row = tx.one(_HOLDER, receipt=receipt, tenant=tx.scope.tenant)
     return None if row is None else (row[0], row[1])
+
+
+def look(tx: Tx, receipt: str) -> Held | None:
+    """Return a proof as it is kept and hold its row, so that uses come one by one."""
+    row = tx.one(_LOOK, receipt=receipt, tenant=tx.scope.tenant)
+    return None if row is None else Held(*row)
 
 
 def void_presence(tx: Tx, purpose: str) -> int:

@@ -12,9 +12,12 @@ from ostiary.kernel.values import Caller, Event, EventName, Outcome, Scope
 from ostiary.storage.outbox import ADD_CHANGE, Change
 from ostiary.storage.statements import Statement
 
-__all__ = ["BOOKKEEPING", "Ledger", "Row", "Tx", "UseCase"]
+__all__ = ["BOOKKEEPING", "Ledger", "Row", "Tx", "UseCase", "Watch"]
 
 Row = tuple[Any, ...]
+Watch = Callable[[str, list[object]], None]
+"""Is shown every write of a transaction: the table, and the values that go there."""
+
 T = TypeVar("T")
 
 BOOKKEEPING = frozenset({"session_seen", "heartbeats", "outbox", "receipts", "tree_leaves", "tree_pending"})
@@ -38,7 +41,7 @@ class Tx:
     """One use case's transaction.
 
     `scope` is the tenant it acts in, `now` its single moment (microseconds since 1970), `secrets` its
-    randomness. Nothing here can await; nothing here reaches the network.
+    randomness. `watch`, where set, is shown what is written. Nothing here can await or reach the network.
     """
 
     __slots__ = (
@@ -51,6 +54,7 @@ class Tx:
         "now",
         "scope",
         "secrets",
+        "watch",
     )
 
     def __init__(
@@ -71,6 +75,7 @@ class Tx:
         self.now = now
         self.secrets = secrets
         self.changes: list[Change] = []
+        self.watch: Watch | None = None
 
     @property
     def dialect(self) -> str:
@@ -142,7 +147,10 @@ class Tx:
     def _execute(self, statement: Statement, binds: dict[str, object]) -> Any:  # noqa: ANN401 - a driver's cursor
         if statement.writes and self._ledger is None:
             raise ContractBroken(f"a write to {statement.table} in a read-only transaction")
-        return self._run(statement, *statement.bound(self._dialect, binds))
+        sql, values = statement.bound(self._dialect, binds)
+        if self.watch is not None and statement.writes:
+            self.watch(statement.table, values)
+        return self._run(statement, sql, values)
 
     def _run(self, statement: Statement, sql: str, values: list[object]) -> Any:  # noqa: ANN401 - a driver's cursor
         return self._connection.execute(sql, values)

@@ -1,19 +1,11 @@
 """Every refusal's HTTP status, public words, remedy and cause: the only place that joins a code to HTTP."""
 
-import msgspec
-
 from ostiary.kernel.refusals import Code, Refusal
+from ostiary.web.entry import Entry
+from ostiary.web.membrane import MEMBRANE
 from ostiary.web.operation import Audience, Operation
 
 __all__ = ["CATALOGUE", "FAULT", "Entry", "cause", "codes_of"]
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """What a refusal says in public: HTTP status (RFC 9110), one sentence, and what to do next."""
-
-    status: int
-    message: str
-    remedy: str
 
 
 _AGAIN = "Sign in again."
@@ -108,6 +100,7 @@ CATALOGUE: dict[Code, Entry] = {
         "Revoke session, prelogin or receipt keys; see docs/operations.md.",
     ),
     Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
+    **MEMBRANE,
 }
 
 FAULT = Entry(500, "Something broke on our side.", "Try again; quote the request id if it stays so.")

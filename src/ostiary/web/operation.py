@@ -9,22 +9,49 @@ import msgspec
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Scope
 
-__all__ = ["Audience", "Dialect", "Exchange", "Handler", "Operation", "Record", "Reply"]
+__all__ = [
+    "MEMBRANE_AUDIENCES",
+    "Audience",
+    "Dialect",
+    "Exchange",
+    "Handler",
+    "Operation",
+    "Record",
+    "Reply",
+]
 
 
 class Audience(StrEnum):
-    """Who may knock: anybody; a browser with a pre-login cookie; a living browser session; one that may be gone."""
+    """Who may knock: anybody; a browser with a pre-login cookie; a living browser session; one that may be gone.
+
+    At the membrane: a tenant's client or the browser of an attempt; a bearer of a session token; whoever may register
+    a passkey for somebody; a tenant's operator; the bearer of a fixture tenant's own word.
+    """
 
     PUBLIC = "public"
     PRELOGIN = "prelogin"
     SESSION = "session"
     LEAVING = "leaving"
+    CLIENT = "client"
+    TOKEN = "token"
+    REGISTRANT = "registrant"
+    OPERATOR = "operator"
+    FIXTURE = "fixture"
+
+
+MEMBRANE_AUDIENCES = frozenset(
+    {Audience.CLIENT, Audience.TOKEN, Audience.REGISTRANT, Audience.OPERATOR, Audience.FIXTURE}
+)
 
 
 class Dialect(StrEnum):
-    """The shape of an error body (ruling 56). `management` is `{"error","message","code","request_id"}`."""
+    """The shape of an error body (ruling 56).
+
+    `management` is `{"error","message","code","request_id"}`, `membrane` the envelope of `membrane.envelope`.
+    """
 
     MANAGEMENT = "management"
+    MEMBRANE = "membrane"
 
 
 class Record(StrEnum):

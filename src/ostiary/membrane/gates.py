@@ -1,0 +1,139 @@
+"""What a request must and must not say before anybody looks at it: one small rule each, over its parsed JSON."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.values import Mode
+
+__all__ = [
+    "EXPIRY_LONGEST",
+    "Gate",
+    "expires",
+    "fixture_said",
+    "hashed",
+    "hashed_all",
+    "no_raw",
+    "numbers",
+    "passed",
+    "said_false",
+]
+
+Gate = Callable[[dict[str, Any], Mode], Refusal | None]
+"""A rule over a request's fields in a tenant of this mode."""
+
+EXPIRY_LONGEST = 86_400
+_FIXTURE = "auth_session:fixture_"
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+_FIXTURE_HASH = re.compile(r"sha256:[0-9A-Za-z_-]{1,128}")
+_LIVE_WORDS = ("production_login", "production_session")
+_NUMBERS = ("window_seconds", "attempt_count", "soft_limit", "lockout_threshold", "lockout_seconds")
+_LARGEST = 31_536_000
+_FLAGS = frozenset({"raw_credential_id_supplied"})
+"""A field that says whether something raw is there, and is itself nothing raw."""
+
+
+def passed(gates: tuple[Gate, ...], value: dict[str, Any], mode: Mode) -> Refusal | None:
+    """Return the first refusal of these rules."""
+    return next((refused for gate in gates if (refused := gate(value, mode)) is not None), None)
+
+
+def fixture_said(code: Code, *, session: bool = False) -> Gate:
+    """In a fixture tenant: `fixture` is true, nothing claims production, a session's ref has the prefix.
+
+    In a live one each of these the other way round is TENANT_MODE_MISMATCH (ruling 56).
+    """
+
+    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        ref = str(value.get("session") or "") if session else ""
+        if mode is Mode.LIVE:
+            mixed = value.get("fixture") not in {False, None} or ref.startswith(_FIXTURE)
+            return Refusal(Code.TENANT_MODE_MISMATCH) if mixed else None
+        claims = any(value.get(word) not in {False, None} for word in _LIVE_WORDS)
+        odd = value.get("fixture") is not True or claims or (ref and not ref.startswith(_FIXTURE))
+        return Refusal(code) if odd else None
+
+    return gate
+
+
+def no_raw(code: Code) -> Gate:
+    """Nothing whose name begins with `raw_` stands anywhere in the request, whatever its value."""
+
+    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        raw = any(name.startswith("raw_") and name not in _FLAGS for name in _names(value))
+        return Refusal(code) if raw else None
+
+    return gate
+
+
+def said_false(code: Code, *names: str) -> Gate:
+    """Refuse where one of these flags is there and not false."""
+
+    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        return Refusal(code) if any(value.get(name, False) is not False for name in names) else None
+
+    return gate
+
+
+def hashed(code: Code, name: str, *, optional: bool = False) -> Gate:
+    """The field is `sha256:` and 64 lower-case hex digits; in a fixture tenant any word may follow the prefix."""
+
+    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        given = value.get(name)
+        if optional and given in {None, ""}:
+            return None
+        return None if _is_hash(given, mode) else Refusal(code)
+
+    return gate
+
+
+def hashed_all(code: Code, name: str) -> Gate:
+    """The same for a list of hashes, one at least."""
+
+    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        given = value.get(name)
+        well = isinstance(given, list) and given and all(_is_hash(one, mode) for one in given)
+        return None if well else Refusal(code)
+
+    return gate
+
+
+def expires(code: Code) -> Gate:
+    """`expires_in_seconds` is a whole number from 1 to EXPIRY_LONGEST."""
+
+    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        given = value.get("expires_in_seconds")
+        return None if type(given) is int and 1 <= given <= EXPIRY_LONGEST else Refusal(code)
+
+    return gate
+
+
+def numbers(code: Code) -> Gate:
+    """The limiter's numbers are positive and in order; a fixture tenant needs all of them, a live one none."""
+
+    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        given = [value.get(name) for name in _NUMBERS]
+        if mode is Mode.LIVE and not any(name in value for name in _NUMBERS):
+            return None
+        if not all(type(one) is int and 0 < one <= _LARGEST for one in given):
+            return Refusal(code)
+        return None if value["soft_limit"] <= value["lockout_threshold"] else Refusal(code)
+
+    return gate
+
+
+def _is_hash(given: object, mode: Mode) -> bool:
+    form = _HASH if mode is Mode.LIVE else _FIXTURE_HASH
+    return isinstance(given, str) and form.fullmatch(given) is not None
+
+
+def _names(value: object) -> Iterator[str]:
+    """Yield every name in a JSON value, at any depth (which the parser has bounded)."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner)
