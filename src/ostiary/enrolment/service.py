@@ -18,7 +18,7 @@ from ostiary.sessions import service as sessions
 from ostiary.sessions.service import Opened
 from ostiary.storage.tx import Tx
 
-__all__ = ["Acceptance", "Rules", "accept", "collect", "invite", "invite_again", "invite_first", "look"]
+__all__ = ["Acceptance", "Rules", "accept", "collect", "invite", "invite_again", "invite_first", "look", "use_up"]
 
 _TOKEN = 32
 _BATCH = 1000
@@ -101,6 +101,16 @@ def accept(tx: Tx, rules: Rules, caller: Caller, given: Acceptance) -> Opened | 
         access.grant(tx, SYSTEM, person, invitation.role)
     proof = Proof(person, Factor.INVITATION, tx.now, given.challenge.id, passkey, user_verified=True)
     return sessions.open_session(tx, rules.sessions, acting, proof, given.agent)
+
+
+def use_up(tx: Tx, caller: Caller, token: str) -> bool:
+    """Use up the link of somebody who is known, for a passkey that is stored in the same transaction; False if none."""
+    found = store.find(tx, token_hash(token))
+    if found is None or found.role or not store.accept(tx, token_hash(token)):
+        return False
+    acting = msgspec.structs.replace(caller, actor=found.person)
+    tx.emit(Event(EventName.INVITATION_ACCEPT, acting, found.id))
+    return True
 
 
 def collect(tx: Tx) -> int:

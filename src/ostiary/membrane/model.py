@@ -106,7 +106,6 @@ class Binding(msgspec.Struct, frozen=True):
     standing: str
     device: str
     client: str
-    lifecycle: str
     presence: str
     previous: str
     expires_at: int

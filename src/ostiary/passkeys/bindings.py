@@ -33,6 +33,8 @@ __all__ = [
     "credential_hash",
     "facts",
     "find",
+    "key_hash",
+    "known",
     "point",
     "prove",
     "put",
@@ -77,6 +79,11 @@ def by_hash(tx: Tx, digest: bytes) -> Passkey | None:
     return None if found is None or found.removed_at else found
 
 
+def known(tx: Tx, digest: bytes) -> bool:
+    """Tell whether the tenant knows a credential id's hash, removed passkeys included."""
+    return store.find_by_credential(tx, digest) is not None
+
+
 def facts(tx: Tx, passkey: str) -> Facts | None:
     """Return what a passkey was bound to at the membrane; None for one of the pages."""
     return store.facts(tx, passkey)
@@ -85,6 +92,11 @@ def facts(tx: Tx, passkey: str) -> Facts | None:
 def credential_hash(tx: Tx, passkey: str) -> str:
     """Return the hash of a passkey's credential id as the membrane writes it."""
     return "sha256:" + store.credential_hash(tx, passkey).hex()
+
+
+def key_hash(public_key: bytes) -> str:
+    """Return the hash of a COSE_Key as the membrane writes it."""
+    return "sha256:" + hashlib.sha256(public_key).hexdigest()
 
 
 def point(uncompressed_hex: str) -> bytes | None:
@@ -138,7 +150,7 @@ def put(tx: Tx, rules: Rules, caller: Caller, wanted: Wanted, made: Registered, 
 
 def _bound(passkey: str, wanted: Wanted, made: Registered) -> Bound:
     credential = "sha256:" + made.credential_hash.hex()
-    public = "sha256:" + hashlib.sha256(made.public_key).hexdigest()
+    public = key_hash(made.public_key)
     said = ("ostiary.passkey_binding.v1", passkey, wanted.person, wanted.rp.id, wanted.origin, credential, public)
     covered = b"".join(b"%d:%b," % (len(part), part) for part in map(str.encode, said))
     commitment = "sha256:" + hashlib.sha256(covered).hexdigest()

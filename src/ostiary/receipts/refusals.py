@@ -26,17 +26,17 @@ class RefusalLog:
         self._second, self._singly = 0, 0
         self._counted: Counter[tuple[Scope, EventName, str]] = Counter()
 
-    async def refused(self, scope: Scope, event: EventName, caller: Caller, refusal: Refusal) -> None:
-        """Leave a receipt now, or count the refusal when this second has seen too many."""
+    async def refused(self, scope: Scope, event: EventName, caller: Caller, refusal: Refusal) -> Refusal:
+        """Leave a receipt now and return the refusal with it, or count it when this second has seen too many."""
         second = self._clock() // SECOND
         if second != self._second:
             self._second, self._singly = second, 0
         self._singly += 1
         if self._singly > _SINGLY_PER_SECOND:
             self._counted[scope, event, refusal.code.value] += 1
-            return
+            return refusal
         subject = refusal.subject or "-"
-        await self._vault.transact(scope, lambda tx: tx.refuse(event, caller, subject, refusal))
+        return await self._vault.transact(scope, lambda tx: tx.refuse(event, caller, subject, refusal))
 
     async def flush(self) -> None:
         """Write one receipt for each kind of refusal that was counted; what cannot be written is kept."""

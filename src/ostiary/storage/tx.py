@@ -41,7 +41,7 @@ class Tx:
     """One use case's transaction.
 
     `scope` is the tenant it acts in, `now` its single moment (microseconds since 1970), `secrets` its
-    randomness. `watch`, where set, is shown what is written. Nothing here can await or reach the network.
+    randomness. `watch`, where set, is shown what is written; `receipt` is the id of the newest receipt that it left. Nothing here can await or reach the network.
     """
 
     __slots__ = (
@@ -52,6 +52,7 @@ class Tx:
         "_unspoken",
         "changes",
         "now",
+        "receipt",
         "scope",
         "secrets",
         "watch",
@@ -76,6 +77,7 @@ class Tx:
         self.secrets = secrets
         self.changes: list[Change] = []
         self.watch: Watch | None = None
+        self.receipt = ""
 
     @property
     def dialect(self) -> str:
@@ -117,7 +119,8 @@ class Tx:
         if self._ledger is None:
             raise ContractBroken("an event in a read-only transaction")
         self._emitted = True
-        return self._ledger.record(self, event)
+        self.receipt = self._ledger.record(self, event)
+        return self.receipt
 
     def refuse(self, name: EventName, caller: Caller, subject: str, refusal: Refusal | Code) -> Refusal:
         """Record an expected no and return it, so that the use case can end with it."""

@@ -19,7 +19,7 @@ from ostiary.web.front import REQUEST_ID
 from ostiary.web.operation import Exchange, Operation, Record, Reply
 from ostiary.web.problems import internal_fault, problem, unavailable
 
-__all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "read_body", "same_origin"]
+__all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "knock_of", "read_body", "same_origin"]
 
 _LARGEST = 65_536
 _OUR_SITE = {"same-origin", "none"}
@@ -61,8 +61,8 @@ class Guard(Protocol):
 class Recorder(Protocol):
     """Takes the refusals that no use case has recorded."""
 
-    async def refused(self, scope: Scope, event: EventName, caller: Caller, refusal: Refusal) -> None:
-        """Leave a receipt, or count it when they come in floods."""
+    async def refused(self, scope: Scope, event: EventName, caller: Caller, refusal: Refusal) -> Refusal:
+        """Leave a receipt and return the refusal with it, or count it when they come in floods."""
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ class Door(msgspec.Struct, frozen=True):
         value = None
         if operation.request is not None and isinstance(raw, bytes):
             value = parse_json(raw, request.headers.get("content-type", ""))
-        knock = _knock(operation, self.scope, request_id, request, value)
+        knock = knock_of(operation, self.scope, request_id, request, value)
         caller = self.guard.identify(knock)
         admitted = raw if isinstance(raw, Refusal) else await self._admit(knock, caller)
         outcome = admitted if isinstance(admitted, Refusal) else await self._serve(knock, admitted, request, value)
@@ -171,7 +171,8 @@ async def read_body(request: Request, patience: float) -> bytes | Refusal:
     return bytes(body)
 
 
-def _knock(operation: Operation, scope: Scope, request_id: str, request: Request, value: Any) -> Knock:  # noqa: ANN401 - any JSON value
+def knock_of(operation: Operation, scope: Scope, request_id: str, request: Request, value: Any) -> Knock:  # noqa: ANN401 - any JSON value
+    """Return what the guard is shown of a request; secrets are not covered by its digest (ruling 19)."""
     kept = {k: v for k, v in value.items() if k not in operation.secrets} if isinstance(value, dict) else None
     query = request.scope["query_string"].decode("latin-1")
     return Knock(

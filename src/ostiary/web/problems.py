@@ -6,7 +6,7 @@ from starlette.responses import Response
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.web.catalogue import CATALOGUE, FAULT, cause
 
-__all__ = ["INTERNAL_ERROR", "Problem", "challenge", "internal_fault", "problem", "unavailable"]
+__all__ = ["INTERNAL_ERROR", "Problem", "challenge", "dressed", "internal_fault", "problem", "unavailable"]
 
 INTERNAL_ERROR = "internal_error"
 _STATUS_TEXT = {
@@ -17,6 +17,7 @@ _STATUS_TEXT = {
     405: "Method Not Allowed",
     408: "Request Timeout",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -45,10 +46,17 @@ def challenge(refusal: Refusal) -> str:
 def problem(refusal: Refusal, request_id: str) -> Response:
     """Answer a refusal: status, envelope, and the headers that its status demands."""
     entry = CATALOGUE[refusal.code]
-    made = _answer(entry.status, f"{entry.message} {entry.remedy}", refusal.code.value, request_id)
-    if entry.status == 401:  # noqa: PLR2004 - the status Unauthorized
+    body = _body(entry.status, f"{entry.message} {entry.remedy}", refusal.code.value, request_id)
+    return dressed(refusal, body)
+
+
+def dressed(refusal: Refusal, body: bytes) -> Response:
+    """Answer a refusal with this body of JSON: its status, and the headers that its status demands."""
+    status = CATALOGUE[refusal.code].status
+    made = _answer(status, body)
+    if status == 401:  # noqa: PLR2004 - the status Unauthorized
         made.headers["www-authenticate"] = challenge(refusal)
-    if entry.status == 503 or refusal.retry_after:  # noqa: PLR2004 - the status Service Unavailable
+    if status == 503 or refusal.retry_after:  # noqa: PLR2004 - the status Service Unavailable
         made.headers["retry-after"] = str(refusal.retry_after or 1)
     return made
 
@@ -60,10 +68,13 @@ def unavailable(request_id: str, retry_after: int = 1) -> Response:
 
 def internal_fault(request_id: str) -> Response:
     """Answer for a broken contract of ours. It says nothing of what broke."""
-    return _answer(FAULT.status, f"{FAULT.message} {FAULT.remedy}", INTERNAL_ERROR, request_id)
+    body = _body(FAULT.status, f"{FAULT.message} {FAULT.remedy}", INTERNAL_ERROR, request_id)
+    return _answer(FAULT.status, body)
 
 
-def _answer(status: int, message: str, code: str, request_id: str) -> Response:
-    body = msgspec.json.encode(Problem(_STATUS_TEXT[status], message, code, request_id))
-    headers = {"cache-control": "no-store"}
-    return Response(body, status, headers, media_type="application/json")
+def _body(status: int, message: str, code: str, request_id: str) -> bytes:
+    return msgspec.json.encode(Problem(_STATUS_TEXT[status], message, code, request_id))
+
+
+def _answer(status: int, body: bytes) -> Response:
+    return Response(body, status, {"cache-control": "no-store"}, media_type="application/json")

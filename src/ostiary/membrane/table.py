@@ -1,0 +1,387 @@
+"""The membrane's operations as data: path, who may call, what is asked, gates, refusals; and the use case of each."""
+
+from typing import Any
+
+import msgspec
+
+from ostiary.kernel.refusals import Code
+from ostiary.kernel.values import EventName
+from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, registration, requests
+from ostiary.membrane.crossing import UseCase
+from ostiary.membrane.envelope import Envelope
+from ostiary.membrane.gates import Gate, expires, fixture_said, hashed, no_raw, numbers, said_false
+from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
+
+__all__ = ["ROWS", "Row"]
+
+_MATERIAL = (
+    "client_data_json_b64url",
+    "authenticator_data_b64url",
+    "signature_b64url",
+    "attestation_object_b64url",
+    "user_handle_b64url",
+    "enrolment_token",
+)
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One operation, the rules that its request must pass, and what it does; `empty` takes a request without a body."""
+
+    operation: Operation
+    gates: tuple[Gate, ...]
+    use_case: UseCase
+    empty: bool = False
+
+
+async def _at_its_own_door(x: Exchange) -> Reply:
+    """Never called: `membrane.door` serves these operations, in a transaction each."""
+    raise NotImplementedError
+
+
+def _row(
+    name: str,
+    path: str,
+    summary: str,
+    audience: Audience,
+    event: EventName,
+    use_case: UseCase,
+    request: Any,  # noqa: ANN401 - a struct type
+    body: Any,  # noqa: ANN401 - a struct type
+    gates: tuple[Gate, ...],
+    refusals: tuple[Code, ...],
+    *,
+    empty: bool = False,
+) -> Row:
+    operation = Operation(
+        name=name,
+        method="POST",
+        path=path,
+        summary=summary,
+        audience=audience,
+        event=event,
+        handler=_at_its_own_door,
+        request=request,
+        response=Envelope[body],
+        refusals=refusals,
+        secrets=_MATERIAL,
+        dialect=Dialect.MEMBRANE,
+    )
+    return Row(operation, gates, use_case, empty)
+
+
+_BIOMETRIC = said_false(Code.HUMAN_AUTH_BIOMETRIC_MATERIAL_REFUSED, "contains_biometric_material")
+_CUSTOMER = said_false(Code.CUSTOMER_DATA_REFUSED, "contains_customer_data")
+_ANY_RAW = no_raw(Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED)
+_CREDENTIAL = hashed(Code.HUMAN_AUTH_CREDENTIAL_HASH_REQUIRED, "credential_id_hash", real=True)
+_PRESENCE = (
+    Code.M13_HUMAN_PRESENCE_MISSING,
+    Code.M13_HUMAN_PRESENCE_STALE,
+    Code.M13_HUMAN_PRESENCE_CONSUMED,
+    Code.M13_HUMAN_PRESENCE_PURPOSE_MISMATCH,
+    Code.M13_HUMAN_PRESENCE_SUBJECT_MISMATCH,
+)
+_PARTY = (Code.HUMAN_AUTH_WRONG_RP_ID, Code.HUMAN_AUTH_WRONG_ORIGIN)
+_SESSION = (Code.AUTH_SESSION_SCOPE_NOT_ALLOWED, Code.AUTH_SESSION_SCOPES_REQUIRED, Code.AUTH_SESSION_DEVICE_MISMATCH)
+_STALE = Code.AUTH_SESSION_HOLDER_KEY_STALE
+_CHALLENGE = (
+    Code.HUMAN_AUTH_CHALLENGE_UNKNOWN,
+    Code.HUMAN_AUTH_CHALLENGE_EXPIRED,
+    Code.HUMAN_AUTH_CHALLENGE_REPLAYED,
+)
+_LIMITED = (Code.AUTH_RATE_LIMIT_THROTTLED, Code.AUTH_RATE_LIMIT_LOCKED)
+
+_LOGIN = (
+    _row(
+        "auth.loginStart",
+        "/v1/auth/login/start",
+        "Begin a login: the limits decide, and a challenge is put on record.",
+        Audience.CLIENT,
+        EventName.LOGIN_START,
+        login.start,
+        requests.StartWanted,
+        bodies.Started,
+        (
+            no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
+            fixture_said(Code.AUTH_LOGIN_FIXTURE_ONLY),
+            _BIOMETRIC,
+            _CUSTOMER,
+            hashed(Code.AUTH_LOGIN_SOURCE_HASH_REQUIRED, "source_ip_hash"),
+            numbers(Code.AUTH_LOGIN_RATE_LIMIT_POLICY_INVALID),
+        ),
+        (
+            *_LIMITED,
+            *_PARTY,
+            *_PRESENCE,
+            Code.AUTH_LOGIN_PASSKEY_BINDING_UNKNOWN,
+            Code.AUTH_LOGIN_PASSKEY_SUBJECT_MISMATCH,
+            Code.AUTH_LOGIN_PASSKEY_ORIGIN_MISMATCH,
+        ),
+    ),
+    _row(
+        "auth.loginFinish",
+        "/v1/auth/login/finish",
+        "End a login: presence, challenge and evaluation are consumed together, and a session is issued.",
+        Audience.CLIENT,
+        EventName.LOGIN_FINISH,
+        login.finish,
+        requests.FinishWanted,
+        bodies.Finished,
+        (
+            no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
+            fixture_said(Code.AUTH_LOGIN_FIXTURE_ONLY, session=True),
+            expires(Code.AUTH_LOGIN_EXPIRY_INVALID),
+        ),
+        (
+            *_SESSION,
+            _STALE,
+            Code.HUMAN_AUTH_CHALLENGE_UNKNOWN,
+            Code.AUTH_LOGIN_CHALLENGE_MISMATCH,
+            Code.AUTH_LOGIN_HUMAN_PRESENCE_INVALID,
+            Code.M13_HUMAN_PRESENCE_SUBJECT_MISMATCH,
+            Code.AUTH_LOGIN_RATE_LIMIT_MISSING,
+            Code.AUTH_LOGIN_RATE_LIMIT_NOT_ALLOWED,
+            Code.AUTH_LOGIN_STANDING_MISMATCH,
+            Code.AUTH_LOGIN_HOLDER_KEY_MISMATCH,
+            Code.AUTH_LOGIN_PASSKEY_BINDING_UNKNOWN,
+            Code.AUTH_LOGIN_PASSKEY_SUBJECT_MISMATCH,
+            Code.AUTH_LOGIN_SESSION_ALREADY_ISSUED,
+            Code.M13_WRONG_ACTOR,
+            Code.M13_WRONG_VESSEL,
+        ),
+    ),
+    _row(
+        "auth.rateLimitEvaluate",
+        "/v1/auth/rate-limit/evaluate",
+        "Evaluate the limits for one act of one subject.",
+        Audience.OPERATOR,
+        EventName.LIMIT_EVALUATE,
+        limiting.evaluate,
+        requests.EvaluationWanted,
+        bodies.EvaluationShown,
+        (
+            no_raw(Code.AUTH_RATE_LIMIT_RAW_IDENTIFIER_REFUSED),
+            fixture_said(Code.AUTH_RATE_LIMIT_FIXTURE_ONLY),
+            _CUSTOMER,
+            hashed(Code.AUTH_RATE_LIMIT_HASH_REQUIRED, "source_ip_hash"),
+            numbers(Code.AUTH_RATE_LIMIT_POLICY_INVALID),
+        ),
+        _LIMITED,
+    ),
+)
+_LIFE = (
+    _row(
+        "auth.session.exchange",
+        "/v1/auth/session/exchange",
+        "Show the context of a seeded fixture tenant's own word; there is no such path anywhere else.",
+        Audience.FIXTURE,
+        EventName.SESSION_EXCHANGE,
+        lifecycle.exchange,
+        requests.Exchanged,
+        bodies.Exchange,
+        (),
+        (Code.ROUTE_UNKNOWN,),
+        empty=True,
+    ),
+    _row(
+        "auth.sessionIssue",
+        "/v1/auth/sessions/issue",
+        "Issue a session beside the caller's own, with fresh presence.",
+        Audience.TOKEN,
+        EventName.SESSION_OPEN,
+        lifecycle.issue_beside,
+        requests.IssueWanted,
+        bodies.Issued,
+        (
+            no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
+            fixture_said(Code.AUTH_SESSION_ISSUE_FIXTURE_ONLY, session=True),
+            expires(Code.AUTH_SESSION_ISSUE_EXPIRY_INVALID),
+        ),
+        (
+            *_SESSION,
+            _STALE,
+            *_PRESENCE,
+            Code.AUTH_SESSION_ISSUE_STANDING_MISMATCH,
+            Code.AUTH_SESSION_ISSUE_HOLDER_KEY_MISMATCH,
+            Code.AUTH_SESSION_ISSUE_ALREADY_ISSUED,
+            Code.M13_WRONG_ACTOR,
+            Code.M13_WRONG_VESSEL,
+        ),
+    ),
+    _row(
+        "auth.sessionInspect",
+        "/v1/auth/sessions/inspect",
+        "Show the caller's own session.",
+        Audience.TOKEN,
+        EventName.SESSION_INSPECT,
+        lifecycle.inspect,
+        requests.InspectWanted,
+        bodies.Inspected,
+        (no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),),
+        (Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH,),
+        empty=True,
+    ),
+    _row(
+        "auth.sessionRefresh",
+        "/v1/auth/sessions/refresh",
+        "Exchange the caller's token for a fresh one, with fresh presence; the old one ends.",
+        Audience.TOKEN,
+        EventName.SESSION_REFRESH,
+        lifecycle.refresh,
+        requests.RefreshWanted,
+        bodies.Refreshed,
+        (
+            no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
+            fixture_said(Code.AUTH_SESSION_REFRESH_FIXTURE_ONLY, session=True),
+            expires(Code.AUTH_SESSION_REFRESH_EXPIRY_INVALID),
+        ),
+        (
+            *_PRESENCE,
+            _STALE,
+            Code.AUTH_SESSION_DEVICE_MISMATCH,
+            Code.AUTH_SESSION_REFRESH_SCOPE_EXPANSION_REFUSED,
+            Code.AUTH_SESSION_REFRESH_HOLDER_KEY_MISMATCH,
+            Code.AUTH_SESSION_ISSUE_ALREADY_ISSUED,
+        ),
+    ),
+    _row(
+        "authority.sessionRevoke",
+        "/v1/authority/sessions/revoke",
+        "End a session; the next request on every node feels it.",
+        Audience.TOKEN,
+        EventName.SESSION_END,
+        lifecycle.revoke,
+        requests.RevokeWanted,
+        bodies.Revoked,
+        (no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),),
+        (Code.M13_SESSION_UNKNOWN, Code.M13_WRONG_ACTOR),
+    ),
+)
+_HUMAN = (
+    _row(
+        "humanAuth.challenge",
+        "/v1/human-auth/challenge",
+        "Put a challenge for presence.",
+        Audience.CLIENT,
+        EventName.CHALLENGE_ISSUE,
+        ceremonies.challenge,
+        requests.ChallengeWanted,
+        bodies.AssertionOptions,
+        (_ANY_RAW,),
+        _PARTY,
+        empty=True,
+    ),
+    _row(
+        "humanAuth.passkeyAssertionOptions",
+        "/v1/human-auth/passkey/assertion/options",
+        "Put a challenge for presence, about one person and perhaps one passkey.",
+        Audience.CLIENT,
+        EventName.CHALLENGE_ISSUE,
+        ceremonies.assertion_options,
+        requests.AssertionOptionsWanted,
+        bodies.AssertionOptions,
+        (_ANY_RAW, _BIOMETRIC, _CUSTOMER),
+        (*_PARTY, Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN, Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH),
+    ),
+    _row(
+        "humanAuth.verifyPasskey",
+        "/v1/human-auth/passkey/verify",
+        "Answer a challenge; the answer yields a proof of presence, good once, for five minutes.",
+        Audience.CLIENT,
+        EventName.PRESENCE_PROVE,
+        ceremonies.verify_passkey,
+        requests.VerificationWanted,
+        bodies.Verified,
+        (_ANY_RAW, _BIOMETRIC, _CREDENTIAL),
+        (
+            *_CHALLENGE,
+            *_PARTY,
+            Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN,
+            Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH,
+            Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
+            Code.HUMAN_AUTH_USER_VERIFICATION_MISSING,
+            Code.HUMAN_AUTH_WEBAUTHN_ASSERTION_MISSING,
+            Code.HUMAN_AUTH_WEBAUTHN_ASSERTION_INVALID,
+            Code.HUMAN_AUTH_WEBAUTHN_CHALLENGE_MISMATCH,
+            Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
+        ),
+    ),
+    _row(
+        "humanAuth.passkeyRegistrationOptions",
+        "/v1/human-auth/passkey/registration/options",
+        "Put a challenge for a new passkey, without names.",
+        Audience.REGISTRANT,
+        EventName.CHALLENGE_ISSUE,
+        registration.registration_options,
+        requests.RegistrationOptionsWanted,
+        bodies.RegistrationOptions,
+        (_ANY_RAW, _BIOMETRIC, _CUSTOMER),
+        (
+            *_PARTY,
+            Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
+            Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,
+            Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
+        ),
+    ),
+    _row(
+        "humanAuth.registerPasskey",
+        "/v1/human-auth/passkey/register",
+        "Verify a registration and bind the passkey; its raw parts are kept nowhere.",
+        Audience.REGISTRANT,
+        EventName.PASSKEY_ADD,
+        registration.register,
+        requests.RegistrationWanted,
+        bodies.Registered,
+        (
+            _ANY_RAW,
+            said_false(
+                Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED,
+                "raw_credential_id_supplied",
+                "private_key_material_supplied",
+            ),
+            _BIOMETRIC,
+            _CUSTOMER,
+            _CREDENTIAL,
+        ),
+        (
+            *_CHALLENGE,
+            *_PARTY,
+            *_PRESENCE,
+            Code.HUMAN_AUTH_REGISTRATION_CHALLENGE_REQUIRED,
+            Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,
+            Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
+            Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
+            Code.HUMAN_AUTH_PASSKEY_PUBLIC_KEY_MISSING,
+            Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH,
+            Code.HUMAN_AUTH_PASSKEY_BINDING_TAKEN,
+            Code.HUMAN_AUTH_USER_VERIFICATION_MISSING,
+            Code.HUMAN_AUTH_WEBAUTHN_ASSERTION_INVALID,
+            Code.HUMAN_AUTH_WEBAUTHN_CHALLENGE_MISMATCH,
+            Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
+        ),
+    ),
+    _row(
+        "humanAuth.passkeyImport",
+        "/v1/human-auth/passkey/import",
+        "Take a public key as an operator brings it; fixture tenants only.",
+        Audience.OPERATOR,
+        EventName.PASSKEY_IMPORT,
+        registration.import_passkey,
+        requests.ImportWanted,
+        bodies.Imported,
+        (
+            _ANY_RAW,
+            fixture_said(Code.HUMAN_AUTH_PASSKEY_IMPORT_FIXTURE_ONLY, live=Code.HUMAN_AUTH_PASSKEY_IMPORT_FIXTURE_ONLY),
+            _BIOMETRIC,
+            _CUSTOMER,
+            _CREDENTIAL,
+        ),
+        (
+            *_PARTY,
+            Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
+            Code.HUMAN_AUTH_PASSKEY_PUBLIC_KEY_MISSING,
+            Code.HUMAN_AUTH_PASSKEY_BINDING_TAKEN,
+        ),
+    ),
+)
+
+ROWS: tuple[Row, ...] = (*_LOGIN, *_LIFE, *_HUMAN)
