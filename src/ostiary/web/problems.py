@@ -18,9 +18,11 @@ _STATUS_TEXT = {
     408: "Request Timeout",
     409: "Conflict",
     413: "Content Too Large",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+_LATER = {429, 503}
 _REALM = 'Bearer realm="ostiary"'
 
 
@@ -48,7 +50,7 @@ def problem(refusal: Refusal, request_id: str) -> Response:
     made = _answer(entry.status, f"{entry.message} {entry.remedy}", refusal.code.value, request_id)
     if entry.status == 401:  # noqa: PLR2004 - the status Unauthorized
         made.headers["www-authenticate"] = challenge(refusal)
-    if entry.status == 503 or refusal.retry_after:  # noqa: PLR2004 - the status Service Unavailable
+    if entry.status in _LATER or refusal.retry_after:
         made.headers["retry-after"] = str(refusal.retry_after or 1)
     return made
 
