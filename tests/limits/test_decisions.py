@@ -5,7 +5,8 @@ import pytest
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.refusals import Code
-from ostiary.kernel.values import Mode
+from ostiary.kernel.values import Mode, Scope
+from ostiary.keys import service as keys
 from ostiary.limits import service as limits
 from ostiary.limits.model import DEFAULT, Numbers, Policy, seconds
 from tests.limits.knocking import (
@@ -131,12 +132,16 @@ def test_routes_and_actions_count_apart(gatehouse, place):
     assert decisions(gatehouse, 1, **{place: "another"}) == [ALLOW]
 
 
-def test_tenants_count_apart(gatehouse):
-    there = fixture(gatehouse)
-    gatehouse_default = decisions(gatehouse, 6)
-    assert gatehouse_default[-1] is THROTTLE
-    ids = {row[0] for row in gatehouse.rows("SELECT tenant_id FROM limit_counters")}
-    assert ids == {there.tenant}
+def test_tenants_count_apart_and_see_nothing_of_each_other(gatehouse):
+    house, other = gatehouse.house, Scope("other")
+    house.vault.transact_now(other, lambda tx: keys.ensure(tx, house.sealer, house.keyring))
+    set_policy(gatehouse, "mine")
+    mine = [evaluate(gatehouse, attempt="la-a") for _ in range(6)]
+    assert mine[-1].decision is THROTTLE
+    assert decisions(gatehouse, 1, scope=other) == [ALLOW]
+    assert house.vault.read_now(other, lambda tx: limits.find(tx, mine[0].id)) is None
+    assert house.vault.read_now(other, limits.list_policies) == [(DEFAULT, True)]
+    assert house.vault.transact_now(other, lambda tx: limits.use(tx, mine[0].id, "la-a")) is False
 
 
 def test_one_address_over_all_subjects_has_twenty_times_the_numbers(anywhere):
