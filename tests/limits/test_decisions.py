@@ -194,7 +194,10 @@ def test_what_is_no_policy_is_refused_by_the_part_that_is_wrong(gatehouse, chang
 
 
 def test_the_bounds_themselves_are_fit():
-    for policy in (Policy("a", SECOND, 1, 1, SECOND), Policy("Z" * 80, 86_400 * SECOND, 10**6, 10**6, 604_800 * SECOND)):
+    for policy in (
+        Policy("a", SECOND, 1, 1, SECOND),
+        Policy("Z" * 80, 86_400 * SECOND, 10**6, 10**6, 604_800 * SECOND),
+    ):
         assert policy.faults == ()
     assert Policy("a", SECOND + 1, 1, 1, SECOND).faults == ("window",)
 

@@ -72,7 +72,9 @@ def test_collection_takes_no_count_away_that_was_made_meanwhile(two):
         at_once(two, *[knock()] * 3)
         two[0].clock.turn(1_000_000)
         acts = [
-            two[0].house.vault.transact(two[0].scope, partial(limits.evaluate, caller=ANONYMOUS, knock=knock(ADA, HOME))),
+            two[0].house.vault.transact(
+                two[0].scope, partial(limits.evaluate, caller=ANONYMOUS, knock=knock(ADA, HOME))
+            ),
             two[1].house.vault.transact(two[1].scope, limits.collect),
         ]
         two[0].together(*(acts if turn % 2 else reversed(acts)))

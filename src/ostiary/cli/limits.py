@@ -31,9 +31,9 @@ def set_policy(
     pause: str = "15m",
     json_: bool = False,
 ) -> int:
-    """Set the numbers of a policy; the next attempt is counted by them.
+    """Set the numbers of a policy.
 
-    A lockout that has begun lasts as long as it was told to.
+    The next attempt is counted by them; a lockout that has begun lasts as long as it was told to.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def set_policy(
 
 
 def list_policies(*, json_: bool = False) -> int:
-    """List all policies by name.
+    """List all policies; `default` is always there.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def list_policies(*, json_: bool = False) -> int:
 
 
 def remove(name: str, /, *, json_: bool = False) -> int:
-    """Remove a policy that was set; attempts under its name are refused from now on.
+    """Remove a policy; `default` has its built-in numbers again.
 
-    `default` has its built-in numbers again.
+    Nobody is let in under another name that was removed.
 
     Parameters
     ----------

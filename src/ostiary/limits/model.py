@@ -46,7 +46,7 @@ class Decision(StrEnum):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """The numbers of one policy: `window` and `pause` in microseconds (whole seconds), `soft` and `lockout` in attempts.
+    """The numbers of one policy: `window` and `pause` in microseconds (whole seconds), `soft` and `lockout` in counts.
 
     Up to `soft` attempts in a window pass; from `lockout` on nothing passes for `pause`; between them: slow down.
     """
@@ -115,7 +115,7 @@ class Kind(StrEnum):
 
 
 class Counter(msgspec.Struct, frozen=True):
-    """One counter that an attempt moves, and from which count on it asks to slow down (`soft`) and stops (`lockout`)."""
+    """One counter that an attempt moves: above `soft` it asks to slow down, from `lockout` on it stops."""
 
     kind: Kind
     id: str
@@ -124,7 +124,7 @@ class Counter(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """A counter as one attempt has left it. Instants in microseconds since 1970; `locked_until` is 0 where it is open."""
+    """A counter as one attempt has left it; instants in microseconds since 1970, `locked_until` 0 where it is open."""
 
     counter: Counter
     count: int

@@ -149,11 +149,20 @@ def _ruled(rule: Policy, numbers: Numbers) -> Policy:
 
 def _draft(tx: Tx, knock: Knock, moved: list[Counter], attempt: str) -> Evaluation:
     """Return an evaluation that allows, with no id yet."""
-    named = {name: getattr(knock, name) for name in ("policy", "subject", "route", "action", "source", "device")}
-    relieves = tuple(f"{one.kind}:{one.id}" for one in moved if one.kind is not Kind.SUBJECT)
-    times = {"at": tx.now, "expires_at": tx.now + EVALUATION_LIFE}
     return Evaluation(
-        id="", decision=Decision.ALLOW, retry_after=0, attempt=attempt, counters=relieves, **times, **named
+        id="",
+        policy=knock.policy,
+        subject=knock.subject,
+        route=knock.route,
+        action=knock.action,
+        decision=Decision.ALLOW,
+        retry_after=0,
+        source=knock.source,
+        device=knock.device,
+        attempt=attempt,
+        at=tx.now,
+        expires_at=tx.now + EVALUATION_LIFE,
+        counters=tuple(f"{one.kind}:{one.id}" for one in moved if one.kind is not Kind.SUBJECT),
     )
 
 

@@ -1,5 +1,8 @@
 """The tables `limit_policies`, `limit_counters` and `evaluations`."""
 
+from typing import Any
+
+import msgspec
 from sqlalchemy import BigInteger, Column, Integer, String, Table, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql
 
@@ -67,7 +70,7 @@ evaluations = Table(
     Column("expires_at", _N, nullable=False, index=True),
     Column("used_at", _N, nullable=False),
     Column("counters", String, nullable=False),
-    Column("receipt_id", String, nullable=False),
+    Column("receipt", String, nullable=False),
 )
 
 _p, _c, _e = limit_policies.c, limit_counters.c, evaluations.c
@@ -110,7 +113,7 @@ _COUNT = Statement(
             "began_at": case((_OVER, _NOW), else_=_c.began_at),
             "ends_at": case((_OVER, bindparam("ends", type_=_N)), else_=_c.ends_at),
             "locked_until": case(
-                (_NEXT >= bindparam("lockout", type_=_N), bindparam("until", type_=_N)),
+                (bindparam("lockout", type_=_N) <= _NEXT, bindparam("until", type_=_N)),
                 else_=0,
             ),
         },
@@ -128,7 +131,8 @@ _GIVE_BACK = Statement(
 
 _ADD = Statement(postgresql.insert(evaluations))
 _MINE = (_e.id == bindparam("evaluation"), _e.tenant_id == bindparam("tenant"))
-_FIND = Statement(select(evaluations).where(*_MINE))
+_FIELDS = tuple(name for name in _e.keys() if name != "tenant_id")  # noqa: SIM118 - a collection of columns
+_FIND = Statement(select(*(_e[name] for name in _FIELDS)).where(*_MINE))
 _USE = Statement(
     update(evaluations)
     .where(*_MINE, _e.attempt == bindparam("wanted"), _e.decision == Decision.ALLOW.value)
@@ -205,25 +209,8 @@ def give_back(tx: Tx, counter: str, counted_at: int) -> None:
 
 def add_evaluation(tx: Tx, made: Evaluation) -> None:
     """Store an evaluation."""
-    tx.do(
-        _ADD,
-        id=made.id,
-        tenant_id=tx.scope.tenant,
-        policy=made.policy,
-        subject=made.subject,
-        route=made.route,
-        action=made.action,
-        decision=made.decision.value,
-        retry_after=made.retry_after,
-        source=made.source,
-        device=made.device,
-        attempt=made.attempt,
-        at=made.at,
-        expires_at=made.expires_at,
-        used_at=made.used_at,
-        counters=" ".join(made.counters),
-        receipt_id=made.receipt,
-    )
+    fields = msgspec.structs.asdict(made) | {"decision": made.decision.value, "counters": " ".join(made.counters)}
+    tx.do(_ADD, **fields, tenant_id=tx.scope.tenant)
 
 
 def find_evaluation(tx: Tx, id: str) -> Evaluation | None:  # noqa: A002 - the name that every caller writes
@@ -233,10 +220,9 @@ def find_evaluation(tx: Tx, id: str) -> Evaluation | None:  # noqa: A002 - the n
 
 
 def _evaluation(row: Row) -> Evaluation:
-    own, _, *rest = row
-    policy, subject, route, action, decision, *numbers, counters, receipt = rest
-    named = (own, policy, subject, route, action, Decision(decision))
-    return Evaluation(*named, *numbers, tuple(counters.split()), receipt)
+    fields: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
+    fields |= {"decision": Decision(fields["decision"]), "counters": tuple(fields["counters"].split())}
+    return Evaluation(**fields)
 
 
 def use(tx: Tx, id: str, attempt: str) -> bool:  # noqa: A002 - the name that every caller writes

@@ -20,7 +20,7 @@ T = TypeVar("T")
 BOOKKEEPING = frozenset(
     {"session_seen", "heartbeats", "limit_counters", "outbox", "receipts", "tree_leaves", "tree_pending"}
 )
-"""The closed list of tables whose changes need no event of their own: last-seen times, counters, the outbox, the log."""
+"""The closed list of tables whose changes need no event of their own: last seen, counters, the outbox, the log."""
 
 
 class Connection(Protocol):

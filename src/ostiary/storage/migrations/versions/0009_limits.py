@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
         sa.Column("used_at", sa.BigInteger, nullable=False),
         sa.Column("counters", sa.String, nullable=False),
-        sa.Column("receipt_id", sa.String, nullable=False),
+        sa.Column("receipt", sa.String, nullable=False),
     )
 
 
