@@ -17,10 +17,12 @@ from ostiary.identities import service as identities
 from ostiary.identities.model import Tenant
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.refusals import Refusal
-from ostiary.kernel.values import EventName, Mode, Scope
+from ostiary.kernel.values import ANONYMOUS, EventName, Mode, Scope
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer, make_kek, read_kek
+from ostiary.limits import service as limits
+from ostiary.limits.model import Knock, Policy
 from ostiary.presence import purposes
 from ostiary.presence import service as presence
 from ostiary.presence.model import PurposeRule
@@ -149,6 +151,25 @@ def _client_key(home):
     name = _name("k")
     home.act(lambda tx: clients.add(tx, OPERATOR, "operator", name))
     return name
+
+
+def _policy(home):
+    name = _name("policy")
+    home.act(lambda tx: limits.set_policy(tx, OPERATOR, Policy(name, HOUR, 1, 2, HOUR)))
+    return name
+
+
+def _set_policy(home):
+    rule = Policy(_name("policy"), HOUR, 1, 2, HOUR)
+    return lambda: home.act(lambda tx: limits.set_policy(tx, OPERATOR, rule)) or "set"
+
+
+def _evaluated(tx, subject):
+    return limits.evaluate(tx, ANONYMOUS, Knock("default", subject, "/v1/auth/login/start", "login_start", "hash"))
+
+
+def _knocked(home):
+    home.act(lambda tx: _evaluated(tx, _name("user")))
 
 
 def _change(home, tx, name):
@@ -315,6 +336,11 @@ _MORE = {
     ),
     "purposes add": Case(_add_purpose, ["purpose.add"]),
     "purposes remove": Case(_does(lambda tx, name: purposes.remove(tx, OPERATOR, name), _purpose), ["purpose.remove"]),
+    "limits set": Case(_set_policy, ["limit.set"]),
+    "limits remove": Case(
+        _does(lambda tx, name: limits.remove_policy(tx, OPERATOR, name) or "removed", _policy), ["limit.remove"]
+    ),
+    "limits evaluate": Case(_does(_evaluated, lambda _: _name("user")), ["limit.evaluate"]),
     "sessions issue": Case(_acts(_issue, lambda home: home.enrolled().person), ["session.open"]),
     "sessions revoke": Case(_acts(_end, _session), ["session.end"]),
     "keys rotate": Case(
@@ -333,6 +359,7 @@ _MORE = {
         again=False,
         aged=True,
     ),
+    "chore: limits": Case(_collected(limits.collect, _knocked), ["limit.collect"], again=False, aged=True),
     "chore: links": Case(_collected(enrolment.collect, _person), ["invitation.collect"], again=False, aged=True),
     "chore: keys": Case(
         _collected(partial(keys.collect, retention=HOUR), _rotated), ["key.collect"], again=False, aged=True

@@ -101,6 +101,14 @@ _GROUPS = {
             "remove": ("purposes:remove", "Remove a declared purpose; proofs for it that nobody has used are void."),
         },
     ),
+    "limits": (
+        "Limits: how often somebody may try, and what happens then.",
+        {
+            "list": ("limits:list_policies", "List all policies; `default` is always there."),
+            "set": ("limits:set_policy", "Set the numbers of a policy."),
+            "remove": ("limits:remove", "Remove a policy; `default` has its built-in numbers again."),
+        },
+    ),
     "receipts": (
         "Receipts: the signed log of every change and refusal.",
         {

@@ -133,6 +133,10 @@ class EventName(StrEnum):
     SESSION_COLLECT = "session.collect"
     CHALLENGE_COLLECT = "challenge.collect"
     INVITATION_COLLECT = "invitation.collect"
+    LIMIT_EVALUATE = "limit.evaluate"
+    LIMIT_SET = "limit.set"
+    LIMIT_REMOVE = "limit.remove"
+    LIMIT_COLLECT = "limit.collect"
     KEY_COLLECT = "key.collect"
     ACCOUNT_READ = "account.read"
 

@@ -20,8 +20,10 @@ Watch = Callable[[str, list[object]], None]
 
 T = TypeVar("T")
 
-BOOKKEEPING = frozenset({"session_seen", "heartbeats", "outbox", "receipts", "tree_leaves", "tree_pending"})
-"""The closed list of tables whose changes need no event of their own: last-seen times, the outbox, the log."""
+BOOKKEEPING = frozenset(
+    {"session_seen", "heartbeats", "limit_counters", "outbox", "receipts", "tree_leaves", "tree_pending"}
+)
+"""The closed list of tables whose changes need no event of their own: last seen, counters, the outbox, the log."""
 
 
 class Connection(Protocol):

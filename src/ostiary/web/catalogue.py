@@ -92,6 +92,18 @@ CATALOGUE: dict[Code, Entry] = {
     ),
     Code.REF_TAKEN: Entry(409, "That name is taken in this tenant.", "Choose another name."),
     Code.CLIENT_KEY_UNKNOWN: Entry(404, "There is no such key of the tenant.", "See `ostiary tenants keys NAME`."),
+    Code.AUTH_RATE_LIMIT_THROTTLED: Entry(
+        429, "That was tried too often.", "Slow down: wait as long as Retry-After says."
+    ),
+    Code.AUTH_RATE_LIMIT_LOCKED: Entry(
+        429, "That was tried far too often; it is closed for a while.", "Wait, or prove presence with a passkey."
+    ),
+    Code.LIMIT_POLICY_UNKNOWN: Entry(404, "There is no such policy of limits.", "See `ostiary limits list`."),
+    Code.LIMIT_POLICY_INVALID: Entry(
+        400,
+        "That is no policy of limits: its numbers are positive, and soft is at most lockout.",
+        "See docs/limits.md.",
+    ),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
     Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
     Code.KEY_NOT_REVOCABLE: Entry(

@@ -63,6 +63,7 @@ _CHANGED = _SEEN | {
 }
 _HEADERS = {
     "401": {"WWW-Authenticate": {"description": "What is wanted, and why a session is not alive.", "required": True}},
+    "429": {"Retry-After": {"description": "Whole seconds.", "required": True}},
     "503": {"Retry-After": {"description": "Whole seconds.", "required": True}},
 }
 _TEXT = {"type": "string", "minLength": 1}

@@ -19,9 +19,11 @@ _STATUS_TEXT = {
     409: "Conflict",
     410: "Gone",
     413: "Content Too Large",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+_LATER = {429, 503}
 _REALM = 'Bearer realm="ostiary"'
 
 
@@ -56,7 +58,7 @@ def dressed(refusal: Refusal, body: bytes) -> Response:
     made = _answer(status, body)
     if status == 401:  # noqa: PLR2004 - the status Unauthorized
         made.headers["www-authenticate"] = challenge(refusal)
-    if status == 503 or refusal.retry_after:  # noqa: PLR2004 - the status Service Unavailable
+    if status in _LATER or refusal.retry_after:
         made.headers["retry-after"] = str(refusal.retry_after or 1)
     return made
 
