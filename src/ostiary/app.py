@@ -30,7 +30,7 @@ from ostiary.gateway.onward import Onward
 from ostiary.gateway.passes import Passes
 from ostiary.gateway.presence import ConsumeDesk
 from ostiary.gateway.teller import Teller
-from ostiary.house import House
+from ostiary.house import House, database_locator
 from ostiary.identities import service as identities
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
@@ -39,11 +39,18 @@ from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.watch import KeyWatch
+from ostiary.limits import service as limits
 from ostiary.login import account, tokens
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.registry import registry
+from ostiary.login.service import Registry
+from ostiary.membrane import crossing as membrane
+from ostiary.membrane import upkeep as membrane_upkeep
+from ostiary.membrane.callers import Callers
+from ostiary.membrane.door import MembraneDoor
+from ostiary.membrane.table import ROWS
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence import service as presence
@@ -103,26 +110,20 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     liveness = _liveness(house, judge)
     passkey_rules = passkeys.Rules(keyring, _party(settings))
     asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(passkey_rules), *more))
-    operations = (
-        *enrolment_routes.operations(
-            enrolment_routes.Desk(vault, enrolment.Rules(session_rules, passkey_rules), asker, system_secrets)
-        ),
-        *login_routes.operations(login_routes.Desk(vault, session_rules, asker, methods, system_secrets)),
-        *session_routes.operations(session_routes.Desk(vault, session_rules, clock, judge.recognise)),
-        *tokens.token_operations(tokens.TokenDesk(vault, session_rules)),
-        *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
-    )
+    operations = _operations(house, session_rules, passkey_rules, asker, methods, judge)
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals)
-    openapi = document(operations, __version__, settings.origin)
+    described = (*operations, *(row.operation for row in ROWS))
+    openapi = document(described, __version__, settings.origin)
     fetch = _fetch(house)
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)
     onward = Onward(settings.origin, registrations, keyring, clock, system_secrets)
     returns = Returns(settings.origin, onward.known)
     console = Console(
-        _pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(operations), returns
+        _pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(described), returns
     )
-    public = _public(console, [*console.routes(), *door.routes(operations)])
+    membrane = _membrane(house, session_rules, passkey_rules, judge, watch, door)
+    public = _public(console, [*console.routes(), *door.routes(operations), *membrane])
     entrance = Entrance(
         EntranceRules(onward, scope, session_rules, passes, vault, refusals, settings.trusted_proxies), public
     )
@@ -144,6 +145,42 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
             {"keys": watch.look, "counts": counts.write},
         ),
     )
+
+
+def _operations(
+    house: House,
+    session_rules: sessions.Rules,
+    passkey_rules: passkeys.Rules,
+    asker: Asker,
+    methods: Registry,
+    judge: Judge,
+) -> tuple[Operation, ...]:
+    vault, rules = house.vault, enrolment.Rules(session_rules, passkey_rules)
+    return (
+        *enrolment_routes.operations(enrolment_routes.Desk(vault, rules, asker, system_secrets)),
+        *login_routes.operations(login_routes.Desk(vault, session_rules, asker, methods, system_secrets)),
+        *session_routes.operations(session_routes.Desk(vault, session_rules, house.clock, judge.recognise)),
+        *tokens.token_operations(tokens.TokenDesk(vault, session_rules)),
+        *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
+    )
+
+
+def _membrane(
+    house: House,
+    session_rules: sessions.Rules,
+    passkey_rules: passkeys.Rules,
+    judge: Judge,
+    watch: KeyWatch,
+    door: Door,
+) -> list[Route]:
+    """Return the routes of the membrane, for all tenants."""
+    vault, scope, keyring = house.vault, house.scope, house.keyring
+    desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, database_locator(house.settings))
+    callers = Callers(vault, scope, keyring, judge, watch.look, system_secrets)
+    made = MembraneDoor(
+        door.origin, scope, desk, callers, door.guard, door.recorder, house.settings.trusted_proxies, door.patience
+    )
+    return made.routes(ROWS)
 
 
 def _party(settings: Settings) -> RelyingParty:
@@ -311,6 +348,8 @@ async def _collect(house: House, stop: asyncio.Event) -> None:
         unused_keys,
         landing.collect,
         outbox.collect,
+        limits.collect,
+        membrane_upkeep.collect,
     )
     for collect in collectors:
         while not stop.is_set() and await house.vault.transact(house.scope, collect) > 0:

@@ -32,6 +32,7 @@ from ostiary.storage.vault import Vault
 
 __all__ = [
     "House",
+    "database_locator",
     "database_name",
     "database_path",
     "database_url",
@@ -85,6 +86,12 @@ def database_url(settings: Settings) -> str:
 def database_path(settings: Settings) -> Path | None:
     """Return where the SQLite file lies, None on PostgreSQL."""
     return schema.sqlite_path(database_url(settings))
+
+
+def database_locator(settings: Settings) -> str:
+    """Return what says where the database is: its file, or the host part of its address. No answer may show it."""
+    path = database_path(settings)
+    return str(path) if path is not None else settings.database_url.rpartition("@")[2].partition("?")[0]
 
 
 def database_name(settings: Settings) -> str:

@@ -132,6 +132,7 @@ class EventName(StrEnum):
     SESSION_REFRESH = "session.refresh"
     SESSION_COLLECT = "session.collect"
     CHALLENGE_COLLECT = "challenge.collect"
+    MEMBRANE_COLLECT = "membrane.collect"
     INVITATION_COLLECT = "invitation.collect"
     LIMIT_EVALUATE = "limit.evaluate"
     LIMIT_SET = "limit.set"

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 __all__ = [
-    "AssertionOptions",
     "Asked",
+    "AssertionOptions",
     "Boundaries",
     "Commit",
     "Durable",

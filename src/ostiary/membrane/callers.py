@@ -122,7 +122,7 @@ class Callers:
         return Who(Kind.SESSION, key.tenant, session, key=key, commitment=wire.commitment(text), token=text)
 
     async def _seeded(self, body: dict[str, Any]) -> Who | Refusal:
-        """Return the bearer of the fixture tenant's own word: of the tenant that is named, or of the only seeded one."""
+        """Return the bearer of a fixture tenant's own word: of the tenant that is named, or the only seeded one."""
         asked = str(body.get("tenant") or "")
         every = await self._vault.read(self._scope, identities.list_tenants)
         fit = [
@@ -135,9 +135,7 @@ class Callers:
         scope = Scope(fit[0].id, Mode.FIXTURE)
         session = await self._vault.read(scope, _fixture_session)
         commitment = wire.commitment(FIXTURE_WORD)
-        return Who(
-            Kind.SESSION, fit[0].id, session, commitment=commitment, seeded=True, token=FIXTURE_WORD
-        )
+        return Who(Kind.SESSION, fit[0].id, session, commitment=commitment, seeded=True, token=FIXTURE_WORD)
 
 
 def _fixture_session(tx: Tx) -> str:

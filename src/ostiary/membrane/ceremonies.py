@@ -18,7 +18,6 @@ from ostiary.membrane.bodies import (
     Verified,
 )
 from ostiary.membrane.crossing import Crossing
-from ostiary.membrane.envelope import Envelope
 from ostiary.membrane.model import Asked as Kind
 from ostiary.membrane.model import Progress, Question
 from ostiary.membrane.requests import AssertionOptionsWanted, ChallengeWanted, VerificationWanted
@@ -28,6 +27,7 @@ from ostiary.passkeys.model import Passkey
 from ostiary.passkeys.webauthn import TIMEOUT_MS
 from ostiary.presence import service as presence
 from ostiary.presence.model import CHALLENGE_LIFE
+from ostiary.web.envelope import Envelope
 
 __all__ = [
     "GUESSES",
@@ -142,7 +142,7 @@ def found_open(c: Crossing, text: str) -> Question | Refusal:
     return question if c.tx.now < question.expires_at else Refusal(Code.HUMAN_AUTH_CHALLENGE_EXPIRED)
 
 
-def named_passkey(c: Crossing, text: str, subject: str, codes: tuple[Code, Code]) -> Passkey | None | Refusal:
+def named_passkey(c: Crossing, text: str, subject: str, codes: tuple[Code, Code]) -> Passkey | Refusal | None:
     """Return the passkey that a request names, None for none; `codes` are for unknown and for somebody else's."""
     if not text:
         return None
@@ -266,8 +266,10 @@ def _answering(c: Crossing, question: Question, body: VerificationWanted) -> Pas
     if wanted and bindings.find(c.tx, wanted) is None:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN)
     if found is None:
-        return Refusal(Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH if wanted else Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN)
-    if found.id not in {wanted or found.id} or found.id not in {question.passkey or found.id}:
+        return Refusal(
+            Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH if wanted else Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN
+        )
+    if found.id != (wanted or found.id) or found.id != (question.passkey or found.id):
         return Refusal(Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH)
     if question.subject and found.person != question.subject:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)

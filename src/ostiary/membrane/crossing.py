@@ -18,7 +18,6 @@ from ostiary.keys.keyring import Keyring
 from ostiary.keys.model import Key, Purpose
 from ostiary.membrane import store
 from ostiary.membrane.bodies import Boundaries, Commit, OriginPolicy, Privacy, Signer
-from ostiary.membrane.envelope import Envelope, envelope
 from ostiary.membrane.model import Binding, Who
 from ostiary.membrane.witness import Witness
 from ostiary.passkeys import service as passkeys
@@ -30,6 +29,7 @@ from ostiary.sessions import service as sessions
 from ostiary.sessions.model import Session
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
+from ostiary.web.envelope import Envelope, envelope
 
 __all__ = ["Crossing", "Desk", "UseCase"]
 
@@ -68,7 +68,12 @@ class Crossing(msgspec.Struct, frozen=True):
     # Answers
 
     def done(
-        self, outcome: Outcome, receipt: str, wanted: type[Shown], reasons: tuple[str, ...] = (), **fields: Any
+        self,
+        outcome: Outcome,
+        receipt: str,
+        wanted: type[Shown],
+        reasons: tuple[str, ...] = (),
+        **fields: Any,  # noqa: ANN401 - the fields of the body
     ) -> Envelope[Shown]:
         """Answer with a body whose flags are computed from what was written."""
         body = self.witness.body(wanted, **fields)

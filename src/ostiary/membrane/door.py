@@ -15,7 +15,6 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.membrane.callers import Callers
 from ostiary.membrane.crossing import Crossing, Desk
-from ostiary.membrane.envelope import Envelope, refused
 from ostiary.membrane.gates import passed
 from ostiary.membrane.model import Kind, Who
 from ostiary.membrane.table import Row
@@ -26,6 +25,7 @@ from ostiary.storage.tx import Tx
 from ostiary.web.address import Network, client_address
 from ostiary.web.decode import decode_body, malformed, parse_json
 from ostiary.web.door import Guard, Knock, Recorder, knock_of, read_body, same_origin
+from ostiary.web.envelope import Envelope, refused
 from ostiary.web.front import REQUEST_ID
 from ostiary.web.problems import internal_fault
 

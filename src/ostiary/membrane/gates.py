@@ -39,14 +39,17 @@ def passed(gates: tuple[Gate, ...], value: dict[str, Any], mode: Mode) -> Refusa
     return next((refused for gate in gates if (refused := gate(value, mode)) is not None), None)
 
 
-def fixture_said(code: Code, *, session: bool = False) -> Gate:
-    """In a fixture tenant: `fixture` is true, nothing claims production, a session's ref has the prefix.
+def fixture_said(code: Code, *, session: bool = False, live: bool = True) -> Gate:
+    """Ask that in a fixture tenant `fixture` is true, nothing claims production, a session's ref has the prefix.
 
-    In a live one each of these the other way round is TENANT_MODE_MISMATCH (ruling 56).
+    In a live one each of these the other way round is TENANT_MODE_MISMATCH (ruling 56); with `live` False nothing
+    passes there at all.
     """
 
     def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
         ref = str(value.get("session") or "") if session else ""
+        if mode is Mode.LIVE and not live:
+            return Refusal(code)
         if mode is Mode.LIVE:
             mixed = value.get("fixture") not in {False, None} or ref.startswith(_FIXTURE)
             return Refusal(Code.TENANT_MODE_MISMATCH) if mixed else None
@@ -58,7 +61,7 @@ def fixture_said(code: Code, *, session: bool = False) -> Gate:
 
 
 def no_raw(code: Code) -> Gate:
-    """Nothing whose name begins with `raw_` stands anywhere in the request, whatever its value."""
+    """Ask that nothing whose name begins with `raw_` stands in the request, whatever its value."""
 
     def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
         raw = any(name.startswith("raw_") and name not in _FLAGS for name in _names(value))
@@ -77,7 +80,7 @@ def said_false(code: Code, *names: str) -> Gate:
 
 
 def hashed(code: Code, name: str, *, optional: bool = False, real: bool = False) -> Gate:
-    """The field is `sha256:` and 64 lower-case hex digits; in a fixture tenant any word may follow the prefix.
+    """Ask that the field is `sha256:` and 64 lower-case hex digits; in a fixture tenant any word may follow the prefix.
 
     A `real` one is compared with what is verified, so that words serve nowhere.
     """
@@ -92,7 +95,7 @@ def hashed(code: Code, name: str, *, optional: bool = False, real: bool = False)
 
 
 def hashed_all(code: Code, name: str) -> Gate:
-    """The same for a list of hashes, one at least."""
+    """Ask the same of a list of hashes, one at least."""
 
     def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = value.get(name)
@@ -103,7 +106,7 @@ def hashed_all(code: Code, name: str) -> Gate:
 
 
 def expires(code: Code) -> Gate:
-    """`expires_in_seconds` is a whole number from 1 to EXPIRY_LONGEST."""
+    """Ask that `expires_in_seconds` is a whole number from 1 to EXPIRY_LONGEST."""
 
     def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = value.get("expires_in_seconds")
@@ -113,7 +116,7 @@ def expires(code: Code) -> Gate:
 
 
 def numbers(code: Code) -> Gate:
-    """The limiter's numbers are positive and in order; a fixture tenant needs all of them, a live one none."""
+    """Ask that the limiter's numbers are positive and in order; a fixture tenant needs all of them, a live one none."""
 
     def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = [value.get(name) for name in _NUMBERS]

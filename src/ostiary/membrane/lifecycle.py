@@ -11,7 +11,6 @@ from ostiary.kernel.values import EventName, Outcome
 from ostiary.membrane import store
 from ostiary.membrane.bodies import Durable, Exchange, Inspected, Issued, Refreshed, Revoked
 from ostiary.membrane.crossing import Crossing
-from ostiary.membrane.envelope import Envelope
 from ostiary.membrane.issuing import Issue, chosen_ref, issue, lifecycle, shown, token_fields
 from ostiary.membrane.model import FIXTURE_WORD, Binding
 from ostiary.membrane.requests import InspectWanted, IssueWanted, RefreshWanted, RevokeWanted
@@ -19,6 +18,7 @@ from ostiary.presence import service as presence
 from ostiary.sessions import bearer
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason, Session
+from ostiary.web.envelope import Envelope
 
 __all__ = ["exchange", "inspect", "issue_beside", "refresh", "revoke"]
 
@@ -185,14 +185,17 @@ def revoke(c: Crossing) -> Envelope[Revoked] | Refusal:
     found = sessions.find(c.tx, wanted)
     if isinstance(found, Refusal):
         return Refusal(Code.M13_SESSION_UNKNOWN)
-    if not isinstance(own, Refusal) and found.person != own.person:
-        if access.ADMINISTRATOR not in access.roles(c.tx, own.person):
-            return Refusal(Code.M13_WRONG_ACTOR)
+    if isinstance(own, Session) and not _may_end(c, own, found):
+        return Refusal(Code.M13_WRONG_ACTOR)
     before = c.tx.receipt
     mine = msgspec.structs.replace(c.caller, actor=own.person if isinstance(own, Session) else found.person)
     sessions.end(c.tx, mine, found.id, EndReason.ENDED_BY_PERSON)
     first = c.tx.receipt != before
     return _revoked(c, found, first=first)
+
+
+def _may_end(c: Crossing, own: Session, found: Session) -> bool:
+    return found.person == own.person or access.ADMINISTRATOR in access.roles(c.tx, own.person)
 
 
 def _revoked(c: Crossing, found: Session, *, first: bool) -> Envelope[Revoked]:

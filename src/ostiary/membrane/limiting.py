@@ -6,18 +6,17 @@ from ostiary.identities import refs
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import EventName, Outcome
+from ostiary.kernel.values import Outcome
 from ostiary.limits import service as limits
-from ostiary.limits.model import Decision, Evaluation, Knock, Numbers
+from ostiary.limits.model import Decision, Knock, Numbers
 from ostiary.membrane.bodies import Durable, EvaluationShown
 from ostiary.membrane.crossing import Crossing
-from ostiary.membrane.envelope import Envelope
 from ostiary.membrane.requests import EvaluationWanted
+from ostiary.web.envelope import Envelope
 
-__all__ = ["evaluate", "knock", "refusal_of"]
+__all__ = ["evaluate", "knock"]
 
 _DEFAULT = "default"
-_NO = {Decision.THROTTLE: Code.AUTH_RATE_LIMIT_THROTTLED, Decision.LOCKOUT: Code.AUTH_RATE_LIMIT_LOCKED}
 
 
 def knock(c: Crossing, code: Code, route: str, action: str) -> Knock | Refusal:
@@ -31,7 +30,7 @@ def knock(c: Crossing, code: Code, route: str, action: str) -> Knock | Refusal:
         return Refusal(code)
     numbers = None if c.live else _numbers(body)
     return Knock(
-        policy=policy,
+        policy=policy if c.live else _DEFAULT,
         subject=c.person(body.subject) or body.subject,
         route=route,
         action=action,
@@ -42,12 +41,6 @@ def knock(c: Crossing, code: Code, route: str, action: str) -> Knock | Refusal:
     )
 
 
-def refusal_of(evaluation: Evaluation) -> Refusal | None:
-    """Return the refusal of a throttle or a lockout, with the seconds to wait."""
-    code = _NO.get(evaluation.decision)
-    return None if code is None else Refusal(code, retry_after=evaluation.retry_after)
-
-
 def evaluate(c: Crossing) -> Envelope[EvaluationShown] | Refusal:
     """Evaluate the limits for one act of one subject; what comes of it is evidence, and counts."""
     body: EvaluationWanted = c.body
@@ -55,16 +48,15 @@ def evaluate(c: Crossing) -> Envelope[EvaluationShown] | Refusal:
     if isinstance(asking, Refusal):
         return asking
     made = limits.evaluate(c.tx, c.caller, asking)
-    refused = refusal_of(made)
-    if refused is not None:
-        return c.refuse(EventName.LIMIT_EVALUATE, asking.subject, refused) if made.id else refused
+    if made.refusal is not None:
+        return made.refusal
     shown = ref("auth_rate_limit_evaluation", made.id)
     return c.done(
         Outcome.ADMITTED,
         c.tx.receipt,
         EvaluationShown,
         auth_rate_limit_evaluation=shown,
-        policy=ref("auth_rate_limit_policy", made.policy),
+        policy=body.policy_ref or ref("auth_rate_limit_policy", made.policy),
         subject=refs.ref_of(c.tx, "human_person", asking.subject) if c.person(body.subject) else body.subject,
         route=made.route,
         action=made.action,

@@ -12,15 +12,15 @@ from ostiary.membrane import store
 from ostiary.membrane.bodies import Durable, Finished, Started
 from ostiary.membrane.ceremonies import ask, asked, durable, named_passkey, passkey_shown, request_options
 from ostiary.membrane.crossing import Crossing
-from ostiary.membrane.envelope import Envelope
 from ostiary.membrane.issuing import Issue, Made, issue, token_fields
-from ostiary.membrane.limiting import knock, refusal_of
+from ostiary.membrane.limiting import knock
 from ostiary.membrane.model import Asked, Kind, Progress, Question
 from ostiary.membrane.requests import FinishWanted, StartWanted
 from ostiary.passkeys import bindings
 from ostiary.passkeys.model import Passkey
 from ostiary.presence import service as presence
 from ostiary.presence.model import Held
+from ostiary.web.envelope import Envelope
 
 __all__ = ["finish", "start"]
 
@@ -59,14 +59,13 @@ def start(c: Crossing) -> Envelope[Started] | Refusal:
         return lifted
     attempt = timed_id("la", c.tx.secrets, c.tx.now)
     evaluation = limits.evaluate(c.tx, c.caller, asking, attempt, lifted=lifted)
-    refused = refusal_of(evaluation)
-    if refused is not None:
-        return c.refuse(EventName.LOGIN_START, subject, refused) if evaluation.id else refused
+    if evaluation.refusal is not None:
+        return evaluation.refusal
     about = Question(attempt, Asked.LOGIN, subject, "", party.id, body.origin, _FINISH, b"", "", "", evaluation.id, 0)
     return _started(c, ask(c, about, passkey, body.device_binding), evaluation, passkey)
 
 
-def _passkey(c: Crossing, body: StartWanted, subject: str) -> Passkey | None | Refusal:
+def _passkey(c: Crossing, body: StartWanted, subject: str) -> Passkey | Refusal | None:
     passkey = named_passkey(c, body.passkey_binding, subject, _NAMED)
     if isinstance(passkey, Passkey):
         facts = bindings.facts(c.tx, passkey.id)
@@ -85,9 +84,7 @@ def _lifted(c: Crossing, receipt: str, subject: str) -> bool | Refusal:
     return presence.use(c.tx, held)
 
 
-def _started(
-    c: Crossing, question: Question, evaluation: Evaluation, passkey: Passkey | None
-) -> Envelope[Started]:
+def _started(c: Crossing, question: Question, evaluation: Evaluation, passkey: Passkey | None) -> Envelope[Started]:
     receipt = c.tell(EventName.LOGIN_START, question.id, f"evaluation:{evaluation.id}")
     shown = ref("auth_rate_limit_evaluation", evaluation.id)
     return c.done(

@@ -109,5 +109,3 @@ class Binding(msgspec.Struct, frozen=True):
     presence: str
     previous: str
     expires_at: int
-
-

@@ -15,7 +15,6 @@ from ostiary.membrane import store
 from ostiary.membrane.bodies import Durable, Imported, PasskeyShown, Registered, RegistrationOptions
 from ostiary.membrane.ceremonies import GUESSES, ask, asked, durable, fault_of, found_open, passkey_shown
 from ostiary.membrane.crossing import Crossing
-from ostiary.membrane.envelope import Envelope
 from ostiary.membrane.model import Asked, Kind, Progress, Question
 from ostiary.membrane.requests import ImportWanted, RegistrationOptionsWanted, RegistrationWanted
 from ostiary.passkeys import bindings
@@ -23,6 +22,7 @@ from ostiary.passkeys.ceremony import Fault, RelyingParty
 from ostiary.passkeys.ceremony import Registered as Ceremony
 from ostiary.passkeys.webauthn import TIMEOUT_MS
 from ostiary.presence import service as presence
+from ostiary.web.envelope import Envelope
 
 __all__ = ["import_passkey", "register", "registration_options"]
 
@@ -43,7 +43,9 @@ def registration_options(c: Crossing) -> Envelope[RegistrationOptions] | Refusal
     subject = _entitled(c, body.subject, body.enrolment_token)
     if isinstance(subject, Refusal):
         return subject
-    about = Question("", Asked.REGISTRATION, subject, "", party.id, body.origin, "passkey_registration", b"", "", "", "", 0)
+    about = Question(
+        "", Asked.REGISTRATION, subject, "", party.id, body.origin, "passkey_registration", b"", "", "", "", 0
+    )
     question = ask(c, about, None, "")
     receipt = c.tell(EventName.CHALLENGE_ISSUE, question.id, question.asked.value, outcome=Outcome.VERIFIED)
     return c.done(

@@ -40,8 +40,8 @@ class _Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The fields of a request; others than these are refused."""
 
 
-class StartWanted(_Wanted):
-    """See `auth.loginStart`. The limiter's numbers count in fixture tenants only: in a live one the server owns them."""
+class StartWanted(_Wanted, frozen=True, kw_only=True):
+    """See `auth.loginStart`. The limiter's numbers decide in fixture tenants; in live ones the server's do."""
 
     tenant: Ref
     subject: Ref
@@ -64,7 +64,7 @@ class StartWanted(_Wanted):
     contains_biometric_material: bool = False
 
 
-class FinishWanted(_Wanted):
+class FinishWanted(_Wanted, frozen=True, kw_only=True):
     """See `auth.loginFinish`."""
 
     tenant: Ref
@@ -85,11 +85,11 @@ class FinishWanted(_Wanted):
     production_session: bool = False
 
 
-class Exchanged(_Wanted):
+class Exchanged(_Wanted, frozen=True, kw_only=True):
     """`auth.session.exchange` says nothing."""
 
 
-class IssueWanted(_Wanted):
+class IssueWanted(_Wanted, frozen=True, kw_only=True):
     """See `auth.sessionIssue`."""
 
     tenant: Ref
@@ -106,14 +106,14 @@ class IssueWanted(_Wanted):
     production_session: bool = False
 
 
-class InspectWanted(_Wanted):
+class InspectWanted(_Wanted, frozen=True, kw_only=True):
     """See `auth.sessionInspect`: nothing is required."""
 
     tenant: Ref = ""
     session: Ref = ""
 
 
-class RefreshWanted(_Wanted):
+class RefreshWanted(_Wanted, frozen=True, kw_only=True):
     """See `auth.sessionRefresh`. `session` is the new session's ref; no scopes keep those that there are."""
 
     tenant: Ref
@@ -127,7 +127,7 @@ class RefreshWanted(_Wanted):
     production_session: bool = False
 
 
-class RevokeWanted(_Wanted):
+class RevokeWanted(_Wanted, frozen=True, kw_only=True):
     """See `authority.sessionRevoke`. Whatever `enforce_runtime_overlay` says, the end is felt at once (ruling 25)."""
 
     tenant: Ref
@@ -135,7 +135,7 @@ class RevokeWanted(_Wanted):
     enforce_runtime_overlay: bool = True
 
 
-class EvaluationWanted(_Wanted):
+class EvaluationWanted(_Wanted, frozen=True, kw_only=True):
     """See `auth.rateLimitEvaluate`."""
 
     tenant: Ref
@@ -156,7 +156,7 @@ class EvaluationWanted(_Wanted):
     contains_customer_data: bool = False
 
 
-class RegistrationOptionsWanted(_Wanted):
+class RegistrationOptionsWanted(_Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyRegistrationOptions`. A one-time link's token or a recovery entitles who has no session."""
 
     tenant: Ref
@@ -176,7 +176,7 @@ class RegistrationOptionsWanted(_Wanted):
     contains_customer_data: bool = False
 
 
-class AssertionOptionsWanted(_Wanted):
+class AssertionOptionsWanted(_Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyAssertionOptions`. `scopes` name what the proof of presence may serve."""
 
     tenant: Ref
@@ -191,7 +191,7 @@ class AssertionOptionsWanted(_Wanted):
     contains_customer_data: bool = False
 
 
-class RegistrationWanted(_Wanted):
+class RegistrationWanted(_Wanted, frozen=True, kw_only=True):
     """See `humanAuth.registerPasskey`. Both raw parts are needed, verified, and kept nowhere."""
 
     tenant: Ref
@@ -219,7 +219,7 @@ class RegistrationWanted(_Wanted):
     private_key_material_supplied: bool = False
 
 
-class ImportWanted(_Wanted):
+class ImportWanted(_Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyImport`."""
 
     tenant: Ref
@@ -239,7 +239,7 @@ class ImportWanted(_Wanted):
     contains_customer_data: bool = False
 
 
-class ChallengeWanted(_Wanted):
+class ChallengeWanted(_Wanted, frozen=True, kw_only=True):
     """See `humanAuth.challenge`: everything is optional."""
 
     tenant: Ref = ""
@@ -249,7 +249,7 @@ class ChallengeWanted(_Wanted):
     device_binding: Ref = ""
 
 
-class VerificationWanted(_Wanted):
+class VerificationWanted(_Wanted, frozen=True, kw_only=True):
     """See `humanAuth.verifyPasskey`. The three raw parts are verified and kept nowhere."""
 
     tenant: Ref = ""

@@ -1,5 +1,6 @@
 """The tables `human_challenges` and `session_bindings`."""
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -15,9 +16,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-from ostiary.membrane.model import Asked, Binding, Progress, Question
+from ostiary.membrane.model import Binding, Progress, Question
 from ostiary.storage.statements import METADATA, Statement
-from ostiary.storage.tx import Row, Tx
+from ostiary.storage.tx import Tx
 
 __all__ = [
     "add_binding",
@@ -97,11 +98,11 @@ _OPEN = (*_MINE, _h.state == Progress.OPEN.value)
 _ANSWER = Statement(
     update(human_challenges).where(*_OPEN).values(state=Progress.ANSWERED.value, presence_id=bindparam("proof"))
 )
-_FAIL = Statement(update(human_challenges).where(*_OPEN).values(state=bindparam("becomes"), failures=bindparam("count")))
+_FAIL = Statement(
+    update(human_challenges).where(*_OPEN).values(state=bindparam("becomes"), failures=bindparam("count"))
+)
 _SPEND = Statement(
-    update(human_challenges)
-    .where(*_MINE, _h.state == bindparam("was"))
-    .values(state=Progress.SPENT.value)
+    update(human_challenges).where(*_MINE, _h.state == bindparam("was")).values(state=Progress.SPENT.value)
 )
 _ADD_BINDING = Statement(postgresql.insert(session_bindings).on_conflict_do_nothing())
 _FIELDS = select(
@@ -152,7 +153,7 @@ def hold(tx: Tx, challenge: str) -> Question | None:
     row = tx.one(_HOLD, challenge=challenge, tenant=tx.scope.tenant)
     if row is None:
         return None
-    return Question(row[0], Asked(row[1]), *row[2:12], Progress(row[12]), row[13], row[14])
+    return msgspec.convert(dict(zip(Question.__struct_fields__, row, strict=True)), Question)
 
 
 def answer(tx: Tx, challenge: str, presence: str) -> bool:

@@ -8,8 +8,8 @@ from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
 from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, registration, requests
 from ostiary.membrane.crossing import UseCase
-from ostiary.membrane.envelope import Envelope
 from ostiary.membrane.gates import Gate, expires, fixture_said, hashed, no_raw, numbers, said_false
+from ostiary.web.envelope import Envelope
 from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
 
 __all__ = ["ROWS", "Row"]
@@ -45,11 +45,11 @@ def _row(
     audience: Audience,
     event: EventName,
     use_case: UseCase,
+    *,
     request: Any,  # noqa: ANN401 - a struct type
     body: Any,  # noqa: ANN401 - a struct type
     gates: tuple[Gate, ...],
     refusals: tuple[Code, ...],
-    *,
     empty: bool = False,
 ) -> Row:
     operation = Operation(
@@ -98,9 +98,9 @@ _LOGIN = (
         Audience.CLIENT,
         EventName.LOGIN_START,
         login.start,
-        requests.StartWanted,
-        bodies.Started,
-        (
+        request=requests.StartWanted,
+        body=bodies.Started,
+        gates=(
             no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
             fixture_said(Code.AUTH_LOGIN_FIXTURE_ONLY),
             _BIOMETRIC,
@@ -108,7 +108,7 @@ _LOGIN = (
             hashed(Code.AUTH_LOGIN_SOURCE_HASH_REQUIRED, "source_ip_hash"),
             numbers(Code.AUTH_LOGIN_RATE_LIMIT_POLICY_INVALID),
         ),
-        (
+        refusals=(
             *_LIMITED,
             *_PARTY,
             *_PRESENCE,
@@ -124,14 +124,14 @@ _LOGIN = (
         Audience.CLIENT,
         EventName.LOGIN_FINISH,
         login.finish,
-        requests.FinishWanted,
-        bodies.Finished,
-        (
+        request=requests.FinishWanted,
+        body=bodies.Finished,
+        gates=(
             no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
             fixture_said(Code.AUTH_LOGIN_FIXTURE_ONLY, session=True),
             expires(Code.AUTH_LOGIN_EXPIRY_INVALID),
         ),
-        (
+        refusals=(
             *_SESSION,
             _STALE,
             Code.HUMAN_AUTH_CHALLENGE_UNKNOWN,
@@ -156,16 +156,16 @@ _LOGIN = (
         Audience.OPERATOR,
         EventName.LIMIT_EVALUATE,
         limiting.evaluate,
-        requests.EvaluationWanted,
-        bodies.EvaluationShown,
-        (
+        request=requests.EvaluationWanted,
+        body=bodies.EvaluationShown,
+        gates=(
             no_raw(Code.AUTH_RATE_LIMIT_RAW_IDENTIFIER_REFUSED),
             fixture_said(Code.AUTH_RATE_LIMIT_FIXTURE_ONLY),
             _CUSTOMER,
             hashed(Code.AUTH_RATE_LIMIT_HASH_REQUIRED, "source_ip_hash"),
             numbers(Code.AUTH_RATE_LIMIT_POLICY_INVALID),
         ),
-        _LIMITED,
+        refusals=_LIMITED,
     ),
 )
 _LIFE = (
@@ -176,10 +176,10 @@ _LIFE = (
         Audience.FIXTURE,
         EventName.SESSION_EXCHANGE,
         lifecycle.exchange,
-        requests.Exchanged,
-        bodies.Exchange,
-        (),
-        (Code.ROUTE_UNKNOWN,),
+        request=requests.Exchanged,
+        body=bodies.Exchange,
+        gates=(),
+        refusals=(Code.ROUTE_UNKNOWN,),
         empty=True,
     ),
     _row(
@@ -189,14 +189,14 @@ _LIFE = (
         Audience.TOKEN,
         EventName.SESSION_OPEN,
         lifecycle.issue_beside,
-        requests.IssueWanted,
-        bodies.Issued,
-        (
+        request=requests.IssueWanted,
+        body=bodies.Issued,
+        gates=(
             no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
             fixture_said(Code.AUTH_SESSION_ISSUE_FIXTURE_ONLY, session=True),
             expires(Code.AUTH_SESSION_ISSUE_EXPIRY_INVALID),
         ),
-        (
+        refusals=(
             *_SESSION,
             _STALE,
             *_PRESENCE,
@@ -214,10 +214,10 @@ _LIFE = (
         Audience.TOKEN,
         EventName.SESSION_INSPECT,
         lifecycle.inspect,
-        requests.InspectWanted,
-        bodies.Inspected,
-        (no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),),
-        (Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH,),
+        request=requests.InspectWanted,
+        body=bodies.Inspected,
+        gates=(no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),),
+        refusals=(Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH,),
         empty=True,
     ),
     _row(
@@ -227,14 +227,14 @@ _LIFE = (
         Audience.TOKEN,
         EventName.SESSION_REFRESH,
         lifecycle.refresh,
-        requests.RefreshWanted,
-        bodies.Refreshed,
-        (
+        request=requests.RefreshWanted,
+        body=bodies.Refreshed,
+        gates=(
             no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),
             fixture_said(Code.AUTH_SESSION_REFRESH_FIXTURE_ONLY, session=True),
             expires(Code.AUTH_SESSION_REFRESH_EXPIRY_INVALID),
         ),
-        (
+        refusals=(
             *_PRESENCE,
             _STALE,
             Code.AUTH_SESSION_DEVICE_MISMATCH,
@@ -250,10 +250,10 @@ _LIFE = (
         Audience.TOKEN,
         EventName.SESSION_END,
         lifecycle.revoke,
-        requests.RevokeWanted,
-        bodies.Revoked,
-        (no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),),
-        (Code.M13_SESSION_UNKNOWN, Code.M13_WRONG_ACTOR),
+        request=requests.RevokeWanted,
+        body=bodies.Revoked,
+        gates=(no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),),
+        refusals=(Code.M13_SESSION_UNKNOWN, Code.M13_WRONG_ACTOR),
     ),
 )
 _HUMAN = (
@@ -264,10 +264,10 @@ _HUMAN = (
         Audience.CLIENT,
         EventName.CHALLENGE_ISSUE,
         ceremonies.challenge,
-        requests.ChallengeWanted,
-        bodies.AssertionOptions,
-        (_ANY_RAW,),
-        _PARTY,
+        request=requests.ChallengeWanted,
+        body=bodies.AssertionOptions,
+        gates=(_ANY_RAW,),
+        refusals=_PARTY,
         empty=True,
     ),
     _row(
@@ -277,10 +277,10 @@ _HUMAN = (
         Audience.CLIENT,
         EventName.CHALLENGE_ISSUE,
         ceremonies.assertion_options,
-        requests.AssertionOptionsWanted,
-        bodies.AssertionOptions,
-        (_ANY_RAW, _BIOMETRIC, _CUSTOMER),
-        (*_PARTY, Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN, Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH),
+        request=requests.AssertionOptionsWanted,
+        body=bodies.AssertionOptions,
+        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER),
+        refusals=(*_PARTY, Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN, Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH),
     ),
     _row(
         "humanAuth.verifyPasskey",
@@ -289,10 +289,10 @@ _HUMAN = (
         Audience.CLIENT,
         EventName.PRESENCE_PROVE,
         ceremonies.verify_passkey,
-        requests.VerificationWanted,
-        bodies.Verified,
-        (_ANY_RAW, _BIOMETRIC, _CREDENTIAL),
-        (
+        request=requests.VerificationWanted,
+        body=bodies.Verified,
+        gates=(_ANY_RAW, _BIOMETRIC, _CREDENTIAL),
+        refusals=(
             *_CHALLENGE,
             *_PARTY,
             Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN,
@@ -312,10 +312,10 @@ _HUMAN = (
         Audience.REGISTRANT,
         EventName.CHALLENGE_ISSUE,
         registration.registration_options,
-        requests.RegistrationOptionsWanted,
-        bodies.RegistrationOptions,
-        (_ANY_RAW, _BIOMETRIC, _CUSTOMER),
-        (
+        request=requests.RegistrationOptionsWanted,
+        body=bodies.RegistrationOptions,
+        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER),
+        refusals=(
             *_PARTY,
             Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
             Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,
@@ -329,9 +329,9 @@ _HUMAN = (
         Audience.REGISTRANT,
         EventName.PASSKEY_ADD,
         registration.register,
-        requests.RegistrationWanted,
-        bodies.Registered,
-        (
+        request=requests.RegistrationWanted,
+        body=bodies.Registered,
+        gates=(
             _ANY_RAW,
             said_false(
                 Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED,
@@ -342,7 +342,7 @@ _HUMAN = (
             _CUSTOMER,
             _CREDENTIAL,
         ),
-        (
+        refusals=(
             *_CHALLENGE,
             *_PARTY,
             *_PRESENCE,
@@ -366,16 +366,16 @@ _HUMAN = (
         Audience.OPERATOR,
         EventName.PASSKEY_IMPORT,
         registration.import_passkey,
-        requests.ImportWanted,
-        bodies.Imported,
-        (
+        request=requests.ImportWanted,
+        body=bodies.Imported,
+        gates=(
             _ANY_RAW,
-            fixture_said(Code.HUMAN_AUTH_PASSKEY_IMPORT_FIXTURE_ONLY, live=Code.HUMAN_AUTH_PASSKEY_IMPORT_FIXTURE_ONLY),
+            fixture_said(Code.HUMAN_AUTH_PASSKEY_IMPORT_FIXTURE_ONLY, live=False),
             _BIOMETRIC,
             _CUSTOMER,
             _CREDENTIAL,
         ),
-        (
+        refusals=(
             *_PARTY,
             Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
             Code.HUMAN_AUTH_PASSKEY_PUBLIC_KEY_MISSING,

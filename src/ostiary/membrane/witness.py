@@ -89,11 +89,11 @@ _Predicate = Callable[[Witness, bytes], bool]
 
 
 def _stored(*words: str) -> _Predicate:
-    return lambda witness, shown: witness.holds(*words)
+    return lambda witness, _: witness.holds(*words)
 
 
 def _made(*tables: str) -> _Predicate:
-    return lambda witness, shown: not witness.tables.isdisjoint(tables)
+    return lambda witness, _: not witness.tables.isdisjoint(tables)
 
 
 def _live(witness: Witness, shown: bytes) -> bool:
@@ -113,19 +113,19 @@ PREDICATES: dict[str, _Predicate] = {
     "raw_client_data_json_stored": _stored("client_data"),
     "raw_session_token_stored": _stored("token"),
     "raw_session_token_stored_durably": _stored("token"),
-    "raw_session_token_exposed_in_proof": lambda witness, shown: witness.holds("token", tables=_PROOFS),
+    "raw_session_token_exposed_in_proof": lambda witness, _: witness.holds("token", tables=_PROOFS),
     "raw_session_token_exposed": lambda witness, shown: witness.exposes(shown, "token"),
     "raw_credential_ids_exposed": lambda witness, shown: witness.exposes(shown, "credential"),
     "raw_recovery_secret_stored": _stored("secret"),
     "raw_recovery_contact_stored": _stored("contact"),
-    "raw_private_key_material_stored": lambda witness, shown: witness.raw.private_key,
+    "raw_private_key_material_stored": lambda witness, _: witness.raw.private_key,
     "raw_biometric_material_stored": _biometric,
     "biometric_material_seen_by_gestalt": _biometric,
     "database_locator_exposed": lambda witness, shown: witness.locates(shown),
     "identity_binding_created": _made("people"),
     "standing_created": _made("standings"),
     "company_authority_created": _made("grants"),
-    "fixture_session": lambda witness, shown: witness.mode is Mode.FIXTURE,
+    "fixture_session": lambda witness, _: witness.mode is Mode.FIXTURE,
     "production_login": _live,
     "production_session": _live,
     "production_admission": _live,

@@ -43,7 +43,8 @@ class Tx:
     """One use case's transaction.
 
     `scope` is the tenant it acts in, `now` its single moment (microseconds since 1970), `secrets` its
-    randomness. `watch`, where set, is shown what is written; `receipt` is the id of the newest receipt that it left. Nothing here can await or reach the network.
+    randomness. `watch`, where set, is shown what is written; `receipt` is the id of the newest receipt that it left.
+    Nothing here can await or reach the network.
     """
 
     __slots__ = (

@@ -3,7 +3,7 @@
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.web.entry import Entry
 from ostiary.web.membrane import MEMBRANE
-from ostiary.web.operation import Audience, Operation
+from ostiary.web.operation import MEMBRANE_AUDIENCES, Audience, Operation
 
 __all__ = ["CATALOGUE", "FAULT", "Entry", "cause", "codes_of"]
 
@@ -137,6 +137,18 @@ _SESSION = (
 )
 
 
+_MEMBRANE = (
+    Code.CROSS_TENANT_ACCESS,
+    Code.TENANT_MODE_MISMATCH,
+    Code.TOKEN_TAMPERED,
+    Code.CALLER_REFUSED,
+)
+_BEARER = (
+    Code.SESSION_MISSING,
+    Code.SESSION_REVOKED,
+    Code.SESSION_EXPIRED,
+    Code.TOKEN_REUSED,
+)
 _WITH_SESSION = frozenset({Audience.SESSION, Audience.LEAVING})
 
 
@@ -145,6 +157,10 @@ def codes_of(operation: Operation) -> list[Code]:
     codes = {*operation.refusals, *_DOOR}
     if operation.audience is Audience.SESSION:
         codes.update(_SESSION)
+    if operation.audience in MEMBRANE_AUDIENCES:
+        codes.update(_MEMBRANE)
+    if operation.audience in {Audience.TOKEN, Audience.REGISTRANT, Audience.FIXTURE}:
+        codes.update(_BEARER)
     if operation.unsafe:
         codes.add(Code.ORIGIN_REFUSED)
         codes.update((Code.CSRF_REFUSED,) if operation.audience in _WITH_SESSION else ())

@@ -9,7 +9,8 @@ import msgspec
 from ostiary.kernel.refusals import Code
 from ostiary.web.catalogue import CATALOGUE, codes_of
 from ostiary.web.cookies import PRELOGIN, SESSION
-from ostiary.web.operation import Audience, Operation
+from ostiary.web.envelope import Envelope, Refused
+from ostiary.web.operation import Audience, Dialect, Operation
 from ostiary.web.problems import Problem
 
 __all__ = ["document", "rows"]
@@ -20,6 +21,11 @@ _WORDS = {
     Audience.PRELOGIN: "browsers that have begun to sign in",
     Audience.SESSION: "people who are signed in",
     Audience.LEAVING: "people who are signed in",
+    Audience.CLIENT: "a tenant's client, or the browser of an attempt",
+    Audience.TOKEN: "the bearer of a session's token",
+    Audience.REGISTRANT: "the bearer of a session's token, or whoever has a one-time link",
+    Audience.OPERATOR: "a tenant's operator",
+    Audience.FIXTURE: "the bearer of a seeded fixture tenant's word",
 }
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -27,11 +33,12 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 def document(operations: Sequence[Operation], version: str, origin: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document (OpenAPI Specification 3.1.0) of these operations."""
     structs = [struct for op in operations for struct in (op.request, op.response) if struct is not None]
-    schemas, components = msgspec.json.schema_components([*structs, Problem], ref_template=_REF)
-    found = dict(zip(structs, schemas[:-1], strict=True))
+    schemas, components = msgspec.json.schema_components([*structs, *_PROBLEMS.values()], ref_template=_REF)
+    found = dict(zip([*structs, *_PROBLEMS], schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _item(operation, found, schemas[-1])
+        item = _item(operation, found, found[operation.dialect])
+        paths.setdefault(operation.path, {})[operation.method.lower()] = item
     return {
         "openapi": "3.1.0",
         "info": {"title": "Ostiary", "version": version, "description": _ABOUT, "license": _LICENCE},
@@ -50,12 +57,20 @@ _SCHEMES = {
     "session": {"type": "apiKey", "in": "cookie", "name": SESSION},
     "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
     "browser": {"type": "apiKey", "in": "cookie", "name": PRELOGIN},
+    "bearer": {"type": "http", "scheme": "bearer"},
 }
+_PROBLEMS = {Dialect.MANAGEMENT: Problem, Dialect.MEMBRANE: Envelope[Refused]}
+_BEARER: dict[str, list[str]] = {"bearer": []}
 _SEEN: dict[Audience, list[dict[str, list[str]]]] = {
     Audience.PUBLIC: [{}],
     Audience.PRELOGIN: [{"browser": []}],
     Audience.SESSION: [{"session": []}],
     Audience.LEAVING: [{}],
+    Audience.CLIENT: [_BEARER, {"browser": []}, {}],
+    Audience.TOKEN: [_BEARER],
+    Audience.REGISTRANT: [_BEARER, {"browser": []}],
+    Audience.OPERATOR: [_BEARER],
+    Audience.FIXTURE: [_BEARER],
 }
 _CHANGED = _SEEN | {
     Audience.SESSION: [{"session": [], "csrf": []}],

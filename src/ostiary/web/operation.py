@@ -47,7 +47,7 @@ MEMBRANE_AUDIENCES = frozenset(
 class Dialect(StrEnum):
     """The shape of an error body (ruling 56).
 
-    `management` is `{"error","message","code","request_id"}`, `membrane` the envelope of `membrane.envelope`.
+    `management` is `{"error","message","code","request_id"}`, `membrane` the envelope of `web.envelope`.
     """
 
     MANAGEMENT = "management"

@@ -45,7 +45,7 @@ class Refused(msgspec.Struct, frozen=True):
     request_id: str
 
 
-def envelope(  # noqa: UP047 - Python 3.11 has no type parameters
+def envelope(
     operation: str, outcome: Outcome, body: Body, receipt: str, mode: Mode, reasons: tuple[str, ...] = ()
 ) -> Envelope[Body]:
     """Put an answer and the id of its receipt into an envelope."""

@@ -1,0 +1,28 @@
+"""The guide's walk over HTTP, in a live and in a fixture tenant."""
+
+from tests.membrane.stage import code
+
+
+def test_the_whole_walk(both):
+    start = both.start(passkey_binding=both.person.binding)
+    assert start.status == 200, start.json
+    assert start.json["operation"] == "auth.loginStart"
+    assert start.json["outcome"] == "admitted"
+    proof = both.verify(start)
+    assert (proof.status, proof.json["outcome"]) == (200, "verified")
+    done = both.finish(start, proof.json["body"]["human_presence_receipt"])
+    assert done.status == 200, done.json
+    body = done.json["body"]
+    seen = both.inspect(body["bearer_token"])
+    assert seen.status == 200, seen.json
+    assert seen.json["body"]["session"] == body["session"]
+    issued = both.issue(body["bearer_token"], both.presence("auth.session.issue"))
+    assert issued.status == 200, issued.json
+    fresh = both.refresh(body["bearer_token"], both.presence("auth.session.refresh"))
+    assert fresh.status == 200, fresh.json
+    assert fresh.json["body"]["previous_session"] == body["session"]
+    assert fresh.json["body"]["previous_session_remains_valid"] is False
+    over = both.revoke(fresh.json["body"]["bearer_token"], issued.json["body"]["session"])
+    assert (over.status, over.json["outcome"]) == (200, "admitted")
+    dead = both.inspect(issued.json["body"]["bearer_token"])
+    assert (dead.status, code(dead)) == (401, "session_revoked")
