@@ -63,6 +63,8 @@ class Code(StrEnum):
     EMAIL_TAKEN = "email_taken"
     NAME_TOO_LONG = "name_too_long"
     RECEIPT_UNKNOWN = "receipt_unknown"
+    LETTER_REFUSED = "letter_refused"
+    LETTER_UNKNOWN = "letter_unknown"
     KEY_UNKNOWN = "key_unknown"
     KEY_NOT_REVOCABLE = "key_not_revocable"
     STORE_UNAVAILABLE = "store_unavailable"

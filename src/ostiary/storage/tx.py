@@ -17,8 +17,10 @@ __all__ = ["BOOKKEEPING", "Ledger", "Row", "Tx", "UseCase"]
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
-BOOKKEEPING = frozenset({"session_seen", "heartbeats", "outbox", "receipts", "tree_leaves", "tree_pending"})
-"""The closed list of tables whose changes need no event of their own: last-seen times, the outbox, the log."""
+BOOKKEEPING = frozenset(
+    {"session_seen", "heartbeats", "mail_turns", "outbox", "receipts", "tree_leaves", "tree_pending"}
+)
+"""The closed list of tables whose changes need no event of their own: last-seen times, turns, the outbox, the log."""
 
 
 class Connection(Protocol):

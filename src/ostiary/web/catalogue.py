@@ -92,6 +92,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.EMAIL_TAKEN: Entry(409, "Somebody has that e-mail address.", "Use another address."),
     Code.NAME_TOO_LONG: Entry(400, "That name is too long.", "Give one of at most 200 characters."),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
+    Code.LETTER_REFUSED: Entry(400, "No letter can be sent to that address.", "Check it for a typing error."),
+    Code.LETTER_UNKNOWN: Entry(404, "There is no such captured letter.", "List the letters to see their ids."),
     Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
     Code.KEY_NOT_REVOCABLE: Entry(
         409,
