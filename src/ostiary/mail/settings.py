@@ -1,6 +1,6 @@
 """The settings of mail: their names, how they are read, and what contradicts itself."""
 
-from email.utils import parseaddr
+from email.utils import getaddresses
 from ipaddress import ip_address
 
 from ostiary.kernel import texts
@@ -39,8 +39,8 @@ def _server(value: str) -> tuple[str, int]:
 
 def _sender(value: str) -> str:
     """Read what stands in From: an address, or a name with an address."""
-    _, address = parseaddr(value)
-    if not value.isprintable() or not address.isascii() or not is_address(address):
+    addresses = [address for _, address in getaddresses([value])]
+    if not value.isprintable() or len(addresses) != 1 or not (addresses[0].isascii() and is_address(addresses[0])):
         raise ValueError("an address is expected, or a name with one: Example <id at example.test>")
     return value
 

@@ -16,6 +16,8 @@ from ostiary.mail.model import Encryption, MailSettings, Parcel, Sent, Verdict
 __all__ = ["SmtpSender", "read_secret"]
 
 _FINAL = range(500, 600)
+_SIGN_IN = range(530, 540)
+"""RFC 4954 section 6: our own setting is wrong, not the letter."""
 _LONGEST_SECRET = 4096
 
 
@@ -114,7 +116,8 @@ def _outcome(fault: Exception) -> Sent | None:
 
 def _answered(code: int) -> Sent:
     """RFC 5321 section 4.2.1: 4yz may work later, 5yz will not."""
-    return Sent(Verdict.NEVER if code in _FINAL else Verdict.LATER, f"smtp_{code}")
+    final = code in _FINAL and code not in _SIGN_IN
+    return Sent(Verdict.NEVER if final else Verdict.LATER, f"smtp_{code}")
 
 
 def _unanswered(fault: Exception) -> Sent | None:
@@ -123,9 +126,9 @@ def _unanswered(fault: Exception) -> Sent | None:
             return Sent(Verdict.LATER, "timeout")
         case ssl.SSLError():
             return Sent(Verdict.LATER, "tls")
-        case aiosmtplib.SMTPNotSupported():
-            return Sent(Verdict.LATER, "smtp_unsupported")
-        case aiosmtplib.SMTPException() | OSError():
+        case OSError():
             return Sent(Verdict.LATER, "unreachable")
+        case aiosmtplib.SMTPException():
+            return Sent(Verdict.LATER, "smtp_unsupported")  # no STARTTLS, no way to sign in, no such address
         case _:
             return None
