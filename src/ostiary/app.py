@@ -36,6 +36,7 @@ from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
 from ostiary.kernel.ids import new_id, system_secrets
+from ostiary.kernel.values import Mode
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.watch import KeyWatch
@@ -46,6 +47,11 @@ from ostiary.login.method import Method
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.registry import registry
 from ostiary.login.service import Registry
+from ostiary.mail import service as mail
+from ostiary.mail.delivery import CapturedSender, Postman, Sender
+from ostiary.mail.model import MailMode, MailSettings
+from ostiary.mail.rest import RestSender
+from ostiary.mail.smtp import SmtpSender
 from ostiary.membrane import crossing as membrane
 from ostiary.membrane import upkeep as membrane_upkeep
 from ostiary.membrane.callers import Callers
@@ -73,7 +79,7 @@ from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteVault
 from ostiary.storage.statements import Statement
-from ostiary.storage.tx import Row, UseCase
+from ostiary.storage.tx import Row, Tx, UseCase
 from ostiary.web.door import Door
 from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
@@ -105,6 +111,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     watch = KeyWatch(
         vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation, identities.tenant_scopes
     )
+    postman = Postman(vault, scope, keyring, _sender(settings.mail), _mode)
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)
@@ -142,7 +149,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
             refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
             _keeper(house, liveness),
-            {"keys": watch.look, "counts": counts.write},
+            {"keys": watch.look, "counts": counts.write, "mail": postman.deliver},
         ),
     )
 
@@ -181,6 +188,22 @@ def _membrane(
         door.origin, scope, desk, callers, door.guard, door.recorder, house.settings.trusted_proxies, door.patience
     )
     return made.routes(ROWS)
+
+
+def _sender(settings: MailSettings) -> Sender:
+    match settings.mode:
+        case MailMode.STUB:
+            return CapturedSender()
+        case MailMode.SMTP:
+            return SmtpSender(settings)
+        case MailMode.REST:
+            return RestSender(settings)
+
+
+def _mode(tx: Tx) -> Mode:
+    """Return the mode of the scope's tenant; of one that is gone its letters are dropped, in whatever mode."""
+    found = identities.find_tenant(tx)
+    return found.mode if found else Mode.LIVE
 
 
 def _party(settings: Settings) -> RelyingParty:
@@ -347,6 +370,7 @@ async def _collect(house: House, stop: asyncio.Event) -> None:
         enrolment.collect,
         unused_keys,
         landing.collect,
+        mail.collect,
         outbox.collect,
         limits.collect,
         membrane_upkeep.collect,
