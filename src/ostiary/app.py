@@ -65,6 +65,8 @@ from ostiary.receipts import service as receipts
 from ostiary.receipts.publishing import HeadPublisher, sequence
 from ostiary.receipts.refusals import RefusalLog
 from ostiary.receipts.sequencer import DELAY
+from ostiary.recovery import model as recovery
+from ostiary.recovery import upkeep as recovery_upkeep
 from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
@@ -182,7 +184,8 @@ def _membrane(
 ) -> list[Route]:
     """Return the routes of the membrane, for all tenants."""
     vault, scope, keyring = house.vault, house.scope, house.keyring
-    desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, database_locator(house.settings))
+    rules = recovery.Rules(keyring, session_rules, house.settings.recovery, house.settings.origin, scope.tenant)
+    desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, rules, database_locator(house.settings))
     callers = Callers(vault, scope, keyring, judge, watch.look, system_secrets)
     made = MembraneDoor(
         door.origin, scope, desk, callers, door.guard, door.recorder, house.settings.trusted_proxies, door.patience
@@ -374,6 +377,7 @@ async def _collect(house: House, stop: asyncio.Event) -> None:
         outbox.collect,
         limits.collect,
         membrane_upkeep.collect,
+        recovery_upkeep.collect,
     )
     for collect in collectors:
         while not stop.is_set() and await house.vault.transact(house.scope, collect) > 0:

@@ -23,7 +23,7 @@ from ostiary.membrane.model import Progress, Question
 from ostiary.membrane.requests import AssertionOptionsWanted, ChallengeWanted, VerificationWanted
 from ostiary.passkeys import bindings
 from ostiary.passkeys.ceremony import AssertionParts, Fault, RelyingParty
-from ostiary.passkeys.model import Passkey
+from ostiary.passkeys.model import Hold, Passkey
 from ostiary.passkeys.webauthn import TIMEOUT_MS
 from ostiary.presence import service as presence
 from ostiary.presence.model import CHALLENGE_LIFE
@@ -48,6 +48,8 @@ GUESSES = 5
 """Wrong answers that spend a question."""
 
 _NONCE = 32
+_HELD = {Hold.REPLACEMENT: "auth.recovery.execute", Hold.QUARANTINED: "auth.recovery.contest"}
+"""The one act that a held passkey may prove presence for, and no other beside it."""
 _FAULTS = {
     Fault.CLIENT_DATA_MALFORMED: Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
     Fault.TYPE_MISMATCH: Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
@@ -114,7 +116,8 @@ def verify_passkey(c: Crossing) -> Envelope[Verified] | Refusal:
 def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified] | Refusal:
     proof = Proof(passkey.person, Factor.PASSKEY, c.tx.now, question.id, passkey.id, user_verified=True)
     made = presence.vouch(c.tx, proof, question.scopes, question.id)
-    if not store.answer(c.tx, question.id, made.id):
+    by = passkey.id if question.asked is Kind.ASSERTION else question.passkey
+    if not store.answer(c.tx, question.id, made.id, by):
         return c.refuse(EventName.PRESENCE_PROVE, question.id, Code.HUMAN_AUTH_CHALLENGE_REPLAYED)
     scopes = question.scopes.split()
     receipt = c.tell(EventName.PRESENCE_PROVE, made.id, f"challenge:{question.id}", f"passkey:{passkey.id}")
@@ -273,6 +276,8 @@ def _answering(c: Crossing, question: Question, body: VerificationWanted) -> Pas
         return Refusal(Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH)
     if question.subject and found.person != question.subject:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
+    if found.hold and question.scopes != _HELD.get(Hold(found.hold)):
+        return Refusal(Code.PASSKEY_QUARANTINED, (found.hold,))
     return _bound_here(c, question, found)
 
 

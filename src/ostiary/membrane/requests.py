@@ -15,15 +15,19 @@ __all__ = [
     "EvaluationWanted",
     "Exchanged",
     "FinishWanted",
+    "Hash",
     "ImportWanted",
     "InspectWanted",
     "IssueWanted",
+    "Ref",
     "RefreshWanted",
     "RegistrationOptionsWanted",
     "RegistrationWanted",
     "RevokeWanted",
     "StartWanted",
     "VerificationWanted",
+    "Wanted",
+    "Word",
 ]
 
 Ref = Annotated[str, Meta(max_length=128, description="kind:name")]
@@ -36,11 +40,11 @@ Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 Count = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
-class _Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The fields of a request; others than these are refused."""
 
 
-class StartWanted(_Wanted, frozen=True, kw_only=True):
+class StartWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.loginStart`. The limiter's numbers decide in fixture tenants; in live ones the server's do."""
 
     tenant: Ref
@@ -64,7 +68,7 @@ class StartWanted(_Wanted, frozen=True, kw_only=True):
     contains_biometric_material: bool = False
 
 
-class FinishWanted(_Wanted, frozen=True, kw_only=True):
+class FinishWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.loginFinish`."""
 
     tenant: Ref
@@ -85,11 +89,11 @@ class FinishWanted(_Wanted, frozen=True, kw_only=True):
     production_session: bool = False
 
 
-class Exchanged(_Wanted, frozen=True, kw_only=True):
+class Exchanged(Wanted, frozen=True, kw_only=True):
     """`auth.session.exchange` says nothing."""
 
 
-class IssueWanted(_Wanted, frozen=True, kw_only=True):
+class IssueWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.sessionIssue`."""
 
     tenant: Ref
@@ -106,14 +110,14 @@ class IssueWanted(_Wanted, frozen=True, kw_only=True):
     production_session: bool = False
 
 
-class InspectWanted(_Wanted, frozen=True, kw_only=True):
+class InspectWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.sessionInspect`: nothing is required."""
 
     tenant: Ref = ""
     session: Ref = ""
 
 
-class RefreshWanted(_Wanted, frozen=True, kw_only=True):
+class RefreshWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.sessionRefresh`. `session` is the new session's ref; no scopes keep those that there are."""
 
     tenant: Ref
@@ -127,7 +131,7 @@ class RefreshWanted(_Wanted, frozen=True, kw_only=True):
     production_session: bool = False
 
 
-class RevokeWanted(_Wanted, frozen=True, kw_only=True):
+class RevokeWanted(Wanted, frozen=True, kw_only=True):
     """See `authority.sessionRevoke`. Whatever `enforce_runtime_overlay` says, the end is felt at once (ruling 25)."""
 
     tenant: Ref
@@ -135,7 +139,7 @@ class RevokeWanted(_Wanted, frozen=True, kw_only=True):
     enforce_runtime_overlay: bool = True
 
 
-class EvaluationWanted(_Wanted, frozen=True, kw_only=True):
+class EvaluationWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.rateLimitEvaluate`."""
 
     tenant: Ref
@@ -156,7 +160,7 @@ class EvaluationWanted(_Wanted, frozen=True, kw_only=True):
     contains_customer_data: bool = False
 
 
-class RegistrationOptionsWanted(_Wanted, frozen=True, kw_only=True):
+class RegistrationOptionsWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyRegistrationOptions`. A one-time link's token or a recovery entitles who has no session."""
 
     tenant: Ref
@@ -172,11 +176,13 @@ class RegistrationOptionsWanted(_Wanted, frozen=True, kw_only=True):
     user_verification: Word = "required"
     exclude_credential_id_hashes: Annotated[list[Hash], Meta(max_length=64)] = []
     enrolment_token: Word = ""
+    recovery_execution_ref: Ref = ""
+    recovery_token: Word = ""
     contains_biometric_material: bool = False
     contains_customer_data: bool = False
 
 
-class AssertionOptionsWanted(_Wanted, frozen=True, kw_only=True):
+class AssertionOptionsWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyAssertionOptions`. `scopes` name what the proof of presence may serve."""
 
     tenant: Ref
@@ -191,7 +197,7 @@ class AssertionOptionsWanted(_Wanted, frozen=True, kw_only=True):
     contains_customer_data: bool = False
 
 
-class RegistrationWanted(_Wanted, frozen=True, kw_only=True):
+class RegistrationWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.registerPasskey`. Both raw parts are needed, verified, and kept nowhere."""
 
     tenant: Ref
@@ -213,13 +219,15 @@ class RegistrationWanted(_Wanted, frozen=True, kw_only=True):
     client_data_json_hash: Hash = ""
     human_presence_receipt: Ref = ""
     enrolment_token: Word = ""
+    recovery_execution_ref: Ref = ""
+    recovery_token: Word = ""
     contains_biometric_material: bool = False
     contains_customer_data: bool = False
     raw_credential_id_supplied: bool = False
     private_key_material_supplied: bool = False
 
 
-class ImportWanted(_Wanted, frozen=True, kw_only=True):
+class ImportWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyImport`."""
 
     tenant: Ref
@@ -239,7 +247,7 @@ class ImportWanted(_Wanted, frozen=True, kw_only=True):
     contains_customer_data: bool = False
 
 
-class ChallengeWanted(_Wanted, frozen=True, kw_only=True):
+class ChallengeWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.challenge`: everything is optional."""
 
     tenant: Ref = ""
@@ -249,7 +257,7 @@ class ChallengeWanted(_Wanted, frozen=True, kw_only=True):
     device_binding: Ref = ""
 
 
-class VerificationWanted(_Wanted, frozen=True, kw_only=True):
+class VerificationWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.verifyPasskey`. The three raw parts are verified and kept nowhere."""
 
     tenant: Ref = ""

@@ -21,7 +21,7 @@ from ostiary.passkeys.ceremony import (
     RegistrationResponse,
     RelyingParty,
 )
-from ostiary.passkeys.model import Facts, Passkey
+from ostiary.passkeys.model import Facts, Hold, Passkey
 from ostiary.passkeys.service import Rules, sealed_label
 from ostiary.storage.tx import Tx
 
@@ -47,7 +47,7 @@ _UNNAMED = "AA"  # the raw id of a credential never reaches the server: its hash
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a passkey is to be bound to."""
+    """What a passkey is to be bound to; with `recovery` it is held back until that recovery is executed."""
 
     person: str
     rp: RelyingParty
@@ -55,6 +55,7 @@ class Wanted(msgspec.Struct, frozen=True):
     attachment: str
     synced_allowed: bool
     imported: bool = False
+    recovery: str = ""
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -140,7 +141,9 @@ def prove(tx: Tx, rp: RelyingParty, found: Passkey, nonce: bytes, parts: Asserti
 def put(tx: Tx, rules: Rules, caller: Caller, wanted: Wanted, made: Registered, name: EventName) -> Bound | None:
     """Store a verified or imported passkey; None when its credential is known in the tenant, removed ones included."""
     passkey = new_id("pk", tx.secrets)
-    if not store.add(tx, passkey, wanted.person, made, sealed_label(tx, rules.keyring, passkey, "")):
+    hold = Hold.REPLACEMENT if wanted.recovery else Hold.NONE
+    label = sealed_label(tx, rules.keyring, passkey, "")
+    if not store.add(tx, passkey, wanted.person, made, label, hold, wanted.recovery):
         return None
     bound = _bound(passkey, wanted, made)
     store.add_facts(tx, passkey, bound.facts)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 BOOKKEEPING = frozenset(
     {"session_seen", "heartbeats", "limit_counters", "mail_turns", "outbox", "receipts", "tree_leaves", "tree_pending"}
 )
-"""The closed list of tables whose changes need no event of their own: last seen, counters, turns, the outbox, the log."""
+"""The closed list of tables whose changes need no event of their own: last seen, counters, turns, outbox, log."""
 
 
 class Connection(Protocol):

@@ -1,0 +1,59 @@
+"""The letters of recovery, in plain words. A link carries its token in the fragment, which no server sees or logs."""
+
+from ostiary.kernel.clock import MINUTE, SECOND, instant
+from ostiary.mail.model import Letter
+from ostiary.recovery.model import CODE_LIFE, CONTEST_PERIOD, DAY, Run
+
+__all__ = ["begun", "code", "done"]
+
+_HOUR = 60 * MINUTE
+_NOTHING = "Nothing about your role, your rights or your name changes by a recovery."
+
+
+def code(origin: str, tenant: str, attempt: str, digits: str, to: str) -> Letter:
+    """Write the letter with the code, and with a link that fills it in."""
+    text = f"""Somebody, probably you, wants to recover your account at {origin}.
+
+Your code: {digits}
+
+It is good for {CODE_LIFE // MINUTE} minutes, once. Type it where you asked for it, or open
+{origin}/recovery/code#{tenant}.{attempt}.{digits}
+
+Was that not you? Then do nothing: without this code nothing happens. Give the code to nobody, whoever asks.
+"""
+    return Letter(to, "Your recovery code", text, "recovery_code", CODE_LIFE)
+
+
+def begun(origin: str, tenant: str, run: Run, cancel: str, to: str) -> Letter:
+    """Write the notice that a recovery has begun, with the link that cancels it."""
+    wait = (
+        f"At {_read(run.ready_at)} a new passkey can be made for it" if run.ready_at > run.begun_at
+        else "A new passkey can be made for it now"
+    )  # fmt: skip
+    text = f"""A recovery of your account at {origin} has begun.
+
+{wait}, and your old passkeys will sign in no more. {_NOTHING}
+
+Was that not you? Then cancel it; you need not sign in for that:
+{origin}/recovery/cancel#{tenant}.{cancel}
+"""
+    return Letter(to, "Your account is being recovered", text, "recovery_begun", max(DAY, run.ready_at - run.begun_at))
+
+
+def done(origin: str, tenant: str, run: Run, to: str) -> Letter:
+    """Write the notice that it is done, and how an old passkey undoes it."""
+    until = _read(run.executed_at + CONTEST_PERIOD)
+    text = f"""Your account at {origin} was recovered with a new passkey.
+
+All sessions were ended, and the old passkeys are set aside. {_NOTHING}
+
+Was that not you? Until {until} one of your old passkeys can undo it:
+{origin}/recovery/contest#{tenant}
+"""
+    return Letter(to, "Your account was recovered", text, "recovery_done", DAY)
+
+
+def _read(micros: int) -> str:
+    """Write an instant for a reader, to the minute."""
+    text = instant(micros - micros % (60 * SECOND))
+    return f"{text[:10]} {text[11:16]} UTC"
