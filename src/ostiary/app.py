@@ -66,6 +66,7 @@ from ostiary.receipts.publishing import HeadPublisher, sequence
 from ostiary.receipts.refusals import RefusalLog
 from ostiary.receipts.sequencer import DELAY
 from ostiary.recovery import model as recovery
+from ostiary.recovery import routes as recovery_routes
 from ostiary.recovery import upkeep as recovery_upkeep
 from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
@@ -119,7 +120,8 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     liveness = _liveness(house, judge)
     passkey_rules = passkeys.Rules(keyring, _party(settings))
     asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(passkey_rules), *more))
-    operations = _operations(house, session_rules, passkey_rules, asker, methods, judge)
+    recovery_rules = recovery.Rules(keyring, session_rules, settings.recovery, settings.origin, scope.tenant)
+    operations = _operations(house, session_rules, passkey_rules, asker, methods, judge, recovery_rules)
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals)
     described = (*operations, *(row.operation for row in ROWS))
@@ -131,7 +133,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     console = Console(
         _pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(described), returns
     )
-    membrane = _membrane(house, session_rules, passkey_rules, judge, watch, door)
+    membrane = _membrane(house, session_rules, passkey_rules, recovery_rules, judge, watch, door)
     public = _public(console, [*console.routes(), *door.routes(operations), *membrane])
     entrance = Entrance(
         EntranceRules(onward, scope, session_rules, passes, vault, refusals, settings.trusted_proxies), public
@@ -163,6 +165,7 @@ def _operations(
     asker: Asker,
     methods: Registry,
     judge: Judge,
+    recovery_rules: recovery.Rules,
 ) -> tuple[Operation, ...]:
     vault, rules = house.vault, enrolment.Rules(session_rules, passkey_rules)
     return (
@@ -171,6 +174,7 @@ def _operations(
         *session_routes.operations(session_routes.Desk(vault, session_rules, house.clock, judge.recognise)),
         *tokens.token_operations(tokens.TokenDesk(vault, session_rules)),
         *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
+        *recovery_routes.operations(recovery_routes.RecoveryDesk(vault, recovery_rules)),
     )
 
 
@@ -178,14 +182,15 @@ def _membrane(
     house: House,
     session_rules: sessions.Rules,
     passkey_rules: passkeys.Rules,
+    recovery_rules: recovery.Rules,
     judge: Judge,
     watch: KeyWatch,
     door: Door,
 ) -> list[Route]:
     """Return the routes of the membrane, for all tenants."""
     vault, scope, keyring = house.vault, house.scope, house.keyring
-    rules = recovery.Rules(keyring, session_rules, house.settings.recovery, house.settings.origin, scope.tenant)
-    desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, rules, database_locator(house.settings))
+    locator = database_locator(house.settings)
+    desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, recovery_rules, locator)
     callers = Callers(vault, scope, keyring, judge, watch.look, system_secrets)
     made = MembraneDoor(
         door.origin, scope, desk, callers, door.guard, door.recorder, house.settings.trusted_proxies, door.patience

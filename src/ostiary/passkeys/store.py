@@ -11,6 +11,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     func,
+    or_,
     select,
     text,
     update,
@@ -149,7 +150,7 @@ _DISCARD = Statement(
 )
 _BAR = Statement(
     update(passkeys)
-    .where(*_OF_PERSON, _p.hold.in_((Hold.NONE.value, Hold.REPLACEMENT.value)))
+    .where(*_OF_PERSON, or_(_p.hold == Hold.NONE.value, _p.hold == Hold.REPLACEMENT.value))
     .values(hold=Hold.BARRED.value, held_by=bindparam("run"))
 )
 _BAR_SET_ASIDE = Statement(

@@ -37,7 +37,7 @@ def begun(origin: str, tenant: str, run: Run, cancel: str, to: str) -> Letter:
 Was that not you? Then cancel it; you need not sign in for that:
 {origin}/recovery/cancel#{tenant}.{cancel}
 """
-    return Letter(to, "Your account is being recovered", text, "recovery_begun", max(DAY, run.ready_at - run.begun_at))
+    return Letter(to, "Your account is being recovered", text, "recovery_begun", run.expires_at - run.begun_at)
 
 
 def done(origin: str, tenant: str, run: Run, to: str) -> Letter:
