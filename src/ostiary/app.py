@@ -178,7 +178,7 @@ def _membrane(
     desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, database_locator(house.settings))
     callers = Callers(vault, scope, keyring, judge, watch.look, system_secrets)
     made = MembraneDoor(
-        door.origin, scope, desk, callers, door.guard, door.recorder, house.settings.trusted_proxies, door.patience
+        door.origin, scope, desk, callers, door.guard, door.recorder, house.clock, house.settings.trusted_proxies
     )
     return made.routes(ROWS)
 
