@@ -36,7 +36,7 @@ def issue_beside(c: Crossing) -> Envelope[Issued] | Refusal:
     wanted = _beside(c, body, own, bound)
     if isinstance(wanted, Refusal):
         return wanted
-    held = c.proof(body.human_presence_receipt, _ISSUE, own.person)
+    held = c.proof(body.human_presence_receipt, _ISSUE, own.person, body.device_binding)
     if isinstance(held, Refusal):
         return held
     made = issue(c, wanted, held, Code.AUTH_SESSION_ISSUE_ALREADY_ISSUED)
@@ -147,7 +147,7 @@ def _renewable(c: Crossing, body: RefreshWanted, old: Session) -> Refusal | None
     chosen = chosen_ref(c, body.session, Code.AUTH_SESSION_ISSUE_ALREADY_ISSUED)
     if isinstance(chosen, Refusal):
         return chosen
-    held = c.proof(body.human_presence_receipt, _REFRESH, old.person)
+    held = c.proof(body.human_presence_receipt, _REFRESH, old.person, body.device_binding)
     if isinstance(held, Refusal):
         return held
     return None if presence.use(c.tx, held) else Refusal(Code.M13_HUMAN_PRESENCE_CONSUMED)

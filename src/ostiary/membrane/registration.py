@@ -106,7 +106,7 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
     store.spend(c.tx, question.id, Progress.OPEN)
     bound = bindings.put(c.tx, c.desk.passkeys, c.caller, wanted, made, EventName.PASSKEY_ADD)
     if bound is None:
-        return c.refuse(EventName.PASSKEY_ADD, question.subject, Code.HUMAN_AUTH_PASSKEY_BINDING_TAKEN)
+        raise StoreUnavailable("the same passkey was registered at this moment")
     receipt = c.tx.receipt
     return c.done(
         Outcome.ADMITTED,
