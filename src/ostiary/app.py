@@ -102,9 +102,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     """Put the application together; `more` are login methods besides those of this release, `say` prints a line."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
-    watch = KeyWatch(
-        vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation, identities.tenant_scopes
-    )
+    watch = _watch(house)
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)
@@ -181,6 +179,11 @@ def _membrane(
         door.origin, scope, desk, callers, door.guard, door.recorder, house.clock, house.settings.trusted_proxies
     )
     return made.routes(ROWS)
+
+
+def _watch(house: House) -> KeyWatch:
+    every = house.settings.signing_key_rotation
+    return KeyWatch(house.vault, house.scope, house.sealer, house.keyring, house.clock, every, identities.tenant_scopes)
 
 
 def _party(settings: Settings) -> RelyingParty:
