@@ -117,12 +117,21 @@ def test_signing_in_as_oneself_does_not_wash_off_what_was_tried_at_others(gateho
         evaluate(gatehouse, f"user-{number}")
         relieve(gatehouse, evaluate(gatehouse, EVE))
     assert decisions(gatehouse, 1, "user-more") == [THROTTLE]
+    for _ in range(2):
+        relieve(gatehouse, evaluate(gatehouse, EVE, AWAY))
     old = evaluate(gatehouse, EVE, AWAY)
     gatehouse.clock.turn(300 * SECOND)
     for number in range(100):
         evaluate(gatehouse, f"user-{number}", AWAY)
     relieve(gatehouse, old)
     assert decisions(gatehouse, 1, "user-more", AWAY) == [THROTTLE]
+
+
+def test_a_proof_that_is_told_twice_gives_no_attempt_in_advance(gatehouse):
+    made = evaluate(gatehouse)
+    for _ in range(3):
+        relieve(gatehouse, made)
+    assert gatehouse.rows("SELECT count FROM limit_counters WHERE kind = 'address'") == [(0,)]
 
 
 def test_a_proof_does_not_open_an_address_that_is_locked(gatehouse):
