@@ -127,6 +127,12 @@ def test_signing_in_as_oneself_does_not_wash_off_what_was_tried_at_others(gateho
     assert decisions(gatehouse, 1, "user-more", AWAY) == [THROTTLE]
 
 
+def test_an_attempt_that_was_lifted_was_not_counted_and_gives_nothing_back(gatehouse):
+    evaluate(gatehouse, EVE)
+    relieve(gatehouse, evaluate(gatehouse, ADA, lifted=True))
+    assert gatehouse.rows("SELECT count FROM limit_counters WHERE kind = 'address'") == [(1,)]
+
+
 def test_a_proof_that_is_told_twice_gives_no_attempt_in_advance(gatehouse):
     made = evaluate(gatehouse)
     for _ in range(3):
