@@ -95,6 +95,7 @@ class Application(msgspec.Struct, frozen=True):
     public: ASGIApp
     internal: ASGIApp
     operations: tuple[Operation, ...]
+    membrane: tuple[Operation, ...]
     chores: Callable[[asyncio.Event], Awaitable[None]]
 
 
@@ -111,14 +112,23 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     operations = _operations(house, session_rules, passkey_rules, asker, methods, judge)
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals)
-    described = (*operations, *(row.operation for row in ROWS))
-    openapi = document(described, __version__, settings.origin)
+    contract = tuple(row.operation for row in ROWS)
+    openapi = document((*operations, *contract), __version__, settings.origin)
     fetch = _fetch(house)
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)
     onward = Onward(settings.origin, registrations, keyring, clock, system_secrets)
     returns = Returns(settings.origin, onward.known)
     console = Console(
-        _pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(described), returns
+        _pages(),
+        scope,
+        vault,
+        guard,
+        session_rules,
+        passkey_rules,
+        onward,
+        openapi,
+        rows((*operations, *contract)),
+        returns,
     )
     membrane = _membrane(house, session_rules, passkey_rules, judge, watch, door)
     public = _public(console, [*console.routes(), *door.routes(operations), *membrane])
@@ -133,6 +143,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
         internal=_internal(house, liveness, session_rules, rules, (check, counts)),
         operations=operations,
+        membrane=contract,
         chores=partial(
             _chores,
             house,

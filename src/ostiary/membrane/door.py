@@ -16,7 +16,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.membrane.callers import Callers
 from ostiary.membrane.crossing import Crossing, Desk
-from ostiary.membrane.gates import passed
+from ostiary.membrane.gates import passed, well_named
 from ostiary.membrane.model import Kind, Who
 from ostiary.membrane.table import Row
 from ostiary.membrane.witness import Raw, Witness
@@ -112,7 +112,7 @@ class MembraneDoor(msgspec.Struct, frozen=True):
         self, row: Row, knock: Knock, tenant: Tenant, who: Who, caller: Caller, value: dict[str, Any]
     ) -> Envelope[Any] | Refusal:
         entitled = self.callers.entitled(row.operation.audience, who, value)
-        refusal = entitled or passed(row.gates, value, tenant.mode)
+        refusal = entitled or passed(row.gates, value, tenant.mode) or well_named(value)
         if refusal is not None:
             return refusal
         body = decode_body(value, row.operation.request)
