@@ -69,9 +69,9 @@ def fixture_said(code: Code, *, session: bool = False, live: bool = True) -> Gat
         if mode is Mode.LIVE and not live:
             return Refusal(code)
         if mode is Mode.LIVE:
-            mixed = value.get("fixture") not in {False, None} or ref.startswith(_FIXTURE)
+            mixed = _claims(value, "fixture") or ref.startswith(_FIXTURE)
             return Refusal(Code.TENANT_MODE_MISMATCH) if mixed else None
-        claims = any(value.get(word) not in {False, None} for word in _LIVE_WORDS)
+        claims = any(_claims(value, word) for word in _LIVE_WORDS)
         odd = value.get("fixture") is not True or claims or (ref and not ref.startswith(_FIXTURE))
         return Refusal(code) if odd else None
 
@@ -145,6 +145,12 @@ def numbers(code: Code) -> Gate:
         return None if value["soft_limit"] <= value["lockout_threshold"] else Refusal(code)
 
     return gate
+
+
+def _claims(value: dict[str, Any], name: str) -> bool:
+    """Tell whether a flag is there and says anything but no."""
+    given = value.get(name)
+    return given is not None and given is not False
 
 
 def _is_ref(given: object) -> bool:
