@@ -102,7 +102,6 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
     watch = KeyWatch(vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation)
-    postman = Postman(vault, scope, keyring, _sender(settings.mail), _mode)
     session_rules = sessions.Rules(keyring, settings.sessions, seen)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)
@@ -146,9 +145,13 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
             refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
             _keeper(house, liveness),
-            {"keys": watch.look, "counts": counts.write, "mail": postman.deliver},
+            {"keys": watch.look, "counts": counts.write, "mail": _postman(house).deliver},
         ),
     )
+
+
+def _postman(house: House) -> Postman:
+    return Postman(house.vault, house.scope, house.keyring, _sender(house.settings.mail), _mode)
 
 
 def _sender(settings: MailSettings) -> Sender:
@@ -162,7 +165,7 @@ def _sender(settings: MailSettings) -> Sender:
 
 
 def _mode(tx: Tx) -> Mode:
-    """Return the mode of the scope's tenant; of one that is gone its letters are dropped, in whatever mode."""
+    """Return the mode of the scope's tenant, before it is there that of most."""
     found = identities.find_tenant(tx)
     return found.mode if found else Mode.LIVE
 

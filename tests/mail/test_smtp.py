@@ -49,6 +49,14 @@ def test_a_letter_arrives_once_encrypted_signed_in_and_readable(box, sending):
     assert waiting(sending) == []
 
 
+def test_an_address_of_the_wide_world_is_written_as_it_is(box, sending):
+    """RFC 6531: the server said SMTPUTF8, so nothing is transcribed."""
+    queue(sending, Letter("jürgen@bücher.example", "Grüße", "Text", "notice"))
+    deliver(sending)
+    assert box.envelopes[0][1] == ("jürgen@bücher.example",)
+    assert box.letters[0]["subject"] == "Grüße"
+
+
 def test_no_server_hears_the_name_of_this_machine(box, sending):
     queue(sending)
     deliver(sending)
