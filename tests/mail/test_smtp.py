@@ -181,6 +181,16 @@ def test_a_server_that_hangs_is_given_up_in_time(box, tmp_path, homes):
     assert time.monotonic() - began < 10
 
 
+def test_a_letter_that_was_accepted_is_sent_however_badly_the_two_part(box, tmp_path, homes):
+    """The server hangs at QUIT: whoever called that a failure would send the letter again."""
+    home = homes(**box.settings(tmp_path, MAIL_SERVICE_REQUEST_TIMEOUT="1s"))
+    box.parting = True
+    queue(home)
+    deliver(home)
+    assert len(box.raw) == 1
+    assert waiting(home) == []
+
+
 def test_kill_9_in_the_middle_of_sending_loses_no_letter(box, tmp_path):
     """A real server, killed while the SMTP server holds back its answer; its successor sends when the lease is over."""
     given = box.settings(tmp_path, MAIL_SERVICE_REQUEST_TIMEOUT="30s")
