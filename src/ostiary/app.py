@@ -36,6 +36,7 @@ from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, system_clock, ticks_of
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
 from ostiary.kernel.ids import new_id, system_secrets
+from ostiary.kernel.values import Mode
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.watch import KeyWatch
@@ -46,6 +47,11 @@ from ostiary.login.method import Method
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.registry import registry
 from ostiary.login.service import Registry
+from ostiary.mail import service as mail
+from ostiary.mail.delivery import CapturedSender, Postman, Sender
+from ostiary.mail.model import MailMode, MailSettings
+from ostiary.mail.rest import RestSender
+from ostiary.mail.smtp import SmtpSender
 from ostiary.membrane import crossing as membrane
 from ostiary.membrane import upkeep as membrane_upkeep
 from ostiary.membrane.callers import Callers
@@ -73,7 +79,7 @@ from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteVault
 from ostiary.storage.statements import Statement
-from ostiary.storage.tx import Row, UseCase
+from ostiary.storage.tx import Row, Tx, UseCase
 from ostiary.web.door import Door
 from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
@@ -151,7 +157,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
             refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
             _keeper(house, liveness),
-            {"keys": watch.look, "counts": counts.write},
+            {"keys": watch.look, "counts": counts.write, "mail": _postman(house).deliver},
         ),
     )
 
@@ -195,6 +201,26 @@ def _membrane(
 def _watch(house: House) -> KeyWatch:
     every = house.settings.signing_key_rotation
     return KeyWatch(house.vault, house.scope, house.sealer, house.keyring, house.clock, every, identities.tenant_scopes)
+
+
+def _postman(house: House) -> Postman:
+    return Postman(house.vault, house.scope, house.keyring, _sender(house.settings.mail), _mode)
+
+
+def _sender(settings: MailSettings) -> Sender:
+    match settings.mode:
+        case MailMode.STUB:
+            return CapturedSender()
+        case MailMode.SMTP:
+            return SmtpSender(settings)
+        case MailMode.REST:
+            return RestSender(settings)
+
+
+def _mode(tx: Tx) -> Mode:
+    """Return the mode of the scope's tenant, before it is there that of most."""
+    found = identities.find_tenant(tx)
+    return found.mode if found else Mode.LIVE
 
 
 def _party(settings: Settings) -> RelyingParty:
@@ -361,6 +387,7 @@ async def _collect(house: House, stop: asyncio.Event) -> None:
         enrolment.collect,
         unused_keys,
         landing.collect,
+        mail.collect,
         outbox.collect,
         limits.collect,
         membrane_upkeep.collect,

@@ -8,7 +8,7 @@ Every key exists as `OSTIARY_<KEY>` in the environment and as `<key>` (lower cas
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from ostiary.gateway.model import GatewaySettings
 from ostiary.kernel import texts
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
+from ostiary.kernel.texts import Key
+from ostiary.mail import settings as mail
+from ostiary.mail.model import MailSettings
 from ostiary.receipts.model import LogSettings
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network, network
@@ -47,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     sessions: SessionSettings = SessionSettings()
     gateway: GatewaySettings = GatewaySettings()
     log: LogSettings = LogSettings()
+    mail: MailSettings = MailSettings()
 
     @property
     def kek(self) -> Path:
@@ -68,16 +72,6 @@ def _hosts(value: str) -> frozenset[str]:
     if any(":" in name and not name.startswith("[") for name in named):
         raise ValueError("hosts are named without a port, and an IPv6 address in brackets")
     return GatewaySettings().hosts | named
-
-
-class Key(msgspec.Struct, frozen=True):
-    """One key: the field it sets, how its text is read; its default as one writes it, its meaning and effect."""
-
-    field: str
-    parse: Callable[[str], Any]
-    default: str
-    meaning: str
-    effect: str
 
 
 KEYS: dict[str, Key] = {
@@ -220,7 +214,7 @@ KEYS: dict[str, Key] = {
         texts.duration,
         "1h",
         "How often expired rows are deleted.",
-        "Sessions, challenges, links and keys that nothing can use any more leave the database.",
+        "Sessions, challenges, links and keys that nothing can use any more leave the database; captured letters too.",
     ),
     "HEAD_FILE": Key(
         "log.head_file",
@@ -243,6 +237,7 @@ KEYS: dict[str, Key] = {
         "How often a signed head is made while the log grows.",
         "It is printed, appended and posted; one more is made at a clean stop.",
     ),
+    **mail.KEYS,
 }
 """Every key, without its prefix."""
 
@@ -312,7 +307,7 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 def _compose(values: dict[str, Any]) -> Settings:
-    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}, "log": {}}
+    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}, "log": {}, "mail": {}}
     for field, value in values.items():
         section, _, name = field.rpartition(".")
         parts[section][name] = value
@@ -321,7 +316,8 @@ def _compose(values: dict[str, Any]) -> Settings:
     bare = Settings(**({"origin": _nearby(parts[""])} | parts[""]))
     hosts = parts["gateway"].get("hosts", GatewaySettings().hosts) | {bare.host}
     sessions, log = SessionSettings(**parts["sessions"]), LogSettings(**parts["log"])
-    return msgspec.structs.replace(bare, sessions=sessions, gateway=GatewaySettings(hosts), log=log)
+    letters = MailSettings(**parts["mail"])
+    return msgspec.structs.replace(bare, sessions=sessions, gateway=GatewaySettings(hosts), log=log, mail=letters)
 
 
 def _nearby(given: Mapping[str, Any]) -> str:
@@ -331,6 +327,7 @@ def _nearby(given: Mapping[str, Any]) -> str:
 
 
 def _check(settings: Settings) -> Settings:
+    mail.check(settings.mail)
     longest = max(("ABSOLUTE", settings.sessions.absolute), ("BEARER", settings.sessions.bearer), key=lambda x: x[1])
     if settings.signing_key_retention < longest[1]:
         raise SettingsError(

@@ -23,6 +23,9 @@ from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer, make_kek, read_kek
 from ostiary.limits import service as limits
 from ostiary.limits.model import Knock, Policy
+from ostiary.mail import service as mail
+from ostiary.mail.model import Letter, Sent, Verdict
+from ostiary.mail.store import Turn
 from ostiary.presence import purposes
 from ostiary.presence import service as presence
 from ostiary.presence.model import PurposeRule
@@ -292,6 +295,32 @@ def _door(home):
     return lambda: visitor.send("POST", "/login/passkey/finish", {})
 
 
+_LETTER = Letter("ada@example.test", "A passkey was added", "If that was not you, answer.", "notice")
+
+
+def _queued(home):
+    """A letter that was taken and opened, as it is while it is being sent."""
+    letter = home.act(lambda tx: mail.queue(tx, home.house.keyring, OPERATOR, _LETTER))
+    return letter, home.read(lambda tx: mail.unpack(tx, home.house.keyring, letter))
+
+
+def _settled(verdict):
+    """What became of a letter; asked for again, it is gone already."""
+
+    def use_case(home, tx, queued):
+        letter, parcel = queued
+        turn = Turn(letter, home.scope.tenant, 1)
+        return mail.settle(tx, home.house.keyring, turn, parcel, Sent(verdict, "smtp_550")) or "settled"
+
+    return _acts(use_case, _queued)
+
+
+def _captured(home):
+    letter, parcel = _queued(home)
+    turn, sent = Turn(letter, home.scope.tenant, 1), Sent(Verdict.CAPTURED)
+    home.act(lambda tx: mail.settle(tx, home.house.keyring, turn, parcel, sent))
+
+
 _OPERATIONS = {name: Case(prepare, events) for name, (prepare, events) in SUCCESS.items() if events}
 READS = sorted(name for name, (_, events) in SUCCESS.items() if not events)
 
@@ -365,6 +394,12 @@ _MORE = {
         _collected(partial(keys.collect, retention=HOUR), _rotated), ["key.collect"], again=False, aged=True
     ),
     "chore: landings": Case(_collected(landing.collect, _landed), ["service.collect"], again=False, aged=True),
+    "mail queued": Case(_acts(lambda home, tx: mail.queue(tx, home.house.keyring, OPERATOR, _LETTER)), ["mail.queue"]),
+    "chore: letter sent": Case(_settled(Verdict.SENT), ["mail.deliver"]),
+    "chore: letter captured": Case(_settled(Verdict.CAPTURED), ["mail.deliver"]),
+    "chore: letter given up": Case(_settled(Verdict.NEVER), ["mail.drop"]),
+    "chore: letter taken": Case(_does(lambda tx, _: mail.take(tx), _queued), []),
+    "chore: captured letters": Case(_collected(mail.collect, _captured), ["mail.collect"], again=False, aged=True),
     "chore: outbox": Case(
         _collected(outbox.collect, lambda home: home.act(partial(_end, home, session=_session(home)))),
         [],

@@ -97,6 +97,7 @@ def test_a_data_folder_that_cannot_be_used_is_refused(tmp_path):
         ({"SIGNING_KEY_RETENTION": "1h"}, "OSTIARY_SIGNING_KEY_RETENTION is shorter than OSTIARY_SESSION_BEARER_TIMEOUT"),
         ({"SIGNING_KEY_RETENTION": "1h", "SESSION_BEARER_TIMEOUT": "1h"}, "is shorter than OSTIARY_SESSION_ABSOLUTE_TIMEOUT"),
         ({"DATABASE_URL": "sqlite:///x"}, "or nothing for SQLite in OSTIARY_DATA_DIR"),
+        ({"MAIL_SERVICE_MODE": "smtp"}, "OSTIARY_MAIL_SERVICE_MODE is smtp: set OSTIARY_MAIL_SMTP_ADDR too"),
         ({"CONFIG": "absent.toml"}, "cannot read absent.toml"),
     ],
 )  # fmt: skip

@@ -118,6 +118,13 @@ _GROUPS = {
             "export": ("log:export", "Write the log out, with what is needed to verify it elsewhere."),
         },
     ),
+    "mail": (
+        "Mail: letters that wait, and those that were captured.",
+        {
+            "list": ("letters:list_letters", "List letters, newest first; what waits stays sealed."),
+            "show": ("letters:show", "Show one captured letter."),
+        },
+    ),
     "keys": (
         "Keys: list, rotate, revoke and rewrap them.",
         {

@@ -72,6 +72,8 @@ class Code(StrEnum):
     LIMIT_POLICY_UNKNOWN = "limit_policy_unknown"
     LIMIT_POLICY_INVALID = "limit_policy_invalid"
     RECEIPT_UNKNOWN = "receipt_unknown"
+    LETTER_REFUSED = "letter_refused"
+    LETTER_UNKNOWN = "letter_unknown"
     KEY_UNKNOWN = "key_unknown"
     KEY_NOT_REVOCABLE = "key_not_revocable"
     STORE_UNAVAILABLE = "store_unavailable"

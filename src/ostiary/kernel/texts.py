@@ -1,13 +1,18 @@
 """The texts that people write in settings, read into values. Each raises ValueError that says what is expected."""
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ostiary.kernel.clock import SECOND
 
 __all__ = [
+    "Key",
     "address",
     "database",
     "duration",
@@ -27,6 +32,16 @@ _LONGEST = 3650 * _UNITS["d"]
 _PORTS = range(1, 65536)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z")
 _USUAL_PORTS = {"http": 80, "https": 443}
+
+
+class Key(msgspec.Struct, frozen=True):
+    """One key: the field it sets, how its text is read; its default as one writes it, its meaning and effect."""
+
+    field: str
+    parse: Callable[[str], Any]
+    default: str
+    meaning: str
+    effect: str
 
 
 def path(value: str) -> Path:

@@ -105,6 +105,8 @@ CATALOGUE: dict[Code, Entry] = {
         "See docs/limits.md.",
     ),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
+    Code.LETTER_REFUSED: Entry(400, "No letter can be sent to that address.", "Check it for a typing error."),
+    Code.LETTER_UNKNOWN: Entry(404, "There is no such captured letter.", "List the letters to see their ids."),
     Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
     Code.KEY_NOT_REVOCABLE: Entry(
         409,

@@ -18,6 +18,8 @@ from ostiary.cli.doctor.command import examine
 from ostiary.kernel.clock import SECOND, system_clock
 from tests.cli.shell import OSTIARY, kinds
 from tests.flows.browser import Browser
+from tests.rigs.counterparts import free_port
+from tests.rigs.postbox import postbox
 
 DAY = 24 * 3600 * SECOND
 
@@ -63,6 +65,7 @@ def test_a_settled_house_has_no_problem(settled):
         "keys",
         "people",
         "time",
+        "mail",
         "server",
     }
     text = settled.done("doctor")
@@ -300,3 +303,34 @@ def test_a_person_reads_it_in_eighty_columns(settled):
     environ = {**settled.environ, "COLUMNS": "80"}
     done = subprocess.run([*OSTIARY, "doctor"], env=environ, capture_output=True, text=True, timeout=60, check=True)
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+SMTP = {"MAIL_SERVICE_MODE": "smtp", "MAIL_FROM": "id@example.test"}
+
+
+def test_how_letters_leave_is_told(settled):
+    assert found(examined(settled), "ok", "mail") == ["letters stay here (`stub`): `ostiary mail list` shows them"]
+    settled.set(MAIL_SERVICE_MODE="rest", MAIL_SERVICE_BASE_URL="https://mail.example.test")
+    assert "posted to the mail service at https://mail.example.test" in found(examined(settled), "ok", "mail")[0]
+    settled.set(MAIL_SERVICE_TOKEN_FILE=settled.place / "none")
+    assert f"cannot read the secret in {settled.place / 'none'}" in found(examined(settled), "problem", "mail")[0]
+
+
+def test_an_smtp_server_is_asked_and_gets_no_letter(settled, tmp_path):
+    with postbox(tmp_path / "box") as box:
+        settled.set(**box.settings(tmp_path))
+        (says,) = found(examined(settled), "ok", "mail")
+        assert says.endswith(f"the SMTP server localhost:{box.port}, which answers and knows the user")
+        (tmp_path / "smtp.password").write_text("hunter2-is-not-it")
+        rows = examined(settled)
+        assert found(rows, "problem", "mail")[0].endswith("does not take letters: smtp_auth")
+        assert "OSTIARY_MAIL_SMTP_PASSWORD_FILE" in advice(rows, "mail")
+        assert "hunter2" not in str(rows)
+        assert box.raw == []
+
+
+def test_an_smtp_server_that_is_not_there_is_a_problem(settled):
+    settled.set(**SMTP, MAIL_SMTP_ADDR=f"127.0.0.1:{free_port()}", MAIL_SMTP_TLS="none")
+    rows = examined(settled)
+    assert found(rows, "problem", "mail")[0].endswith("does not take letters: unreachable")
+    assert "OSTIARY_MAIL_SMTP_ADDR" in advice(rows, "mail")

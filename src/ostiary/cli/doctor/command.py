@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ostiary.cli.doctor.database import database
 from ostiary.cli.doctor.finding import Finding, Level, problem
+from ostiary.cli.doctor.letters import letters
 from ostiary.cli.doctor.places import data_folder, disk, key_file, lifetimes, setup
 from ostiary.cli.doctor.server import server
 from ostiary.cli.paint import Paint, paint_for
@@ -63,6 +64,7 @@ def _all(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from data_folder(settings)
     yield from disk(settings)
     yield from database(settings, clock)
+    yield from letters(settings)
     yield from server(settings)
 
 

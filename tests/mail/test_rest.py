@@ -1,0 +1,153 @@
+"""The mail service over HTTP: the contract's bytes, one attempt, and an answer that a request can wait for."""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from ostiary.mail.model import LEASE
+from tests.mail.post import CODE, NOTICE, deliver, postman, queue, told, waiting
+from tests.rigs.counterparts import free_port
+
+SENT = (200, b'{"outcome":"sent"}')
+
+
+@contextmanager
+def service(*answers):
+    """A mail service on this machine that gives these answers in turn; yields its address and what came."""
+    came, left = [], list(answers)
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            came.append((self.path, dict(self.headers.items()), json.loads(body)))
+            status, text = left.pop(0) if left else SENT
+            self.send_response(status)
+            self.send_header("location", "/elsewhere")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/mail", came
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def posting(homes, tmp_path, url):
+    (tmp_path / "token").write_text("a-bearer-token\n")
+    return homes(
+        MAIL_SERVICE_MODE="rest",
+        MAIL_SERVICE_BASE_URL=url,
+        MAIL_SERVICE_TOKEN_FILE=str(tmp_path / "token"),
+        MAIL_SERVICE_REQUEST_TIMEOUT="5s",
+    )
+
+
+def send_now(home, letter):
+    return home.run(postman(home).send_now(home.scope, letter))
+
+
+def test_a_letter_is_posted_as_json_with_token_and_idempotency_key(homes, tmp_path):
+    with service() as (url, came):
+        home = posting(homes, tmp_path, url)
+        letter = queue(home, NOTICE)
+        deliver(home)
+        deliver(home)
+    ((path, headers, body),) = came
+    assert path == "/mail/api/v1/internal/letter-deliveries"
+    assert body == {"email": NOTICE.to, "subject": NOTICE.subject, "text": NOTICE.text, "purpose": "notice"}
+    sent = {name.lower(): value for name, value in headers.items()}
+    assert (sent["authorization"], sent["idempotency-key"]) == ("Bearer a-bearer-token", letter)
+    assert sent["content-type"] == "application/json"
+    assert told(home)[1:] == [("mail.deliver", ("notice", "sent"))]
+
+
+def test_a_login_code_goes_as_the_contract_says(homes, tmp_path):
+    with service() as (url, came):
+        home = posting(homes, tmp_path, url)
+        code = msgspec.structs.replace(CODE, code="493021", locale="de", key="challenge-123")
+        assert postman(home).inline
+        assert send_now(home, queue(home, code, hold=True))
+    ((path, headers, body),) = came
+    assert path == "/mail/api/v1/internal/login-code-deliveries"
+    assert body == {"email": "ada@example.test", "code": "493021", "locale": "de"}
+    assert {name.lower(): value for name, value in headers.items()}["idempotency-key"] == "challenge-123"
+    assert waiting(home) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ((503, b""), "http_503"),
+        ((400, b"ada@example.test"), "http_400"),
+        ((409, b""), "http_409"),
+        ((302, b""), "http_302"),
+        ((200, b"{}"), "answer_malformed"),
+        ((200, b'{"outcome":"maybe"}'), "answer_malformed"),
+        ((200, b'{"outcome":"captured"}'), "answer_malformed"),
+        ((200, b"\xff" * 70_000), "answer_malformed"),
+        ((200, b"[" * 60_000), "answer_malformed"),
+    ],
+)
+def test_what_fails_is_told_to_who_asked_and_never_tried_again(homes, tmp_path, answer, why):
+    """Ruling 36: the request is answered 503, and the service is not asked a second time."""
+    with service(answer) as (url, came):
+        home = posting(homes, tmp_path, url)
+        with capture_logs() as logs:
+            assert not send_now(home, queue(home, CODE, hold=True))
+        home.clock.turn(10 * LEASE)
+        deliver(home)
+        assert len(came) == 1
+    assert told(home)[1:] == [("mail.drop", ("login_code", why))]
+    assert "ada@" not in str(logs)
+
+
+def test_what_the_service_suppresses_counts_as_delivered(homes, tmp_path):
+    with service((200, b'{"outcome":"suppressed"}')) as (url, _):
+        home = posting(homes, tmp_path, url)
+        assert send_now(home, queue(home, hold=True))
+    assert told(home)[1:] == [("mail.deliver", ("notice", "suppressed"))]
+
+
+def test_a_service_that_is_not_there_is_told_too(homes, tmp_path):
+    home = posting(homes, tmp_path, f"http://127.0.0.1:{free_port()}")
+    assert not send_now(home, queue(home, hold=True))
+    assert told(home)[1:] == [("mail.drop", ("notice", "unreachable"))]
+
+
+def test_a_letter_that_is_held_is_left_to_who_queued_it_and_dropped_after_their_death(homes, tmp_path):
+    """Nobody knows whether the service got it: it may not be asked again."""
+    with service() as (url, came):
+        home = posting(homes, tmp_path, url)
+        home.clock.hold()
+        queue(home, hold=True)
+        home.clock.turn(LEASE - 1)
+        deliver(home)
+        assert len(waiting(home)) == 1
+        home.clock.turn(1)
+        deliver(home)
+        assert came == []
+    assert told(home)[1:] == [("mail.drop", ("notice", "unanswered"))]
+
+
+def test_a_letter_that_is_gone_or_too_old_is_not_sent(homes, tmp_path):
+    with service() as (url, came):
+        home = posting(homes, tmp_path, url)
+        assert not send_now(home, "let-AAAAAAAAAAAAAAAAAAAAAA")
+        letter = queue(home, CODE, hold=True)
+        home.clock.turn(CODE.life)
+        assert not send_now(home, letter)
+        assert came == []
+    assert told(home)[1:] == [("mail.drop", ("login_code", "expired"))]
