@@ -5,7 +5,7 @@
 
 A key on a command line can be read by others on the machine; `@FILE` takes arguments from a file, one on each line.
 
-`walk` is written once for both clients. Read `yield` as `await`; with the synchronous client, read nothing there at all.
+`walk` is written once for both clients. Read `yield` as `await`; with the client that waits, read nothing there.
 """
 
 import argparse
@@ -14,11 +14,20 @@ import hashlib
 import hmac
 import secrets
 import sys
+from argparse import Namespace
+from collections.abc import Generator
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ostiary_client.authenticator import SoftPasskey
 from ostiary_client.membrane import AsyncMembrane, Membrane, MembraneRefusal, Unauthenticated
+from ostiary_client.membrane.answers import Answer
 from ostiary_client.membrane.ceremonies import assertion, creation_options, registration, request_options
+
+Client: TypeAlias = Membrane | AsyncMembrane
+Steps: TypeAlias = Generator[Any, Any, Any]
 
 FIXTURE = {
     "fixture": True,
@@ -38,7 +47,7 @@ NUMBERS = ("policy_ref", "window_seconds", "attempt_count", "soft_limit", "locko
 SESSION = ("vessel", "standing", "holder_key", "fixture", "production_session")
 
 
-def walk(given, membrane):
+def walk(given: Namespace, membrane: Client) -> Steps:
     """Take every step once; each `yield` is one crossing."""
     client = membrane.bearing(given.client_key)
     passkey = SoftPasskey(given.origin)
@@ -69,11 +78,11 @@ def walk(given, membrane):
         device_binding=given.device,
         **fixture(given, *SESSION, "production_login", session="login"),
     )
-    tell(finished, f"session {finished.body.session}; its token was told once, the server keeps {finished.body.token_commitment[:17]}…")
-    created = (finished.body.identity_binding_created, finished.body.standing_created, finished.body.company_authority_created)
-    if any(created):
-        raise SystemExit("the login created something, and that it must never do")
-    tell(None, "nothing about the person's role has changed: no binding, no standing, no authority was created")
+    made = finished.body
+    tell(finished, f"session {made.session}; its token was told once, the server keeps {made.token_commitment[:17]}…")
+    if (made.identity_binding_created, made.standing_created, made.company_authority_created) != (False, False, False):
+        raise SystemExit("the server did not say that the login created nothing")
+    tell(None, "signing in did not change the person's role: no binding, no standing, no authority was created")
     session = membrane.bearing(finished.body.bearer_token)
 
     say(4, "Inspect: a session may look at itself, and needs no presence for that.")
@@ -81,10 +90,11 @@ def walk(given, membrane):
     tell(inspected, f"{inspected.body.actor} until {inspected.body.expires_at}, scopes {list(inspected.body.scopes)}")
 
     say(5, "Issue one more session. The first one's token is not enough: the passkey signs again.")
+    presence = yield from prove(given, client, passkey, "auth.session.issue")
     issued = yield session.auth_session_issue(
         actor=given.subject,
         scopes=given.scope,
-        human_presence_receipt=(yield from prove(given, client, passkey, "auth.session.issue")),
+        human_presence_receipt=presence,
         device_binding=given.device,
         expires_in_seconds=1800,
         **fixture(given, *SESSION, session="issued"),
@@ -92,8 +102,9 @@ def walk(given, membrane):
     tell(issued, f"session {issued.body.session}")
 
     say(6, "Refresh it, with presence once more: a stolen token cannot refresh itself.")
+    presence = yield from prove(given, client, passkey, "auth.session.refresh")
     refreshed = yield membrane.bearing(issued.body.bearer_token).auth_session_refresh(
-        human_presence_receipt=(yield from prove(given, client, passkey, "auth.session.refresh")),
+        human_presence_receipt=presence,
         device_binding=given.device,
         expires_in_seconds=1800,
         **fixture(given, "holder_key", "fixture", "production_session", session="refreshed"),
@@ -117,7 +128,7 @@ def walk(given, membrane):
     yield from ask_the_limiter(given, membrane)
 
 
-def make_known(given, membrane, passkey):
+def make_known(given: Namespace, membrane: Client, passkey: SoftPasskey) -> Steps:
     """Let the server know the passkey: by a person's enrolment link, or as an operator who takes it over."""
     common = {"subject": given.subject, "relying_party_id": given.rp_id, "origin": given.origin}
     if given.enrolment_token:
@@ -132,17 +143,17 @@ def make_known(given, membrane, passkey):
         )
     else:
         say(0, "Import the public half of a new passkey, as an operator.")
-        point = passkey.key.public_key().public_numbers()
+        point = passkey.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         kept = yield membrane.bearing(given.operator_key).human_auth_passkey_import(
             credential_id_hash="sha256:" + hashlib.sha256(passkey.id).hexdigest(),
-            public_key_uncompressed_hex=f"04{point.x:064x}{point.y:064x}",
+            public_key_uncompressed_hex=point.hex(),
             **common,
             **fixture(given, "fixture"),
         )
     tell(kept, f"passkey {kept.body.passkey_binding.id}; of its credential id the server keeps a hash")
 
 
-def sign(given, client, passkey, asked):
+def sign(given: Namespace, client: Client, passkey: SoftPasskey, asked: Any) -> Steps:  # noqa: ANN401 - a start or options
     """Let the passkey sign what was asked; return the presence receipt."""
     signed = passkey.get(request_options(asked.public_key_credential_request_options))
     tell(None, "the private key and the fingerprint or face that unlocked it never left the device")
@@ -153,7 +164,7 @@ def sign(given, client, passkey, asked):
     return proved.body.human_presence_receipt
 
 
-def prove(given, client, passkey, purpose):
+def prove(given: Namespace, client: Client, passkey: SoftPasskey, purpose: str) -> Steps:
     """Ask for fresh presence for one purpose; return its receipt."""
     asked = yield client.human_auth_passkey_assertion_options(
         subject=given.subject,
@@ -165,7 +176,7 @@ def prove(given, client, passkey, purpose):
     return (yield from sign(given, client, passkey, asked.body))
 
 
-def ask_the_limiter(given, membrane):
+def ask_the_limiter(given: Namespace, membrane: Client) -> Steps:
     """Evaluate a limit, where there is an operator's key."""
     say(8, "Ask the limiter about an act of one's own.")
     if not given.operator_key:
@@ -182,7 +193,7 @@ def ask_the_limiter(given, membrane):
     tell(asked, f"decision: {asked.body.decision}")
 
 
-def fixture(given, *names, session=""):
+def fixture(given: Namespace, *names: str, session: str = "") -> dict[str, Any]:
     """Return the fields that a fixture tenant wants and a live one owns itself."""
     if not given.fixture:
         return {}
@@ -190,21 +201,21 @@ def fixture(given, *names, session=""):
     return {name: FIXTURE[name] for name in names} | named
 
 
-def hashed_address():
+def hashed_address() -> str:
     """Return a hash of the person's address that nobody can undo by trying all addresses: with a key of our own."""
     return "sha256:" + hmac.digest(secrets.token_bytes(32), b"192.0.2.7", "sha256").hex()
 
 
-def say(number, text):
+def say(number: int, text: str) -> None:
     print(f"\n{number}. {text}")
 
 
-def tell(answer, text):
+def tell(answer: Answer[Any] | None, text: str) -> None:
     where = f"{answer.operation} {answer.outcome} [{answer.receipt.ref}]: " if answer else ""
     print(f"   {where}{text}")
 
 
-def run(given):
+def run(given: Namespace) -> None:
     """Drive the walk with the client that waits."""
     with Membrane(given.url, tenant=given.tenant) as membrane:
         steps, answer = walk(given, membrane), None
@@ -215,7 +226,7 @@ def run(given):
                 return
 
 
-async def run_async(given):
+async def run_async(given: Namespace) -> None:
     """Drive the walk with the client that is awaited."""
     async with AsyncMembrane(given.url, tenant=given.tenant) as membrane:
         steps = walk(given, membrane)
@@ -232,8 +243,10 @@ async def run_async(given):
                 return
 
 
-def arguments(words=None):
-    parser = argparse.ArgumentParser(description="A login through the membrane, step by step.", fromfile_prefix_chars="@")
+def arguments(words: list[str] | None = None) -> Namespace:
+    parser = argparse.ArgumentParser(
+        description="A login through the membrane, step by step.", fromfile_prefix_chars="@"
+    )
     parser.add_argument("--url", default="http://localhost:8080", help="where Ostiary's public listener is")
     parser.add_argument("--tenant", default="tenant_node:default")
     parser.add_argument("--client-key", required=True, help="the tenant's client key")
@@ -255,7 +268,7 @@ def arguments(words=None):
     return given
 
 
-def main(words=None):
+def main(words: list[str] | None = None) -> int:
     given = arguments(words)
     try:
         run(given) if given.sync else asyncio.run(run_async(given))

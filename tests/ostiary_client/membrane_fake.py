@@ -108,7 +108,10 @@ class FakeMembrane:
 
     def login_start(self, sent):
         told = self.options(sent, ["auth.login.finish"])
-        more = {"login_attempt": "auth_login_attempt:la-1", "auth_rate_limit_evaluation": "auth_rate_limit_evaluation:lev-1"}
+        more = {
+            "login_attempt": "auth_login_attempt:la-1",
+            "auth_rate_limit_evaluation": "auth_rate_limit_evaluation:lev-1",
+        }
         return told | more | {"rate_limit_decision": "allow", "passkey_binding": None, "source_ip_raw_stored": False}
 
     def assertion_options(self, sent):
@@ -166,9 +169,18 @@ class FakeMembrane:
 
     def session(self, sent, of=None):
         token = self.name("v1.tok") + ".signature"
-        known = {"session": f"auth_session:{token.split('.')[1]}", "actor": sent.get("actor") or of["actor"], "revoked": False}
+        known = {
+            "session": f"auth_session:{token.split('.')[1]}",
+            "actor": sent.get("actor") or of["actor"],
+            "revoked": False,
+        }
         self.sessions[token] = known | {"scopes": sent["scopes"] or (of or {}).get("scopes", [])}
-        told = {"session": known["session"], "bearer_token": token, "token_type": "Bearer", "token_commitment": sha(token.encode())}
+        told = {
+            "session": known["session"],
+            "bearer_token": token,
+            "token_type": "Bearer",
+            "token_commitment": sha(token.encode()),
+        }
         return told | {"raw_session_token_stored": False, "fixture_session": False, "standing_created": False}
 
     def login_finish(self, sent):
@@ -185,7 +197,10 @@ class FakeMembrane:
         previous = self.as_session()
         self.present(sent, "auth.session.refresh")
         previous["revoked"] = True
-        return self.session(sent, previous) | {"previous_session": previous["session"], "previous_session_remains_valid": False}
+        return self.session(sent, previous) | {
+            "previous_session": previous["session"],
+            "previous_session_remains_valid": False,
+        }
 
     def inspect(self, sent):
         return dict(self.as_session()) | {"tenant": sent.get("tenant"), "stale_key": False}

@@ -62,7 +62,7 @@ def meaning(came: Reply | Lost, request: Request[BodyT], secret: str) -> Answer[
     try:
         told = _object(came)
         if told["outcome"] == "refused":
-            return _refused(came, told, request.operation, secret)
+            return _refused(came, _without(told, secret) if secret else told, request.operation)
         if came.status not in range(200, 300):
             raise Odd("not refused, but no success either")
         body: Any = decoded(request.answers, told["body"])
@@ -95,14 +95,14 @@ def _receipt(told: dict[str, Any]) -> Receipt:
     return decoded(Receipt, told.get("receipt") or {})
 
 
-def _refused(came: Reply, told: dict[str, Any], operation: str, secret: str) -> MembraneRefusal:
+def _refused(came: Reply, told: dict[str, Any], operation: str) -> MembraneRefusal:
     body = dict(told["body"])
     code = body.pop("stable_code", None) or body.pop("failed_gate", None)
-    words = {name: _plain(body.pop(name, ""), secret) for name in ("message", "remedy_hint", "request_id")}
+    words = {name: _plain(body.pop(name, "")) for name in ("message", "remedy_hint", "request_id")}
     told_in_body, header = body.pop("retry_after_seconds", 0), came.headers.get("retry-after", "")
     body.pop("failed_gate", None)
     return refusal(came.status)(
-        _plain(code, secret) or "refused",
+        _plain(code) or "refused",
         words["message"],
         remedy=words["remedy_hint"],
         retry_after=_seconds(header) or _seconds(str(told_in_body)),
@@ -118,9 +118,18 @@ def _seconds(text: str) -> int:
     return int(text) if _SECONDS.fullmatch(text) else 0
 
 
-def _plain(text: object, secret: str) -> str:
-    """Return words fit for a log line: one line, not long, without the caller's own credential."""
-    if not isinstance(text, str):
-        return ""
-    hidden = text.replace(secret, "[hidden]") if secret else text
-    return _UNPRINTABLE.sub(" ", hidden)[:_LONGEST_WORDS]
+def _plain(text: object) -> str:
+    """Return words fit for a log line: one line, and not long."""
+    return _UNPRINTABLE.sub(" ", text)[:_LONGEST_WORDS] if isinstance(text, str) else ""
+
+
+def _without(told: Any, secret: str) -> Any:  # noqa: ANN401 - JSON is any value
+    """Return a JSON value without the caller's own credential, which a refusal may repeat."""
+    match told:
+        case str():
+            return told.replace(secret, "[hidden]")
+        case list():
+            return [_without(item, secret) for item in told]
+        case dict():
+            return {name: _without(value, secret) for name, value in told.items()}
+    return told
