@@ -70,6 +70,12 @@ def test_oversized_or_odd_answer_is_unavailable_and_not_a_crash(kind, fault):
 
 
 @both
+def test_an_answer_that_was_packed_unasked_is_not_unpacked(kind):
+    with pytest.raises(Unavailable, match="encoded"):
+        answered(kind, ODD["packed"])
+
+
+@both
 def test_the_good_answer_beside_the_odd_ones_is_read(kind):
     assert answered(kind, (200, {}, raw())).body.session == GOOD["session"]
 

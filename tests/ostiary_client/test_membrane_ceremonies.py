@@ -141,7 +141,7 @@ def test_a_missing_user_handle_is_not_sent(handle):
     assert "user_handle_b64url" not in assertion(credential)
 
 
-ODD_TEXT = [None, 7, "a", "AA==", "AAA=", "AA AA", "A+/A", "ä", ["AAAA"], {}]
+ODD_TEXT: list = [None, 7, "a", "AA==", "AAA=", "AA AA", "A+/A", "ä", ["AAAA"], {}]
 
 
 @pytest.mark.parametrize("odd", ODD_TEXT, ids=repr)

@@ -147,6 +147,21 @@ def test_a_token_that_came_in_an_answer_too_odd_to_read_is_not_shown_either(kind
     assert "ock-THEKEY" not in shown(told)
 
 
+@both
+@pytest.mark.parametrize(
+    "name", ["auth_recovery_contact_send", "auth_recovery_contact_confirm", "auth_recovery_cancel"]
+)
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"odd JSON"}))
+def test_code_address_and_link_not_in_a_traceback_with_its_locals(kind, name, fault):
+    fake = FakeMembrane()
+    fake.next.append(FAULTS[fault])
+    given = {"auth_recovery_contact_send": "contact", "auth_recovery_contact_confirm": "code"}.get(name, "token")
+    with pytest.raises(MembraneRefusal) as raised:
+        getattr(Asker(kind, fake, TOKEN), name)(**{given: "THESECRET-OF-MAIL"})
+    assert b"THESECRET-OF-MAIL" in fake.seen[0][2]
+    assert "THESECRET-OF-MAIL" not in shown(raised.value)
+
+
 def test_what_shows_everything_would_show_a_token():
     """The rig finds what it looks for."""
 

@@ -33,7 +33,7 @@ LASTING = {
     "odd": (200, {}, b"{}"),
     "moved": (307, {"location": "/v1/elsewhere"}, b""),
 }
-INSPECTED = (200, {}, envelope("auth.sessionInspect", {"session": "a:b", "revoked": False}))
+INSPECTED: tuple = (200, {}, envelope("auth.sessionInspect", {"session": "a:b", "revoked": False}))
 
 both = pytest.mark.parametrize("kind", KINDS)
 

@@ -21,7 +21,7 @@ _FLAGS, _COUNT, _ID_LENGTH = 32, slice(33, 37), slice(53, 55)
 _USER_VERIFIED = 0b100
 _B64URL = re.compile(r"[A-Za-z0-9_-]*")
 _ES256 = {1: 2, 3: -7, -1: 1}
-_NOT_A_BROWSERS = (AttributeError, cbor2.CBORDecodeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+_NOT_A_BROWSERS = (AttributeError, cbor2.CBORDecodeError, IndexError, KeyError, TypeError, ValueError)
 
 
 class Assertion(TypedDict):

@@ -125,11 +125,10 @@ def _plain(text: object) -> str:
 
 def _without(told: Any, secret: str) -> Any:  # noqa: ANN401 - JSON is any value
     """Return a JSON value without the caller's own credential, which a refusal may repeat."""
-    match told:
-        case str():
-            return told.replace(secret, "[hidden]")
-        case list():
-            return [_without(item, secret) for item in told]
-        case dict():
-            return {name: _without(value, secret) for name, value in told.items()}
+    if isinstance(told, str):
+        return told.replace(secret, "[hidden]")
+    if isinstance(told, list):
+        return [_without(item, secret) for item in told]
+    if isinstance(told, dict):
+        return {name: _without(value, secret) for name, value in told.items()}
     return told

@@ -94,7 +94,9 @@ class Verb(Generic[_Given, BodyT]):
             return self
 
         def carried(*args: _Given.args, **given: _Given.kwargs) -> Any:  # noqa: ANN401 - as the client answers
-            return client.carry(self.request(*args, **given))
+            request = self.request(*args, **given)
+            given.clear()  # a traceback that shows locals shows a code or a link's token otherwise
+            return client.carry(request)
 
         carried.__doc__ = self.__doc__
         return carried
