@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.flows.membrane_walk import walk
-from tests.ostiary_client.membrane_fake import CLIENT, ENROLMENT, OPERATOR, FakeMembrane, refused, served
+from tests.ostiary_client.membrane.fake import CLIENT, ENROLMENT, OPERATOR, FakeMembrane, refused, served
 from tests.rigs.counterparts import free_port
 
 

@@ -19,8 +19,8 @@ from ostiary_client.membrane import (
     Unauthenticated,
     Unavailable,
 )
-from tests.ostiary_client.membrane_fake import FakeMembrane, envelope, refused, sha
-from tests.ostiary_client.membranes import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.askers import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.fake import FakeMembrane, envelope, refused, sha
 
 TOKEN = "v1.tok-THESECRET.THESIGNATURE"
 CLASSES = {

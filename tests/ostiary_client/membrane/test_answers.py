@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from ostiary_client.membrane import Unavailable
-from tests.ostiary_client.membrane_fake import CLIENT, FakeMembrane, envelope, served
-from tests.ostiary_client.membranes import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.askers import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.fake import CLIENT, FakeMembrane, envelope, served
 
 GOOD = {"session": "auth_session:tok-1", "revoked": False}
 DEEP = b'{"operation":"x","outcome":"y","receipt":{},"body":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001

@@ -4,8 +4,8 @@ import httpx2
 import pytest
 
 from ostiary_client.membrane import Patience, Throttled, Unavailable
-from tests.ostiary_client.membrane_fake import CLIENT, FakeMembrane, envelope, refused
-from tests.ostiary_client.membranes import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.askers import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.fake import CLIENT, FakeMembrane, envelope, refused
 
 AGAIN = {
     "auth_session_inspect",

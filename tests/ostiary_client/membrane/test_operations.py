@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import threading
+from pathlib import Path
 from typing import assert_type
 
 import httpx2
@@ -14,39 +15,10 @@ from ostiary_client.membrane.answers import Answer
 from ostiary_client.membrane.logins import LoginStarted
 from ostiary_client.membrane.operations import Operations
 from ostiary_client.membrane.sessions import SessionInspected, SessionRevoked
-from tests.ostiary_client.membrane_fake import CLIENT, FakeMembrane, envelope, served
-from tests.ostiary_client.membranes import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.askers import KINDS, OPERATIONS, Asker, filled
+from tests.ostiary_client.membrane.fake import CLIENT, FakeMembrane, envelope, served
 
-# The contract, by hand: section 2's sixteen operations, and the four paths of our own (ruling 31).
-CONTRACT = {
-    "auth_login_start": ("auth.loginStart", "/v1/auth/login/start"),
-    "auth_login_finish": ("auth.loginFinish", "/v1/auth/login/finish"),
-    "auth_session_exchange": ("auth.session.exchange", "/v1/auth/session/exchange"),
-    "auth_session_issue": ("auth.sessionIssue", "/v1/auth/sessions/issue"),
-    "auth_session_inspect": ("auth.sessionInspect", "/v1/auth/sessions/inspect"),
-    "auth_session_refresh": ("auth.sessionRefresh", "/v1/auth/sessions/refresh"),
-    "m13_session_revoke": ("authority.sessionRevoke", "/v1/authority/sessions/revoke"),
-    "authority_session_revoke": ("authority.sessionRevoke", "/v1/authority/sessions/revoke"),
-    "auth_rate_limit_evaluate": ("auth.rateLimitEvaluate", "/v1/auth/rate-limit/evaluate"),
-    "auth_recovery_policy": ("auth.recoveryPolicy", "/v1/auth/recovery/policy"),
-    "auth_recovery_execute": ("auth.recoveryExecute", "/v1/auth/recovery/execute"),
-    "auth_recovery_contact_send": ("auth.recoveryContactSend", "/v1/auth/recovery/contact/send"),
-    "auth_recovery_contact_confirm": ("auth.recoveryContactConfirm", "/v1/auth/recovery/contact/confirm"),
-    "auth_recovery_cancel": ("auth.recoveryCancel", "/v1/auth/recovery/cancel"),
-    "auth_recovery_contest": ("auth.recoveryContest", "/v1/auth/recovery/contest"),
-    "human_auth_passkey_registration_options": (
-        "humanAuth.passkeyRegistrationOptions",
-        "/v1/human-auth/passkey/registration/options",
-    ),
-    "human_auth_passkey_assertion_options": (
-        "humanAuth.passkeyAssertionOptions",
-        "/v1/human-auth/passkey/assertion/options",
-    ),
-    "human_auth_register_passkey": ("humanAuth.registerPasskey", "/v1/human-auth/passkey/register"),
-    "human_auth_passkey_import": ("humanAuth.passkeyImport", "/v1/human-auth/passkey/import"),
-    "human_auth_challenge": ("humanAuth.challenge", "/v1/human-auth/challenge"),
-    "human_auth_verify_passkey": ("humanAuth.verifyPasskey", "/v1/human-auth/passkey/verify"),
-}
+CONTRACT = json.loads((Path(__file__).parents[2] / "wire" / "membrane.json").read_text(encoding="utf-8"))["operations"]
 REQUIRED_BY_THE_PAGE = {
     "auth_login_start": "tenant subject passkey_binding relying_party_id origin scopes policy_ref source_ip_hash "
     "device_binding window_seconds attempt_count soft_limit lockout_threshold lockout_seconds fixture production_login "
@@ -90,7 +62,9 @@ REQUIRED_BY_THE_PAGE = {
 
 
 def test_there_is_a_method_for_each_operation_and_no_other():
-    assert {name: (request.operation, request.path) for name, request in OPERATIONS.items()} == CONTRACT
+    stated = {one["method"]: (one["operation"], one["path"]) for one in CONTRACT}
+    assert {name: (request.operation, request.path) for name, request in OPERATIONS.items()} == stated
+    assert len({path for _, path in stated.values()}) == 16 + 4
 
 
 @pytest.mark.parametrize("name", REQUIRED_BY_THE_PAGE)
