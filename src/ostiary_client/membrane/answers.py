@@ -50,7 +50,7 @@ class Receipt(Body):
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Generic[BodyT]):
-    """One admitted crossing, whole: `outcome` is a word (`admitted`, `verified`), never `refused`."""
+    """One admitted crossing, whole: `outcome` is a word (`admitted`, `verified`), never `refused` or `failed`."""
 
     operation: str
     outcome: str

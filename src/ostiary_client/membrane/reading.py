@@ -17,6 +17,7 @@ BodyT = TypeVar("BodyT", bound=Body)
 _LARGEST = 1 << 20
 _LONGEST_WORDS = 500
 _TOO_LONG = "AnswerTooLong"
+_NO = frozenset({"refused", "failed"})
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
 
@@ -61,7 +62,7 @@ def meaning(came: Reply | Lost, request: Request[BodyT], secret: str) -> Answer[
         return Unavailable(ODD if came.why == _TOO_LONG else LOST, came.why, operation=request.operation)
     try:
         told = _object(came)
-        if told["outcome"] == "refused":
+        if told["outcome"] in _NO:
             return _refused(came, _without(told, secret) if secret else told, request.operation)
         if came.status not in range(200, 300):
             raise Odd("not refused, but no success either")
@@ -102,7 +103,7 @@ def _refused(came: Reply, told: dict[str, Any], operation: str) -> MembraneRefus
     told_in_body, header = body.pop("retry_after_seconds", 0), came.headers.get("retry-after", "")
     body.pop("failed_gate", None)
     return refusal(came.status)(
-        _plain(code) or "refused",
+        _plain(code) or told["outcome"],
         words["message"],
         remedy=words["remedy_hint"],
         retry_after=_seconds(header) or _seconds(str(told_in_body)),

@@ -72,6 +72,12 @@ def test_a_refusal_told_with_a_200_is_one_all_the_same(kind):
 
 
 @both
+def test_what_failed_is_no_answer_either(kind):
+    told = asked(kind, (200, {}, envelope("x", {"session": "a:b", "revoked": False}, "failed")))
+    assert (type(told), told.code) == (MembraneRefusal, "failed")
+
+
+@both
 def test_the_header_counts_before_the_body(kind):
     assert asked(kind, (429, {"retry-after": "30"}, refused("a", retry_after_seconds=7))).retry_after == 30
 
