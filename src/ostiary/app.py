@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import cache, partial
-from typing import Any
 
 import msgspec
 import structlog
@@ -13,13 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ostiary import __version__
+from ostiary import __version__, chores
 from ostiary.console.pages import Pages
 from ostiary.console.returns import Returns
 from ostiary.console.routes import Console
 from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
-from ostiary.gateway import landing
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.counts import Counts
 from ostiary.gateway.entrance import Entrance, EntranceRules
@@ -33,41 +30,34 @@ from ostiary.gateway.teller import Teller
 from ostiary.house import House, database_locator
 from ostiary.identities import service as identities
 from ostiary.invocation.references import caller_reference
-from ostiary.kernel.clock import SECOND, system_clock, ticks_of
-from ostiary.kernel.errors import OstiaryError, StoreUnavailable
+from ostiary.kernel.clock import system_clock, ticks_of
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.kernel.values import Mode
-from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.watch import KeyWatch
-from ostiary.limits import service as limits
 from ostiary.login import account, tokens
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.registry import registry
 from ostiary.login.service import Registry
-from ostiary.mail import service as mail
 from ostiary.mail.delivery import CapturedSender, Postman, Sender
 from ostiary.mail.model import MailMode, MailSettings
 from ostiary.mail.rest import RestSender
 from ostiary.mail.smtp import SmtpSender
 from ostiary.membrane import crossing as membrane
-from ostiary.membrane import upkeep as membrane_upkeep
 from ostiary.membrane.callers import Callers
 from ostiary.membrane.door import MembraneDoor
 from ostiary.membrane.table import ROWS
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
-from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
 from ostiary.receipts import service as receipts
-from ostiary.receipts.publishing import HeadPublisher, sequence
+from ostiary.receipts.publishing import HeadPublisher
 from ostiary.receipts.refusals import RefusalLog
-from ostiary.receipts.sequencer import DELAY
 from ostiary.recovery import model as recovery
 from ostiary.recovery import routes as recovery_routes
-from ostiary.recovery import upkeep as recovery_upkeep
 from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
@@ -77,12 +67,12 @@ from ostiary.sessions.leased import LeasedSessions
 from ostiary.sessions.liveness import Judge, Liveness
 from ostiary.sessions.seen import Seen
 from ostiary.settings import Settings
-from ostiary.storage import outbox, schema
+from ostiary.storage import schema
 from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteVault
 from ostiary.storage.statements import Statement
-from ostiary.storage.tx import Row, Tx, UseCase
+from ostiary.storage.tx import Row, Tx
 from ostiary.web.door import Door
 from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
@@ -104,98 +94,116 @@ class Application(msgspec.Struct, frozen=True):
     public: ASGIApp
     internal: ASGIApp
     operations: tuple[Operation, ...]
+    membrane: tuple[Operation, ...]
     chores: Callable[[asyncio.Event], Awaitable[None]]
+
+
+class _Core(msgspec.Struct, frozen=True):
+    """What most of the application stands on."""
+
+    house: House
+    watch: KeyWatch
+    sessions: sessions.Rules
+    passkeys: passkeys.Rules
+    recovery: recovery.Rules
+    judge: Judge
+    liveness: Liveness
+    guard: SessionGuard
+    refusals: RefusalLog
 
 
 def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: None) -> Application:
     """Put the application together; `more` are login methods besides those of this release, `say` prints a line."""
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
-    seen, refusals = Seen(), RefusalLog(vault, clock)
-    watch = KeyWatch(
-        vault, scope, house.sealer, keyring, clock, settings.signing_key_rotation, identities.tenant_scopes
-    )
-    postman = Postman(vault, scope, keyring, _sender(settings.mail), _mode)
-    session_rules = sessions.Rules(keyring, settings.sessions, seen)
-    judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
-    liveness = _liveness(house, judge)
-    passkey_rules = passkeys.Rules(keyring, _party(settings))
-    asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(passkey_rules), *more))
-    recovery_rules = recovery.Rules(keyring, session_rules, settings.recovery, settings.origin, scope.tenant)
-    operations = _operations(house, session_rules, passkey_rules, asker, methods, judge, recovery_rules)
-    guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
-    door = Door(settings.origin, scope, guard, refusals)
-    described = (*operations, *(row.operation for row in ROWS))
-    openapi = document(described, __version__, settings.origin)
-    fetch = _fetch(house)
-    registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)
+    core = _core(house)
+    asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), *more))
+    operations, contract = _operations(core, asker, methods), tuple(row.operation for row in ROWS)
+    door = Door(settings.origin, scope, core.guard, core.refusals)
+    fetch, learn = _fetch(house), core.watch.learn
+    registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, learn)
     onward = Onward(settings.origin, registrations, keyring, clock, system_secrets)
-    returns = Returns(settings.origin, onward.known)
-    console = Console(
-        _pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(described), returns
-    )
-    membrane = _membrane(house, session_rules, passkey_rules, recovery_rules, judge, watch, door)
-    public = _public(console, [*console.routes(), *door.routes(operations), *membrane])
+    console = _console(core, onward, (*operations, *contract))
+    public = _public(console, [*console.routes(), *door.routes(operations), *_membrane(core, door)])
     entrance = Entrance(
-        EntranceRules(onward, scope, session_rules, passes, vault, refusals, settings.trusted_proxies), public
+        EntranceRules(onward, scope, core.sessions, passes, vault, core.refusals, settings.trusted_proxies), public
     )
     teller = Teller(scope, registrations, vault, keyring, clock)
     rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
-    check = Check(liveness, rules)
+    check = Check(core.liveness, rules)
     counts = _counts(house, check)
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, liveness, session_rules, rules, (check, counts)),
+        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts)),
         operations=operations,
+        membrane=contract,
         chores=partial(
-            _chores,
+            chores.run,
             house,
-            seen,
-            refusals,
+            core.sessions.seen,
+            core.refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
-            _keeper(house, liveness),
-            {"keys": watch.look, "counts": counts.write, "mail": postman.deliver},
+            _keeper(house, core.liveness),
+            {"keys": core.watch.look, "counts": counts.write, "mail": _postman(house).deliver},
         ),
     )
 
 
-def _operations(
-    house: House,
-    session_rules: sessions.Rules,
-    passkey_rules: passkeys.Rules,
-    asker: Asker,
-    methods: Registry,
-    judge: Judge,
-    recovery_rules: recovery.Rules,
-) -> tuple[Operation, ...]:
-    vault, rules = house.vault, enrolment.Rules(session_rules, passkey_rules)
+def _core(house: House) -> _Core:
+    settings, keyring, clock = house.settings, house.keyring, house.clock
+    seen, watch = Seen(), _watch(house)
+    session_rules = sessions.Rules(keyring, settings.sessions, seen)
+    judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
+    liveness = _liveness(house, judge)
+    return _Core(
+        house,
+        watch,
+        session_rules,
+        passkeys.Rules(keyring, _party(settings)),
+        recovery.Rules(keyring, session_rules, settings.recovery, settings.origin, house.scope.tenant),
+        judge,
+        liveness,
+        SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies),
+        RefusalLog(house.vault, clock),
+    )
+
+
+def _operations(core: _Core, asker: Asker, methods: Registry) -> tuple[Operation, ...]:
+    vault, rules = core.house.vault, enrolment.Rules(core.sessions, core.passkeys)
     return (
         *enrolment_routes.operations(enrolment_routes.Desk(vault, rules, asker, system_secrets)),
-        *login_routes.operations(login_routes.Desk(vault, session_rules, asker, methods, system_secrets)),
-        *session_routes.operations(session_routes.Desk(vault, session_rules, house.clock, judge.recognise)),
-        *tokens.token_operations(tokens.TokenDesk(vault, session_rules)),
-        *account.account_operations(account.AccountDesk(vault, passkey_rules, asker, methods)),
-        *recovery_routes.operations(recovery_routes.RecoveryDesk(vault, recovery_rules)),
+        *login_routes.operations(login_routes.Desk(vault, core.sessions, asker, methods, system_secrets)),
+        *session_routes.operations(session_routes.Desk(vault, core.sessions, core.house.clock, core.judge.recognise)),
+        *tokens.token_operations(tokens.TokenDesk(vault, core.sessions)),
+        *account.account_operations(account.AccountDesk(vault, core.passkeys, asker, methods)),
+        *recovery_routes.operations(recovery_routes.RecoveryDesk(vault, core.recovery)),
     )
 
 
-def _membrane(
-    house: House,
-    session_rules: sessions.Rules,
-    passkey_rules: passkeys.Rules,
-    recovery_rules: recovery.Rules,
-    judge: Judge,
-    watch: KeyWatch,
-    door: Door,
-) -> list[Route]:
+def _console(core: _Core, onward: Onward, described: tuple[Operation, ...]) -> Console:
+    house, origin = core.house, core.house.settings.origin
+    openapi, returns = document(described, __version__, origin), Returns(origin, onward.known)
+    more = (onward, openapi, rows(described), returns)
+    return Console(_pages(), house.scope, house.vault, core.guard, core.sessions, core.passkeys, *more)
+
+
+def _membrane(core: _Core, door: Door) -> list[Route]:
     """Return the routes of the membrane, for all tenants."""
-    vault, scope, keyring = house.vault, house.scope, house.keyring
+    house = core.house
     locator = database_locator(house.settings)
-    desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, recovery_rules, locator)
-    callers = Callers(vault, scope, keyring, judge, watch.look, system_secrets)
-    made = MembraneDoor(
-        door.origin, scope, desk, callers, door.guard, door.recorder, house.settings.trusted_proxies, door.patience
-    )
+    desk = membrane.Desk(house.vault, house.keyring, core.sessions, core.passkeys, core.recovery, locator)
+    callers = Callers(house.vault, house.scope, house.keyring, core.judge, core.watch.look, system_secrets)
+    trusted = house.settings.trusted_proxies
+    made = MembraneDoor(door.origin, house.scope, desk, callers, core.guard, core.refusals, house.clock, trusted)
     return made.routes(ROWS)
+
+
+def _watch(house: House) -> KeyWatch:
+    every = house.settings.signing_key_rotation
+    return KeyWatch(house.vault, house.scope, house.sealer, house.keyring, house.clock, every, identities.tenant_scopes)
+
+
+def _postman(house: House) -> Postman:
+    return Postman(house.vault, house.scope, house.keyring, _sender(house.settings.mail), _mode)
 
 
 def _sender(settings: MailSettings) -> Sender:
@@ -209,7 +217,7 @@ def _sender(settings: MailSettings) -> Sender:
 
 
 def _mode(tx: Tx) -> Mode:
-    """Return the mode of the scope's tenant; of one that is gone its letters are dropped, in whatever mode."""
+    """Return the mode of the scope's tenant, before it is there that of most."""
     found = identities.find_tenant(tx)
     return found.mode if found else Mode.LIVE
 
@@ -315,75 +323,3 @@ def _fetch(house: House) -> Fetch:
         return reader.all(statement, **binds)
 
     return on_the_spot
-
-
-async def _chores(
-    house: House,
-    seen: Seen,
-    refusals: RefusalLog,
-    heads: HeadPublisher,
-    keeper: Keeper | None,
-    often: dict[str, Callable[[], Awaitable[None]]],
-    stop: asyncio.Event,
-) -> None:
-    """Run what must happen beside the requests until `stop` is set, then write out what memory still holds."""
-    settings = house.settings.sessions
-    flush = partial(_write_seen, house, seen)
-    await asyncio.gather(
-        _every(stop, settings.flush, "last_seen", flush),
-        _every(stop, SECOND, "refusals", refusals.flush),
-        *(_every(stop, SECOND, name, chore) for name, chore in often.items()),
-        _every(stop, settings.collect_every, "collection", partial(_collect, house, stop)),
-        _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
-        _every(stop, house.settings.log.head_every, "heads", heads.publish),
-        *([keeper.run(stop)] if keeper else []),
-    )
-    await _try("last_seen", flush)
-    await _try("refusals", refusals.flush)
-    await _try("heads", heads.publish)
-
-
-async def _every(stop: asyncio.Event, period: int, name: str, chore: Callable[[], Awaitable[Any]]) -> None:
-    """Run a chore at once and then once a period; a server that restarts often collects too."""
-    while not stop.is_set():
-        await _try(name, chore)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), period / SECOND)
-
-
-async def _try(name: str, chore: Callable[[], Awaitable[Any]]) -> None:
-    try:
-        await chore()
-    except OstiaryError as fault:
-        _LOG.warning("chore_failed", chore=name, fault=str(fault))
-    except Exception:  # noqa: BLE001 - one broken chore must not end the others, nor itself for good
-        _LOG.exception("chore_broke", chore=name)
-
-
-async def _write_seen(house: House, seen: Seen) -> None:
-    """Write last-seen times behind, and the server's own: no clock set back while it is down revives a session."""
-    items = list(seen.drain().items())
-    for start in range(0, max(1, len(items)), _BATCH):
-        part = items[start : start + _BATCH]
-        await house.vault.transact(house.scope, partial(sessions.write_seen, batch=part))
-    seen.written()
-
-
-async def _collect(house: House, stop: asyncio.Event) -> None:
-    """Delete what has expired, a batch at a time, each batch with its own event."""
-    unused_keys = partial(keys.collect, retention=house.settings.signing_key_retention)
-    collectors: tuple[UseCase[int], ...] = (
-        sessions.collect,
-        presence.collect,
-        enrolment.collect,
-        unused_keys,
-        landing.collect,
-        mail.collect,
-        outbox.collect,
-        limits.collect,
-        membrane_upkeep.collect,
-        recovery_upkeep.collect,
-    )
-    for collect in collectors:
-        while not stop.is_set() and await house.vault.transact(house.scope, collect) > 0:
-            pass

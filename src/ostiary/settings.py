@@ -223,7 +223,7 @@ KEYS: dict[str, Key] = {
         texts.duration,
         "1h",
         "How often expired rows are deleted.",
-        "Sessions, challenges, links and keys that nothing can use any more leave the database.",
+        "Sessions, challenges, links and keys that nothing can use any more leave the database; captured letters too.",
     ),
     "HEAD_FILE": Key(
         "log.head_file",

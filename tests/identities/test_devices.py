@@ -78,5 +78,5 @@ def test_a_malformed_name_is_refused(everywhere, feature, whose, event, word, na
 def test_nobody_has_nothing(everywhere, feature, whose, event, word, who):
     del word
     assert add(everywhere, feature, who, "n").code is Code.PERSON_UNKNOWN
-    assert everywhere.read(lambda tx: whose(tx, "n")) == ""
+    assert everywhere.read(lambda tx: (whose(tx, "n"), feature.list_of(tx, who))) == ("", [])
     assert everywhere.receipts(operation=event)[-1].subject == ""

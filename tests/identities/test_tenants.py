@@ -1,12 +1,16 @@
 """Tenants by the operator's hand: made once, with what their passkeys need, apart from each other."""
 
+from functools import partial
+
 import pytest
 
 from ostiary.identities import service as identities
 from ostiary.identities.model import Tenant, flaw
 from ostiary.kernel.errors import ContractBroken
-from ostiary.kernel.refusals import Code
+from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Mode, Scope
+from ostiary.keys import service as keys
+from ostiary.keys.model import Purpose
 from ostiary.receipts import service as receipts
 from tests.identities.tenants import ORIGIN, made, person, within
 from tests.login.gatehouse import OPERATOR
@@ -126,8 +130,27 @@ def test_whose_person_somebody_is(everywhere):
 
 
 def test_no_tenant_has_a_name_that_no_database_keeps(everywhere):
-    assert everywhere.read(lambda tx: identities.tenant_named(tx, "default\0")) is None
-    assert everywhere.read(lambda tx: identities.tenant_named(tx, "nobody")) is None
+    for name in ("default\0", "default\n", "", "\ud800", "nobody"):
+        assert everywhere.read(lambda tx, name=name: identities.tenant_named(tx, name)) is None
+
+
+def test_of_two_nodes_that_add_one_tenant_one_wins(everywhere):
+    nodes = [everywhere, everywhere.node()]
+    for number in range(5):
+        name = f"t{number}"
+        wish = Tenant(name, Mode.LIVE, "id.example.test", (ORIGIN,))
+
+        def add(tx, node, wish=wish):
+            keys.ensure(tx, node.house.sealer, node.house.keyring)
+            return identities.add_tenant(tx, OPERATOR, wish)
+
+        outcomes = everywhere.together(
+            *(node.house.vault.transact(Scope(name), partial(add, node=node)) for node in nodes)
+        )
+        assert sorted(map(type, outcomes), key=str) == [type(None), Refusal], outcomes
+    assert len(everywhere.read(identities.list_tenants)) == 6
+    counts = everywhere.rows("SELECT count(*) FROM keys GROUP BY tenant_id")
+    assert {count for (count,) in counts} == {len(Purpose)}
 
 
 def test_a_boot_accepts_a_tenant_that_knows_its_passkeys(gatehouse):

@@ -18,7 +18,7 @@ def test_every_event_is_called_noun_verb():
 
 def test_every_code_is_called_as_it_is_written():
     for code in Code:
-        assert re.fullmatch(r"[a-z_]+", code.value)
+        assert re.fullmatch(r"[a-z0-9_]+", code.value)
         assert code.name == code.value.upper()
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from ostiary import app
+from ostiary import chores
 from ostiary.kernel.errors import ContractBroken, StoreUnavailable
 from ostiary.sessions.service import Opened
 from tests.flows.browser import CSRF, PRELOGIN, SESSION, Browser
@@ -168,7 +168,7 @@ def test_a_chore_that_fails_names_itself_and_prints_no_settings(home):
 
     with capture_logs() as logs:
         for chore in (fail, break_down, crash):
-            home.run(app._try("collection", chore))
+            home.run(chores.attempt("collection", chore))
     assert [(one["event"], one["chore"]) for one in logs] == [
         ("chore_failed", "collection"),
         ("chore_failed", "collection"),

@@ -227,6 +227,21 @@ def test_numbers_of_a_request_decide_in_a_fixture_tenant_and_move_nothing_that_i
     assert decisions(anywhere, 6, scope=scope) == [ALLOW] * 5 + [THROTTLE]
 
 
+def test_each_throttle_by_a_requests_own_numbers_is_on_record(gatehouse):
+    numbers = Numbers(60 * SECOND, 4, 3, 10, 120 * SECOND)
+    told = [evaluate(gatehouse, scope=fixture(gatehouse), numbers=numbers) for _ in range(6)]
+    assert [(one.decision, one.retry_after) for one in told] == [(THROTTLE, 60)] * 6
+    assert all(one.id and one.receipt for one in told)
+
+
+def test_the_longest_wait_of_the_worst_counters_is_told(gatehouse):
+    device = {"device": "device_binding:a"}
+    decisions(gatehouse, 5, ADA, **device)
+    gatehouse.clock.turn(100 * SECOND)
+    decisions(gatehouse, 5, EVE)
+    assert evaluate(gatehouse, EVE, **device).retry_after == 300
+
+
 def test_numbers_of_a_request_are_a_broken_contract_in_a_live_tenant(gatehouse):
     assert gatehouse.scope.mode is Mode.LIVE
     before = stored(gatehouse)

@@ -1,15 +1,17 @@
 """Many at once, on two nodes of one store: no attempt is lost, and one evaluation is used by one."""
 
+from contextlib import suppress
 from functools import partial
 
 import pytest
 
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.values import ANONYMOUS, Event, EventName
 from ostiary.limits import service as limits
 from tests.limits.knocking import ADA, ALLOW, HOME, LOCKOUT, THROTTLE, evaluate, knock, set_policy
 from tests.login.gatehouse import opened
 
-MANY, ROUNDS = 2000, 40
+MANY, ROUNDS, TRIES = 2000, 40, 50
 
 
 @pytest.fixture
@@ -18,13 +20,17 @@ def two(tmp_path, furnished, database_url):
         yield made, made.node()
 
 
-def at_once(two, *knocks):
+def at_once(two, *knocks, tries=TRIES):
     """Evaluate these at once, by turns on each node."""
-    acts = [
-        two[number % 2].house.vault.transact(two[0].scope, partial(limits.evaluate, caller=ANONYMOUS, knock=one))
-        for number, one in enumerate(knocks)
-    ]
-    return two[0].together(*acts)
+    return two[0].together(*(patient(two[number % 2], one, tries) for number, one in enumerate(knocks)))
+
+
+async def patient(node, one, tries):
+    """Evaluate; come back after a 503, as a client does: whoever waits a second for those who count is sent away."""
+    for _ in range(tries):
+        with suppress(StoreUnavailable):
+            return await node.house.vault.transact(node.scope, partial(limits.evaluate, caller=ANONYMOUS, knock=one))
+    raise AssertionError("never answered")
 
 
 def test_two_thousand_concurrent_attempts_lose_none(two):
@@ -46,10 +52,10 @@ def test_however_many_come_at_once_exactly_five_pass(two):
 def test_nodes_that_count_the_same_in_other_orders_do_not_wait_for_each_other(two):
     """A group of use cases is one transaction on PostgreSQL: counters taken in any order would be a deadlock."""
     set_policy(two[0], soft=10_000, lockout=10_000)
-    subjects = [f"user-{number % 7}" for number in range(400)]
-    told = at_once(two, *(knock(one, f"hash-{number % 5}") for number, one in enumerate(subjects)))
+    subjects = [f"user-{number % 7}" for number in range(80)]
+    told = at_once(two, *(knock(one, f"hash-{number % 5}") for number, one in enumerate(subjects)), tries=1)
     assert {one.decision for one in told} == {ALLOW}
-    assert two[0].rows("SELECT sum(count) FROM limit_counters WHERE kind = 'subject'") == [(400,)]
+    assert two[0].rows("SELECT sum(count) FROM limit_counters WHERE kind = 'subject'") == [(80,)]
 
 
 def test_one_evaluation_is_used_by_exactly_one(two):

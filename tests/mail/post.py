@@ -1,10 +1,7 @@
 """A home that writes letters: what a login method or recovery would do, and the postman that carries them."""
 
-import msgspec
-
 from ostiary import app
 from ostiary.kernel.clock import MINUTE
-from ostiary.kernel.values import Mode, Scope
 from ostiary.mail import service
 from ostiary.mail.delivery import Postman
 from ostiary.mail.model import Letter, Sent, Verdict
@@ -57,8 +54,3 @@ class Scripted:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
-
-
-def in_fixture(home):
-    """The scope of a tenant that is served in fixture mode."""
-    return msgspec.structs.replace(home.scope, mode=Mode.FIXTURE) if home.scope else Scope(mode=Mode.FIXTURE)

@@ -49,6 +49,14 @@ def test_a_letter_arrives_once_encrypted_signed_in_and_readable(box, sending):
     assert waiting(sending) == []
 
 
+def test_an_address_of_the_wide_world_is_written_as_it_is(box, sending):
+    """RFC 6531: the server said SMTPUTF8, so nothing is transcribed."""
+    queue(sending, Letter("jürgen@bücher.example", "Grüße", "Text", "notice"))
+    deliver(sending)
+    assert box.envelopes[0][1] == ("jürgen@bücher.example",)
+    assert box.letters[0]["subject"] == "Grüße"
+
+
 def test_no_server_hears_the_name_of_this_machine(box, sending):
     queue(sending)
     deliver(sending)
@@ -171,6 +179,16 @@ def test_a_server_that_hangs_is_given_up_in_time(box, tmp_path, homes):
         deliver(home)
     assert [line["why"] for line in logs] == ["timeout"]
     assert time.monotonic() - began < 10
+
+
+def test_a_letter_that_was_accepted_is_sent_however_badly_the_two_part(box, tmp_path, homes):
+    """The server hangs at QUIT: whoever called that a failure would send the letter again."""
+    home = homes(**box.settings(tmp_path, MAIL_SERVICE_REQUEST_TIMEOUT="1s"))
+    box.parting = True
+    queue(home)
+    deliver(home)
+    assert len(box.raw) == 1
+    assert waiting(home) == []
 
 
 def test_kill_9_in_the_middle_of_sending_loses_no_letter(box, tmp_path):

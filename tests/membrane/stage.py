@@ -1,22 +1,23 @@
 """A stage for the membrane: tenants with people, passkeys and keys, and a caller that speaks the contract."""
 
 import hashlib
-import itertools
+import json
 import secrets
-from collections import namedtuple
+from typing import Any, NamedTuple
 
 from ostiary.access import clients, standings
 from ostiary.access import service as access
 from ostiary.identities import devices
 from ostiary.identities import service as identities
 from ostiary.identities.model import Tenant
-from ostiary.kernel.ids import b64url, unb64url
+from ostiary.kernel.ids import unb64url
 from ostiary.kernel.refusals import Refusal
-from ostiary.kernel.values import Mode, Scope
+from ostiary.kernel.values import EventName, Mode, Scope
 from ostiary.keys import service as keys
+from ostiary.keys.model import Purpose
 from ostiary.passkeys import bindings
 from ostiary.passkeys.ceremony import Registered, RelyingParty
-from ostiary.kernel.values import EventName
+from ostiary.passkeys.service import Rules
 from ostiary_client.authenticator import SoftPasskey
 from tests.login.gatehouse import OPERATOR, call
 
@@ -25,7 +26,15 @@ HASH = "sha256:" + "ab" * 32
 DEVICE = "device_binding:test_browser"
 RP, ORIGIN = "id.example.test", "https://id.example.test"
 
-Heard = namedtuple("Heard", "status json headers raw")
+
+class Heard(NamedTuple):
+    """One answer; `headers` has them all, `raw` is what was sent."""
+
+    status: int
+    json: Any
+    headers: Any
+    raw: bytes
+
 
 PATHS = {
     "auth.loginStart": "/v1/auth/login/start",
@@ -95,13 +104,10 @@ class Stage:
         self.client = self.key("client", SCOPES)
         self.operator = self.key("operator")
         self.person = Person(self)
-        self.numbers = itertools.count(1)
 
     @property
     def rules(self):
         """What passkeys stand on."""
-        from ostiary.passkeys.service import Rules  # noqa: PLC0415
-
         return Rules(self.home.house.keyring, RelyingParty(self.rp, "Ostiary", frozenset({self.origin})))
 
     @property
@@ -121,8 +127,6 @@ class Stage:
 
     def said(self, operation, key=None, /, *, headers=None, address="192.0.2.1", **fields):
         """What is sent for an operation: (path, bytes, headers)."""
-        import json  # noqa: PLC0415
-
         sent = {"content-type": "application/json", "host": "localhost:8080", "x-test-address": address}
         if key:
             sent["authorization"] = f"Bearer {key}"
@@ -215,7 +219,7 @@ class Stage:
         """What a fixture tenant must name and the server owns in a live one."""
         if not self.fixture:
             return {}
-        active = self.home.house.keyring.active(self.name, _SESSION).id
+        active = self.home.house.keyring.active(self.name, Purpose.SESSION).id
         return {
             "fixture": True,
             "session": f"auth_session:fixture_{secrets.token_hex(6)}",
@@ -290,8 +294,3 @@ class Stage:
 def code(heard):
     """The stable code of a refusal."""
     return heard.json["body"].get("stable_code")
-
-
-from ostiary.keys.model import Purpose  # noqa: E402
-
-_SESSION = Purpose.SESSION

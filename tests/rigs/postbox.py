@@ -20,13 +20,13 @@ PATIENCE_S = 20
 class Postbox:
     """What came: `letters` are parsed, `raw` is as it came. `answers` are given to RCPT in turn, then 250.
 
-    While `holding` is set, what has been sent is not acknowledged; `reached` is set once somebody waits for that.
+    While `holding` is set, what has been sent is not acknowledged, and with `parting` QUIT is not answered; `reached` is set once somebody waits for that.
     """
 
     def __init__(self, port, root=None):
         self.port, self.root = port, root
         self.letters, self.raw, self.envelopes, self.answers, self.names = [], [], [], [], []
-        self.holding, self.reached, self.let_go = False, threading.Event(), threading.Event()
+        self.parting, self.holding, self.reached, self.let_go = False, False, threading.Event(), threading.Event()
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):  # noqa: N802 - aiosmtpd's name
         session.host_name = hostname
@@ -50,6 +50,11 @@ class Postbox:
         )
         self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 queued"
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+        if self.parting:
+            await server.loop.run_in_executor(None, self.let_go.wait, PATIENCE_S)
+        return "221 Bye"
 
     def settings(self, folder, **more):
         """The settings of a server that sends by this one, without their prefix."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from ostiary import app
+from ostiary import app, chores
 from ostiary.house import migrate, open_house
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.ids import system_secrets
@@ -101,7 +101,7 @@ class Home(Gatehouse):
 
     def collect(self):
         """Collect what has expired, as the chores do."""
-        self.run(app._collect(self.house, asyncio.Event()))
+        self.run(chores.collect(self.house, asyncio.Event()))
 
     def beside(self):
         """Another process on the same store: a house of its own, and what it can do."""

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from ostiary import app
+from ostiary import chores
 from ostiary.house import open_house
 from ostiary.kernel.clock import SECOND, system_clock
 from ostiary.kernel.refusals import Code
@@ -213,7 +213,7 @@ def test_a_batch_larger_than_one_transaction_is_written_whole(home):
         seen.note(f"ses-{number}", SPRING)
     for made, _ in person:
         seen.note(made.id, made.created_at + MINUTE)
-    home.run(app._write_seen(home.house, seen))
+    home.run(chores.write_seen(home.house, seen))
     assert {stored(home, made) - made.created_at for made, _ in person} == {MINUTE}
     assert len(home.rows("SELECT * FROM session_seen")) == 3, "nothing is kept of sessions that are not there"
     assert seen.drain() == {}

@@ -7,7 +7,7 @@ import sqlite3
 
 import psycopg
 
-from ostiary import app
+from ostiary import app, chores
 from ostiary.house import database_path, migrate, open_house
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.ids import system_secrets
@@ -63,7 +63,7 @@ class Node(Gatehouse):
 
     def collect(self):
         """Collect what has expired, as the chores do."""
-        self.run(app._collect(self.house, asyncio.Event()))
+        self.run(chores.collect(self.house, asyncio.Event()))
 
     def refresh_keys(self):
         """Learn the keys that another process made, as the chores do once a second."""

@@ -8,7 +8,7 @@ import pytest
 
 from ostiary.kernel.refusals import Code
 from ostiary.web.catalogue import CATALOGUE, codes_of
-from ostiary.web.operation import Audience, Dialect
+from ostiary.web.operation import MEMBRANE_AUDIENCES, Audience, Dialect
 from tests.flows.browser import CSRF, PRELOGIN, SESSION
 from tests.login.gatehouse import opened
 
@@ -76,7 +76,8 @@ def test_who_may_come_without_a_session_is_a_pinned_list(operations, house):
     entrance = house.application.public._app
     assert set(entrance._table) == {"/.ostiary/sign-in", "/.ostiary/land", "/.ostiary/sign-out"}
     starlette = entrance._public
-    assert {route.path for route in starlette.routes} - {op.path for op in operations} == PAGES | {STATIC}
+    every = (*operations, *house.application.membrane)
+    assert {route.path for route in starlette.routes} - {op.path for op in every} == PAGES | {STATIC}
 
 
 def test_names_and_addresses_are_told_apart(operations):
@@ -200,7 +201,7 @@ def test_without_its_token_no_unsafe_operation_of_a_session_is_let_in(house, ope
 
 def test_from_a_foreign_page_no_unsafe_operation_is_let_in(operations, person):
     unsafe = [op for op in operations if op.unsafe]
-    assert {op.audience for op in unsafe} == set(Audience)
+    assert {op.audience for op in unsafe} == set(Audience) - MEMBRANE_AUDIENCES
     for op in unsafe:
         assert refused(knock(person, op, origin=EVIL), 403, "origin_refused"), op.name
         assert refused(knock(person, op, origin="null"), 403, "origin_refused"), op.name

@@ -9,7 +9,7 @@ import msgspec
 from ostiary.kernel.texts import origin
 from ostiary.kernel.values import Mode
 
-__all__ = ["NAME_LONGEST", "Person", "Tenant", "flaw", "normalise_email"]
+__all__ = ["NAME_LONGEST", "Person", "Tenant", "flaw", "is_tenant", "normalise_email"]
 
 NAME_LONGEST = 200
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
@@ -51,7 +51,7 @@ def flaw(tenant: Tenant) -> str:
 
     The relying party must be the host of every origin or a domain above it (WebAuthn section 5.1.2).
     """
-    if not _TENANT.fullmatch(tenant.id):
+    if not is_tenant(tenant.id):
         return "name"
     if not 0 < len(tenant.origins) <= _MOST_ORIGINS or not all(map(_is_origin, tenant.origins)):
         return "origin"
@@ -60,6 +60,11 @@ def flaw(tenant: Tenant) -> str:
     if not above and set(hosts) != {tenant.rp_id}:
         return "rp_id"
     return "seed" if tenant.seeded and tenant.mode is not Mode.FIXTURE else ""
+
+
+def is_tenant(text: str) -> bool:
+    """Tell whether a text can be the name of a tenant."""
+    return _TENANT.fullmatch(text) is not None
 
 
 def _is_origin(text: str) -> bool:

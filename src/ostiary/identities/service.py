@@ -1,7 +1,7 @@
 """Use cases of identities: tenants at boot, people by the operator's hand."""
 
 from ostiary.identities import store
-from ostiary.identities.model import NAME_LONGEST, Person, Tenant, flaw, normalise_email
+from ostiary.identities.model import NAME_LONGEST, Person, Tenant, flaw, is_tenant, normalise_email
 from ostiary.kernel.errors import BootRefused, ContractBroken
 from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.mac import mac
@@ -65,7 +65,7 @@ def add_tenant(tx: Tx, caller: Caller, tenant: Tenant) -> Refusal | None:
 
 def tenant_named(tx: Tx, name: str) -> Tenant | None:
     """Return a tenant by its name, whatever the scope; None when there is none."""
-    return store.find_tenant(tx, name) if "\0" not in name else None
+    return store.find_tenant(tx, name) if is_tenant(name) else None
 
 
 def list_tenants(tx: Tx) -> list[Tenant]:

@@ -140,8 +140,8 @@ class Counted(msgspec.Struct, frozen=True):
 
     @property
     def crossed(self) -> bool:
-        """Whether this very attempt made it ask for slowness, or close."""
-        return self.locked_until > 0 or self.count == self.counter.soft + 1
+        """Whether this very attempt made it ask for slowness."""
+        return self.count == self.counter.soft + 1
 
     @property
     def until(self) -> int:

@@ -125,7 +125,6 @@ _FORGET = Statement(delete(limit_counters).where(*_ITS))
 _GIVE_BACK = Statement(
     update(limit_counters)
     .where(*_ITS, _c.began_at <= bindparam("counted_at", type_=_N), _c.ends_at > _NOW, _c.count > 0)
-    .where(_c.locked_until == 0)
     .values(count=_c.count - 1)
 )
 
@@ -203,7 +202,7 @@ def forget(tx: Tx, counter: str) -> None:
 
 
 def give_back(tx: Tx, counter: str, counted_at: int) -> None:
-    """Take one attempt of that instant off a counter, if its window has not changed since and it is open."""
+    """Take one attempt of that instant off a counter, if its window has not changed since."""
     tx.do(_GIVE_BACK, counter=counter, tenant=tx.scope.tenant, counted_at=counted_at, now=tx.now)
 
 

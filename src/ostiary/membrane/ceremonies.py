@@ -50,6 +50,9 @@ GUESSES = 5
 _NONCE = 32
 _HELD = {Hold.REPLACEMENT: "auth.recovery.execute", Hold.QUARANTINED: "auth.recovery.contest"}
 """The one act that a held passkey may prove presence for, and no other beside it."""
+_ALGORITHMS = {-7: "ES256", -8: "Ed25519", -257: "RS256"}
+"""COSE numbers (RFC 9053, RFC 8812); the membrane itself registers the first only."""
+
 _FAULTS = {
     Fault.CLIENT_DATA_MALFORMED: Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
     Fault.TYPE_MISMATCH: Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
@@ -215,7 +218,7 @@ def passkey_shown(c: Crossing, passkey: Passkey) -> PasskeyShown:
         relying_party_id=facts.rp_id if facts else policy.relying_party_id,
         origin=facts.origin if facts else policy.origins[0],
         credential_id_hash=bindings.credential_hash(c.tx, passkey.id),
-        public_key_algorithm="ES256" if passkey.algorithm == -7 else str(passkey.algorithm),  # noqa: PLR2004 - RFC 9053
+        public_key_algorithm=_ALGORITHMS[passkey.algorithm],
         public_key_hash=bindings.key_hash(passkey.public_key),
         authenticator_attachment=facts.attachment if facts else "platform",
         synced_passkey_allowed=bool(facts.synced_allowed) if facts else True,

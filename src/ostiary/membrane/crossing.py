@@ -185,8 +185,11 @@ class Crossing(msgspec.Struct, frozen=True):
 
     # Presence
 
-    def proof(self, text: str, act: str, person: str) -> Held | Refusal:
-        """Return a proof of presence that serves this act of this person, and hold it; it is not consumed yet."""
+    def proof(self, text: str, act: str, person: str, device: str | None = None) -> Held | Refusal:
+        """Return a proof of presence that serves this act of this person, and hold it; it is not consumed yet.
+
+        With `device`, a challenge that was put to one device serves no other.
+        """
         held = presence.look(self.tx, named("human_presence_receipt", text) or "")
         if held is None or held.session:
             return Refusal(Code.M13_HUMAN_PRESENCE_MISSING)
@@ -196,7 +199,11 @@ class Crossing(msgspec.Struct, frozen=True):
             return Refusal(Code.M13_HUMAN_PRESENCE_PURPOSE_MISMATCH)
         if held.consumed_at:
             return Refusal(Code.M13_HUMAN_PRESENCE_CONSUMED)
-        return held if self.tx.now < held.expires_at else Refusal(Code.M13_HUMAN_PRESENCE_STALE)
+        if self.tx.now >= held.expires_at:
+            return Refusal(Code.M13_HUMAN_PRESENCE_STALE)
+        question = store.hold(self.tx, held.subject) if device is not None else None
+        elsewhere = question is not None and question.device not in {"", device}
+        return Refusal(Code.AUTH_SESSION_DEVICE_MISMATCH) if elsewhere else held
 
     def unguarded(self, person: str) -> Refusal | None:
         """Refuse a sensitive act of somebody whose recovery can still be contested (ruling 32)."""

@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ostiary.identities.model import Tenant
+from ostiary.kernel.clock import Clock
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.membrane.callers import Callers
 from ostiary.membrane.crossing import Crossing, Desk
-from ostiary.membrane.gates import passed
+from ostiary.membrane.gates import passed, well_named
 from ostiary.membrane.model import Kind, Who
 from ostiary.membrane.table import Row
 from ostiary.membrane.witness import Raw, Witness
@@ -43,6 +44,7 @@ class MembraneDoor(msgspec.Struct, frozen=True):
     callers: Callers
     guard: Guard
     recorder: Recorder
+    clock: Clock
     trusted: tuple[Network, ...] = ()
     patience: float = 10.0
 
@@ -110,7 +112,7 @@ class MembraneDoor(msgspec.Struct, frozen=True):
         self, row: Row, knock: Knock, tenant: Tenant, who: Who, caller: Caller, value: dict[str, Any]
     ) -> Envelope[Any] | Refusal:
         entitled = self.callers.entitled(row.operation.audience, who, value)
-        refusal = entitled or passed(row.gates, value, tenant.mode)
+        refusal = entitled or passed(row.gates, value, tenant.mode) or well_named(value)
         if refusal is not None:
             return refusal
         body = decode_body(value, row.operation.request)
@@ -128,7 +130,10 @@ class MembraneDoor(msgspec.Struct, frozen=True):
             acting = _acting(tx, who, caller)
             return row.use_case(Crossing(tx, self.desk, row.operation.name, tenant, who, acting, body, witness))
 
-        return await self.desk.vault.transact(knock.scope, use_case)
+        outcome = await self.desk.vault.transact(knock.scope, use_case)
+        if who.kind is Kind.SESSION and not isinstance(outcome, Refusal):
+            self.desk.sessions.seen.note(who.id, self.clock())  # its idle time starts anew
+        return outcome
 
 
 def _named(caller: Caller, who: Who) -> Caller:

@@ -18,6 +18,7 @@ __all__ = [
     "numbers",
     "passed",
     "said_false",
+    "well_named",
 ]
 
 Gate = Callable[[dict[str, Any], Mode], Refusal | None]
@@ -30,8 +31,25 @@ _FIXTURE_HASH = re.compile(r"sha256:[0-9A-Za-z_-]{1,128}")
 _LIVE_WORDS = ("production_login", "production_session")
 _NUMBERS = ("window_seconds", "attempt_count", "soft_limit", "lockout_threshold", "lockout_seconds")
 _LARGEST = 31_536_000
+_REF = re.compile(r"[a-z_]{1,40}:[A-Za-z0-9_.-]{1,80}")
+_NAMED = (
+    "actor",
+    "device_binding",
+    "holder_key",
+    "passkey_binding",
+    "policy_ref",
+    "standing",
+    "subject",
+    "vessel",
+)
 _FLAGS = frozenset({"raw_credential_id_supplied"})
 """A field that says whether something raw is there, and is itself nothing raw."""
+
+
+def well_named(value: dict[str, Any]) -> Refusal | None:
+    """Refuse a name that has not the form of a ref: some are kept and shown as they came."""
+    odd = next((name for name in _NAMED if not _is_ref(value.get(name))), None)
+    return None if odd is None else Refusal(Code.REQUEST_MALFORMED, (odd,))
 
 
 def passed(gates: tuple[Gate, ...], value: dict[str, Any], mode: Mode) -> Refusal | None:
@@ -51,9 +69,9 @@ def fixture_said(code: Code, *, session: bool = False, live: bool = True) -> Gat
         if mode is Mode.LIVE and not live:
             return Refusal(code)
         if mode is Mode.LIVE:
-            mixed = value.get("fixture") not in {False, None} or ref.startswith(_FIXTURE)
+            mixed = _claims(value, "fixture") or ref.startswith(_FIXTURE)
             return Refusal(Code.TENANT_MODE_MISMATCH) if mixed else None
-        claims = any(value.get(word) not in {False, None} for word in _LIVE_WORDS)
+        claims = any(_claims(value, word) for word in _LIVE_WORDS)
         odd = value.get("fixture") is not True or claims or (ref and not ref.startswith(_FIXTURE))
         return Refusal(code) if odd else None
 
@@ -127,6 +145,16 @@ def numbers(code: Code) -> Gate:
         return None if value["soft_limit"] <= value["lockout_threshold"] else Refusal(code)
 
     return gate
+
+
+def _claims(value: dict[str, Any], name: str) -> bool:
+    """Tell whether a flag is there and says anything but no."""
+    given = value.get(name)
+    return given is not None and given is not False
+
+
+def _is_ref(given: object) -> bool:
+    return given is None or given == "" or (isinstance(given, str) and _REF.fullmatch(given) is not None)
 
 
 def _is_hash(given: object, mode: Mode) -> bool:

@@ -5,7 +5,7 @@ import msgspec
 from ostiary.access import service as access
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import StoreUnavailable
-from ostiary.kernel.refs import ref
+from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName, Outcome
 from ostiary.membrane import store
@@ -36,7 +36,7 @@ def issue_beside(c: Crossing) -> Envelope[Issued] | Refusal:
     wanted = _beside(c, body, own, bound)
     if isinstance(wanted, Refusal):
         return wanted
-    held = c.proof(body.human_presence_receipt, _ISSUE, own.person)
+    held = c.proof(body.human_presence_receipt, _ISSUE, own.person, body.device_binding)
     if isinstance(held, Refusal):
         return held
     made = issue(c, wanted, held, Code.AUTH_SESSION_ISSUE_ALREADY_ISSUED)
@@ -71,12 +71,14 @@ def _beside(c: Crossing, body: IssueWanted, own: Session, bound: Binding | None)
 
 
 def inspect(c: Crossing) -> Envelope[Inspected] | Refusal:
-    """Show the caller's own session. Another's ref and one of nobody are refused alike."""
+    """Show the caller's own session. Another's ref and one of nobody are refused alike; what is no ref is unknown."""
     body: InspectWanted = c.body
     own = c.own()
     if isinstance(own, Refusal):
         return own
     mine = c.session_ref(own.id)
+    if body.session and named("auth_session", body.session) is None:
+        return Refusal(Code.AUTH_SESSION_UNKNOWN)
     if body.session and c.session_named(body.session) != own.id:
         return Refusal(Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH)
     bound, key = c.binding(own.id), c.desk.keyring.find(own.key)
@@ -147,7 +149,7 @@ def _renewable(c: Crossing, body: RefreshWanted, old: Session) -> Refusal | None
     chosen = chosen_ref(c, body.session, Code.AUTH_SESSION_ISSUE_ALREADY_ISSUED)
     if isinstance(chosen, Refusal):
         return chosen
-    held = c.proof(body.human_presence_receipt, _REFRESH, old.person)
+    held = c.proof(body.human_presence_receipt, _REFRESH, old.person, body.device_binding)
     if isinstance(held, Refusal):
         return held
     return None if presence.use(c.tx, held) else Refusal(Code.M13_HUMAN_PRESENCE_CONSUMED)

@@ -113,7 +113,7 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
     store.spend(c.tx, question.id, Progress.OPEN)
     bound = bindings.put(c.tx, c.desk.passkeys, c.caller, wanted, made, EventName.PASSKEY_ADD)
     if bound is None:
-        return c.refuse(EventName.PASSKEY_ADD, question.subject, Code.HUMAN_AUTH_PASSKEY_BINDING_TAKEN)
+        raise StoreUnavailable("the same passkey was registered at this moment")
     if wanted.recovery:
         runs.place(c.tx, wanted.recovery, bound.passkey)
     receipt = c.tx.receipt

@@ -30,12 +30,28 @@ __all__ = [
     "Word",
 ]
 
-Ref = Annotated[str, Meta(max_length=128, description="kind:name")]
+Ref = Annotated[
+    str,
+    Meta(
+        max_length=128,
+        description="kind:name",
+        extra_json_schema={"pattern": "^([a-z_]{1,40}:[A-Za-z0-9_.-]{1,80})?$"},
+    ),
+]
 Word = Annotated[str, Meta(max_length=128)]
-Hash = Annotated[str, Meta(max_length=160, description="sha256: and 64 lower-case hex digits")]
+Hash = Annotated[
+    str,
+    Meta(
+        max_length=160,
+        description="sha256: and 64 lower-case hex digits; in a fixture tenant any word where nothing is compared",
+        extra_json_schema={"pattern": "^sha256:[0-9a-f]{64}$"},
+    ),
+]
+OptionalHash = Annotated[str, Meta(max_length=160, extra_json_schema={"pattern": "^(sha256:[0-9a-f]{64})?$"})]
 Origin = Annotated[str, Meta(max_length=256)]
 Scopes = Annotated[list[Word], Meta(max_length=64)]
 Material = Annotated[str, Meta(max_length=16384, description="base64url without padding; seen, and kept nowhere")]
+Point = Annotated[str, Meta(max_length=256, extra_json_schema={"pattern": "^04[0-9a-f]{128}$"})]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 Count = Annotated[int, Meta(ge=1, le=31_536_000)]
 
@@ -206,7 +222,7 @@ class RegistrationWanted(Wanted, frozen=True, kw_only=True):
     relying_party_id: Word
     origin: Origin
     credential_id_hash: Hash
-    public_key_uncompressed_hex: Annotated[str, Meta(max_length=256)]
+    public_key_uncompressed_hex: Point
     client_data_json_b64url: Material = ""
     attestation_object_b64url: Material = ""
     passkey_binding: Ref = ""
@@ -215,8 +231,8 @@ class RegistrationWanted(Wanted, frozen=True, kw_only=True):
     synced_passkey_allowed: bool = True
     sign_count: Annotated[int, Meta(ge=0, le=4_294_967_295)] = 0
     attestation_conveyance: Word = "none"
-    attestation_object_hash: Hash = ""
-    client_data_json_hash: Hash = ""
+    attestation_object_hash: OptionalHash = ""
+    client_data_json_hash: OptionalHash = ""
     human_presence_receipt: Ref = ""
     enrolment_token: Word = ""
     recovery_execution_ref: Ref = ""
@@ -235,13 +251,13 @@ class ImportWanted(Wanted, frozen=True, kw_only=True):
     relying_party_id: Word
     origin: Origin
     credential_id_hash: Hash
-    public_key_uncompressed_hex: Annotated[str, Meta(max_length=256)]
+    public_key_uncompressed_hex: Point
     passkey_binding: Ref = ""
     public_key_algorithm: Word = "ES256"
     authenticator_attachment: Word = "platform"
     synced_passkey_allowed: bool = True
     sign_count: Annotated[int, Meta(ge=0, le=4_294_967_295)] = 0
-    attestation_object_hash: Hash = ""
+    attestation_object_hash: OptionalHash = ""
     fixture: bool = False
     contains_biometric_material: bool = False
     contains_customer_data: bool = False

@@ -14,6 +14,9 @@ _BIOMETRIC = said_false(Code.HUMAN_AUTH_BIOMETRIC_MATERIAL_REFUSED, "contains_bi
 _CUSTOMER = said_false(Code.CUSTOMER_DATA_REFUSED, "contains_customer_data")
 _ANY_RAW = no_raw(Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED)
 _CREDENTIAL = hashed(Code.HUMAN_AUTH_CREDENTIAL_HASH_REQUIRED, "credential_id_hash", real=True)
+_NAMES = tuple(
+    hashed(Code.REQUEST_MALFORMED, name) for name in ("user_handle_hash", "user_name_hash", "user_display_name_hash")
+)
 _PRESENCE = (
     Code.M13_HUMAN_PRESENCE_MISSING,
     Code.M13_HUMAN_PRESENCE_STALE,
@@ -165,7 +168,7 @@ _LIFE = (
         request=requests.InspectWanted,
         body=bodies.Inspected,
         gates=(no_raw(Code.AUTH_LOGIN_RAW_IDENTIFIER_REFUSED),),
-        refusals=(Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH,),
+        refusals=(Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH, Code.AUTH_SESSION_UNKNOWN),
         empty=True,
     ),
     _row(
@@ -263,7 +266,7 @@ _HUMAN = (
         registration.registration_options,
         request=requests.RegistrationOptionsWanted,
         body=bodies.RegistrationOptions,
-        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER),
+        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER, *_NAMES),
         refusals=(
             *_PARTY,
             *_RUNNING,

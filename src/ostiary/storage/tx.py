@@ -21,9 +21,18 @@ Watch = Callable[[str, list[object]], None]
 T = TypeVar("T")
 
 BOOKKEEPING = frozenset(
-    {"session_seen", "heartbeats", "limit_counters", "mail_turns", "outbox", "receipts", "tree_leaves", "tree_pending"}
+    {
+        "heartbeats",
+        "limit_counters",
+        "mail_turns",
+        "outbox",
+        "receipts",
+        "session_seen",
+        "tree_leaves",
+        "tree_pending",
+    }
 )
-"""The closed list of tables whose changes need no event of their own: last seen, counters, turns, outbox, log."""
+"""The closed list of tables whose changes need no event: last seen, counters, turns, the outbox, the log."""
 
 
 class Connection(Protocol):

@@ -152,7 +152,7 @@ MEMBRANE: dict[Code, Entry] = {
         "Send the hash of the credential id, and nothing of the key's private half.",
     ),
     Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED: Entry(
-        403, 'Only attestation "none" is taken.', "Ask the authenticator for no attestation."
+        403, "Only the attestation none is taken.", "Ask the authenticator for no attestation."
     ),
     Code.HUMAN_AUTH_CREDENTIAL_HASH_REQUIRED: Entry(
         400, "The hash of the credential id is missing or malformed.", "Send sha256: and 64 lower-case hex digits."

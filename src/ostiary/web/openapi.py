@@ -70,7 +70,7 @@ _SEEN: dict[Audience, list[dict[str, list[str]]]] = {
     Audience.TOKEN: [_BEARER],
     Audience.REGISTRANT: [_BEARER, {"browser": []}],
     Audience.OPERATOR: [_BEARER],
-    Audience.FIXTURE: [_BEARER],
+    Audience.FIXTURE: [_BEARER, {}],
 }
 _CHANGED = _SEEN | {
     Audience.SESSION: [{"session": [], "csrf": []}],
@@ -110,8 +110,15 @@ def _item(operation: Operation, schemas: dict[Any, Any], problem: dict[str, Any]
         "responses": _responses(operation, schemas, problem),
     }
     if operation.request is not None:
-        item["requestBody"] = {"required": True, "content": _json(schemas[operation.request])}
+        item["requestBody"] = {"required": not _may_be_empty(operation), "content": _json(schemas[operation.request])}
     return item
+
+
+def _may_be_empty(operation: Operation) -> bool:
+    """Tell whether nothing at all may be sent: at the membrane, where no field is required."""
+    if operation.dialect is not Dialect.MEMBRANE:
+        return False
+    return all(one.required is False for one in msgspec.structs.fields(operation.request))
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:

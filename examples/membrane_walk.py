@@ -1,0 +1,283 @@
+"""The whole walk of a login through the membrane: start, sign, verify, finish, inspect, issue, refresh, revoke, limits.
+
+    python examples/membrane_walk.py --url http://localhost:8080 --tenant tenant_node:default \
+        --subject human_person:user-… --client-key ock-… --operator-key ook-…          # and --sync for the other client
+
+A key on a command line can be read by others on the machine; `@FILE` takes arguments from a file, one on each line.
+
+`walk` is written once for both clients. Read `yield` as `await`; with the client that waits, read nothing there.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import hmac
+import secrets
+import sys
+from argparse import Namespace
+from collections.abc import Generator
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ostiary_client.authenticator import SoftPasskey
+from ostiary_client.membrane import AsyncMembrane, Membrane, MembraneRefusal, Unauthenticated
+from ostiary_client.membrane.answers import Answer
+from ostiary_client.membrane.ceremonies import assertion, creation_options, registration, request_options
+
+Client: TypeAlias = Membrane | AsyncMembrane
+Steps: TypeAlias = Generator[Any, Any, Any]
+
+FIXTURE = {
+    "fixture": True,
+    "production_login": False,
+    "production_session": False,
+    "vessel": "vessel:anna_browser_fixture",
+    "standing": "standing:anna_geschaeftsfuehrer_fixture",
+    "holder_key": "key_registry:fixture_session_signing",
+    "policy_ref": "auth_rate_limit_policy:login_fixture",
+    "window_seconds": 300,
+    "attempt_count": 1,
+    "soft_limit": 5,
+    "lockout_threshold": 10,
+    "lockout_seconds": 900,
+}
+NUMBERS = ("policy_ref", "window_seconds", "attempt_count", "soft_limit", "lockout_threshold", "lockout_seconds")
+SESSION = ("vessel", "standing", "holder_key", "fixture", "production_session")
+
+
+def walk(given: Namespace, membrane: Client) -> Steps:
+    """Take every step once; each `yield` is one crossing."""
+    client = membrane.bearing(given.client_key)
+    passkey = SoftPasskey(given.origin)
+    yield from make_known(given, membrane, passkey)
+
+    say(1, "Start. The server counts this attempt, and asks the person's passkey to sign a challenge.")
+    started = yield client.auth_login_start(
+        subject=given.subject,
+        relying_party_id=given.rp_id,
+        origin=given.origin,
+        source_ip_hash=hashed_address(),
+        device_binding=given.device,
+        **fixture(given, *NUMBERS, "fixture", "production_login"),
+    )
+    tell(started, f"limiter: {started.body.rate_limit_decision}, challenge {started.body.challenge.id}")
+    tell(None, "the address of the person was sent as a keyed hash only")
+
+    say(2, "Sign, on the person's own device, and have the signature verified.")
+    presence = yield from sign(given, client, passkey, started.body)
+
+    say(3, "Finish: presence, challenge and the limiter's leave are spent, all three, for one session.")
+    finished = yield client.auth_login_finish(
+        actor=given.subject,
+        scopes=given.scope,
+        human_presence_receipt=presence,
+        login_challenge=started.body.challenge.id,
+        auth_rate_limit_evaluation=started.body.auth_rate_limit_evaluation,
+        device_binding=given.device,
+        **fixture(given, *SESSION, "production_login", session="login"),
+    )
+    made = finished.body
+    tell(finished, f"session {made.session}; its token was told once, the server keeps {made.token_commitment[:17]}…")
+    if (made.identity_binding_created, made.standing_created, made.company_authority_created) != (False, False, False):
+        raise SystemExit("the server did not say that the login created nothing")
+    tell(None, "signing in did not change the person's role: no binding, no standing, no authority was created")
+    session = membrane.bearing(finished.body.bearer_token)
+
+    say(4, "Inspect: a session may look at itself, and needs no presence for that.")
+    inspected = yield session.auth_session_inspect()
+    tell(inspected, f"{inspected.body.actor} until {inspected.body.expires_at}, scopes {list(inspected.body.scopes)}")
+
+    say(5, "Issue one more session. The first one's token is not enough: the passkey signs again.")
+    presence = yield from prove(given, client, passkey, "auth.session.issue")
+    issued = yield session.auth_session_issue(
+        actor=given.subject,
+        scopes=given.scope,
+        human_presence_receipt=presence,
+        device_binding=given.device,
+        expires_in_seconds=1800,
+        **fixture(given, *SESSION, session="issued"),
+    )
+    tell(issued, f"session {issued.body.session}")
+
+    say(6, "Refresh it, with presence once more: a stolen token cannot refresh itself.")
+    presence = yield from prove(given, client, passkey, "auth.session.refresh")
+    refreshed = yield membrane.bearing(issued.body.bearer_token).auth_session_refresh(
+        human_presence_receipt=presence,
+        device_binding=given.device,
+        expires_in_seconds=1800,
+        **fixture(given, "holder_key", "fixture", "production_session", session="refreshed"),
+    )
+    tell(refreshed, f"{refreshed.body.session} took the place of {refreshed.body.previous_session}, which has ended")
+
+    say(7, "Revoke, twice: the second time changes nothing and says so.")
+    revoked = yield session.m13_session_revoke(session=refreshed.body.session)
+    tell(revoked, f"{revoked.body.session} has ended")
+    again = yield session.m13_session_revoke(session=refreshed.body.session)
+    tell(again, f"{again.body.stable_code}")
+    try:
+        yield membrane.bearing(refreshed.body.bearer_token).auth_session_inspect()
+    except Unauthenticated as refused:
+        tell(None, f"its token opens nothing any more ({refused.status} {refused.code})")
+    else:
+        raise SystemExit("a revoked token was let in")
+    own = yield session.m13_session_revoke(session=finished.body.session)
+    tell(own, "and the first session has ended itself")
+
+    yield from ask_the_limiter(given, membrane)
+
+
+def make_known(given: Namespace, membrane: Client, passkey: SoftPasskey) -> Steps:
+    """Let the server know the passkey: by a person's enrolment link, or as an operator who takes it over."""
+    common = {"subject": given.subject, "relying_party_id": given.rp_id, "origin": given.origin}
+    if given.enrolment_token:
+        say(0, "Register a new passkey, by an enrolment link.")
+        asked = yield membrane.human_auth_passkey_registration_options(**common, enrolment_token=given.enrolment_token)
+        options = creation_options(asked.body.public_key_credential_creation_options, name=given.subject)
+        kept = yield membrane.human_auth_register_passkey(
+            challenge=asked.body.challenge.id,
+            enrolment_token=given.enrolment_token,
+            **common,
+            **registration(passkey.create(options)),
+        )
+    else:
+        say(0, "Import the public half of a new passkey, as an operator.")
+        point = passkey.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        kept = yield membrane.bearing(given.operator_key).human_auth_passkey_import(
+            credential_id_hash="sha256:" + hashlib.sha256(passkey.id).hexdigest(),
+            public_key_uncompressed_hex=point.hex(),
+            **common,
+            **fixture(given, "fixture"),
+        )
+    tell(kept, f"passkey {kept.body.passkey_binding.id}; of its credential id the server keeps a hash")
+
+
+def sign(given: Namespace, client: Client, passkey: SoftPasskey, asked: Any) -> Steps:  # noqa: ANN401 - a start or options
+    """Let the passkey sign what was asked; return the presence receipt."""
+    signed = passkey.get(request_options(asked.public_key_credential_request_options))
+    tell(None, "the private key and the fingerprint or face that unlocked it never left the device")
+    proved = yield client.human_auth_verify_passkey(
+        challenge=asked.challenge.id, relying_party_id=given.rp_id, **assertion(signed)
+    )
+    tell(proved, f"presence {proved.body.human_presence_receipt}: for one act, within five minutes")
+    return proved.body.human_presence_receipt
+
+
+def prove(given: Namespace, client: Client, passkey: SoftPasskey, purpose: str) -> Steps:
+    """Ask for fresh presence for one purpose; return its receipt."""
+    asked = yield client.human_auth_passkey_assertion_options(
+        subject=given.subject,
+        relying_party_id=given.rp_id,
+        origin=given.origin,
+        scopes=[purpose],
+        device_binding=given.device,
+    )
+    return (yield from sign(given, client, passkey, asked.body))
+
+
+def ask_the_limiter(given: Namespace, membrane: Client) -> Steps:
+    """Evaluate a limit, where there is an operator's key."""
+    say(8, "Ask the limiter about an act of one's own.")
+    if not given.operator_key:
+        tell(None, "left out: that takes an operator key (--operator-key)")
+        return
+    asked = yield membrane.bearing(given.operator_key).auth_rate_limit_evaluate(
+        subject=given.subject,
+        route="/v1/auth/sessions/issue",
+        action="auth.session.issue",
+        source_ip_hash=hashed_address(),
+        device_binding=given.device,
+        **fixture(given, *NUMBERS, "fixture", "production_login"),
+    )
+    tell(asked, f"decision: {asked.body.decision}")
+
+
+def fixture(given: Namespace, *names: str, session: str = "") -> dict[str, Any]:
+    """Return the fields that a fixture tenant wants and a live one owns itself."""
+    if not given.fixture:
+        return {}
+    named = {"session": f"auth_session:fixture_walk_{session}_{given.run}"} if session else {}
+    return {name: FIXTURE[name] for name in names} | named
+
+
+def hashed_address() -> str:
+    """Return a hash of the person's address that nobody can undo by trying all addresses: with a key of our own."""
+    return "sha256:" + hmac.digest(secrets.token_bytes(32), b"192.0.2.7", "sha256").hex()
+
+
+def say(number: int, text: str) -> None:
+    print(f"\n{number}. {text}")
+
+
+def tell(answer: Answer[Any] | None, text: str) -> None:
+    where = f"{answer.operation} {answer.outcome} [{answer.receipt.ref}]: " if answer else ""
+    print(f"   {where}{text}")
+
+
+def run(given: Namespace) -> None:
+    """Drive the walk with the client that waits."""
+    with Membrane(given.url, tenant=given.tenant) as membrane:
+        steps, answer = walk(given, membrane), None
+        while True:
+            try:
+                answer = steps.send(answer)
+            except StopIteration:
+                return
+
+
+async def run_async(given: Namespace) -> None:
+    """Drive the walk with the client that is awaited."""
+    async with AsyncMembrane(given.url, tenant=given.tenant) as membrane:
+        steps = walk(given, membrane)
+        crossing = next(steps)
+        while True:
+            try:
+                answer = await crossing
+            except MembraneRefusal as refused:
+                crossing = steps.throw(refused)
+                continue
+            try:
+                crossing = steps.send(answer)
+            except StopIteration:
+                return
+
+
+def arguments(words: list[str] | None = None) -> Namespace:
+    parser = argparse.ArgumentParser(
+        description="A login through the membrane, step by step.", fromfile_prefix_chars="@"
+    )
+    parser.add_argument("--url", default="http://localhost:8080", help="where Ostiary's public listener is")
+    parser.add_argument("--tenant", default="tenant_node:default")
+    parser.add_argument("--client-key", required=True, help="the tenant's client key")
+    parser.add_argument("--operator-key", default="", help="the tenant's operator key")
+    parser.add_argument("--enrolment-token", default="", help="of a link for this person; else the passkey is imported")
+    parser.add_argument("--subject", default="human_person:anna", help="the person who signs in")
+    parser.add_argument("--device", default="device_binding:membrane_walk", help="what the client calls its device")
+    parser.add_argument("--scope", action="append", default=[], help="a scope to ask for; may be repeated")
+    parser.add_argument("--origin", help="of the page that signs; the URL's where it is not given")
+    parser.add_argument("--rp-id", help="the relying party; the origin's host where it is not given")
+    parser.add_argument("--fixture", action="store_true", help="the tenant is a fixture tenant")
+    parser.add_argument("--sync", action="store_true", help="with the client that waits")
+    given = parser.parse_args(words)
+    given.origin = given.origin or given.url
+    given.rp_id = given.rp_id or urlsplit(given.origin).hostname
+    given.run = secrets.token_hex(4)
+    if not (given.operator_key or given.enrolment_token):
+        parser.error("the passkey must be made known: give --operator-key or --enrolment-token")
+    return given
+
+
+def main(words: list[str] | None = None) -> int:
+    given = arguments(words)
+    try:
+        run(given) if given.sync else asyncio.run(run_async(given))
+    except MembraneRefusal as refused:
+        print(f"\nThe membrane said no. {refused}", file=sys.stderr)
+        return 1
+    print("\nDone.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
