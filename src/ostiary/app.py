@@ -182,7 +182,7 @@ def _operations(core: _Core, asker: Asker, methods: Registry) -> tuple[Operation
 def _console(core: _Core, onward: Onward, described: tuple[Operation, ...]) -> Console:
     house, origin = core.house, core.house.settings.origin
     openapi, returns = document(described, __version__, origin), Returns(origin, onward.known)
-    more = (onward, openapi, rows(described), returns)
+    more = (onward, openapi, rows(described), returns, core.recovery)
     return Console(_pages(), house.scope, house.vault, core.guard, core.sessions, core.passkeys, *more)
 
 

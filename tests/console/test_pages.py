@@ -5,6 +5,7 @@ import pytest
 
 from ostiary.console.model import SessionRow
 from ostiary.console.pages import Pages
+from ostiary.recovery.routes import RecoveryView
 
 
 def session(*, current=True, label="Firefox on Linux"):
@@ -18,7 +19,9 @@ OPERATION = {"id": "a.b", "method": "POST", "path": "/a", "summary": "Do a.", "a
 CONTEXTS = {
     "sign_in": {"next": None, "reason": "idle_timeout", "unset": True},
     "enrol": {},
-    "account": {"name": "Ann", "sessions": [session()], "passkeys": []},
+    "account": {"name": "Ann", "sessions": [session()], "passkeys": [], "recovery": RecoveryView([], 0, None, None)},
+    "recovery": {"tenant": "tenant_node:default"},
+    "recovery_undo": {"act": "cancel", "tenant": "tenant_node:default"},
     "presence": {
         "title": "Pay an invoice",
         "name": "Ann",
@@ -88,4 +91,4 @@ def test_a_module_imports_the_very_version_that_the_page_would_name(pages):
 
 def test_the_scripts_stay_small(pages):
     scripts = [asset.body for asset in pages.assets.values() if asset.name.endswith(".js")]
-    assert sum(body.count(b"\n") for body in scripts) < 300
+    assert sum(body.count(b"\n") for body in scripts) < 520  # of which recovery and its pages are 220

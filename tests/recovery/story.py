@@ -167,7 +167,7 @@ class Story:
 
     def fresh(self):
         """An authenticator with a fresh passkey."""
-        from ostiary_client.authenticator import SoftPasskey  # noqa: PLC0415
+        from ostiary_client.authenticator import SoftPasskey  # noqa: PLC0415 - few stories need it
 
         made = SoftPasskey(self.stage.origin)
         return made, made.id
@@ -240,6 +240,6 @@ class Story:
 
 def _point(passkey):
     """The uncompressed point of its public key, in hex."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - few stories need it
 
     return passkey.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint).hex()

@@ -39,7 +39,7 @@ def send(tx: Tx, rules: Rules, caller: Caller, typed: str) -> Attempt | Refusal:
     contact = policies.contact_of(tx, rules, address_hash(address))
     found = policies.found(tx, rules, address)
     made, code = _attempt(tx, rules, contact, found, address)
-    letter = letters.code(rules.origin, tx.scope.tenant, made.id, code, found.to if found else address)
+    letter = letters.code(runs.page(tx, rules), made.id, code, found.to if found else address)
     if letter.faults:
         return Refusal(Code.EMAIL_INVALID)
     refused = _limited(tx, caller, contact, "recovery_send")

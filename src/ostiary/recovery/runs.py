@@ -17,6 +17,7 @@ from ostiary.mail.model import Letter
 from ostiary.passkeys import holds
 from ostiary.presence import service as presence
 from ostiary.recovery import letters, store
+from ostiary.recovery.letters import Page
 from ostiary.recovery.model import CONTEST_PERIOD, RUN_LIFE, Method, Rules, Run, State, token_hash
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
@@ -33,6 +34,7 @@ __all__ = [
     "execute",
     "held",
     "opened_address",
+    "page",
     "place",
     "ready",
     "sealed_address",
@@ -78,7 +80,7 @@ def begin(tx: Tx, rules: Rules, caller: Caller, claim: Claim, policy: str) -> Be
     made = _run(tx, rules, claim, policy, (token_hash(secret), token_hash(cancelling)))
     store.add_run(tx, made)
     for address in _addresses(tx, rules, made):
-        _post(tx, rules, caller, letters.begun(rules.origin, tx.scope.tenant, made, cancelling, address))
+        _post(tx, rules, caller, letters.begun(page(tx, rules), made, cancelling, address))
     told = (f"person:{made.person}", f"policy:{policy}", claim.method.value, claim.proof, f"ended:{ended}")
     tx.emit(Event(EventName.RECOVERY_CONFIRM, caller, made.id, reasons=told))
     return Begun(made, secret)
@@ -146,7 +148,7 @@ def execute(tx: Tx, rules: Rules, caller: Caller, run: Run) -> Done | Refusal:
     ended = _end_access(tx, caller, run, EndReason.RECOVERED)
     done = msgspec.structs.replace(run, state=State.EXECUTED, executed_at=tx.now, contest_until=until)
     for address in _addresses(tx, rules, run):
-        _post(tx, rules, caller, letters.done(rules.origin, tx.scope.tenant, done, address))
+        _post(tx, rules, caller, letters.done(page(tx, rules), done, address))
     told = (f"person:{run.person}", f"policy:{run.policy}", f"passkey:{run.replacement}")
     counts = (f"sessions:{ended}", f"set_aside:{aside}")
     tx.emit(Event(EventName.RECOVERY_EXECUTE, caller, run.id, reasons=(*told, *counts)))
@@ -168,6 +170,11 @@ def contest(tx: Tx, caller: Caller, person: str, run: str) -> Done | Refusal:
     told = (f"person:{person}", f"barred:{barred}", f"restored:{back}", f"sessions:{ended}")
     tx.emit(Event(EventName.RECOVERY_CONTEST, caller, run, reasons=told))
     return Done(msgspec.structs.replace(found, state=State.CONTESTED), ended, barred)
+
+
+def page(tx: Tx, rules: Rules) -> Page:
+    """Return where letters of the tenant lead."""
+    return Page(rules.origin, tx.scope.tenant, tx.scope.tenant == rules.own)
 
 
 def sealed_address(tx: Tx, rules: Rules, place: str, address: str) -> bytes:
