@@ -84,7 +84,7 @@ def proved(page, box, number):
 
 def test_cancelled_once_completed_once_contested_once(tmp_path):
     with scene(tmp_path) as (served, box, launched):
-        ann, device = person(launched, served.origin)
+        ann, _ = person(launched, served.origin)
         ann.goto(f"/enrol#{served.invite(ANN)}")
         ann.get_by_role("button", name="Make a passkey").click()
         ann.wait_for_url("**/account")

@@ -1,12 +1,14 @@
 """Who must not get an account by recovery, and what recovery must not do, each by its rule's name."""
 
 import hashlib
+import time
 
 import pytest
 
 from ostiary.access import service as access
 from ostiary.identities import service as identities
 from ostiary.kernel.values import Mode
+from ostiary.membrane.recovery_table import PACE
 from tests.login.gatehouse import OPERATOR
 from tests.membrane.stage import Person, Stage, code
 from tests.recovery.story import DAY, OTHER, Story, hashed
@@ -163,6 +165,8 @@ def test_nobody_learns_whether_an_address_has_an_account(lost):
     """Known, unknown, and known with its letters used up: one answer, and the same rows in the same tables."""
     known, unknown = lost.send(), lost.send("nobody@example.test")
     assert shape(known) == shape(unknown)
+    flags = ("raw_recovery_secret_stored", "raw_recovery_contact_stored")
+    assert [known.json["body"][flag] for flag in flags] == [False, False]
     rows = lost.stage.home.rows("SELECT purpose, length(sealed) > 0 FROM mail_outbox")
     assert len(rows) == 2
     assert len(set(rows)) == 1
@@ -172,6 +176,16 @@ def test_nobody_learns_whether_an_address_has_an_account(lost):
         assert answered(heard) == (403, "auth_recovery_code_refused")
     told = [one for one in lost.stage.home.receipts() if one.operation.startswith("recovery.")]
     assert {tuple(one.reasons) for one in told if one.operation == "recovery.send"} == {("email_link",)}
+
+
+def test_how_long_it_takes_tells_nothing(lost):
+    """The work for an address that nobody has is less; the answer waits for its time all the same."""
+    took = {}
+    for address in (lost.own, "nobody@example.test", lost.own, "nobody@example.test"):
+        begun = time.monotonic()
+        assert lost.send(address).status == 200
+        took.setdefault(address, []).append(time.monotonic() - begun)
+    assert min(map(min, took.values())) >= PACE
 
 
 def test_an_address_that_has_had_its_letters_gets_no_more_and_the_answer_stays(lost):

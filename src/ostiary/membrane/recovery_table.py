@@ -8,7 +8,10 @@ from ostiary.membrane.gates import fixture_said, hashed, hashed_all, no_raw, sai
 from ostiary.membrane.rows import Row, row
 from ostiary.web.operation import Audience
 
-__all__ = ["ROWS"]
+__all__ = ["PACE", "ROWS"]
+
+PACE = 0.15
+"""Seconds that asking for a code takes at least, whether there is an account or not (ruling 43)."""
 
 _RAW = no_raw(Code.AUTH_RECOVERY_POLICY_RAW_MATERIAL_REFUSED)
 _SAID = fixture_said(Code.AUTH_RECOVERY_POLICY_FIXTURE_ONLY)
@@ -74,6 +77,7 @@ _PROVING = (
         body=wire.CodeSent,
         gates=(_RAW,),
         refusals=(*_LIMITED, Code.EMAIL_INVALID, Code.AUTH_RECOVERY_METHOD_UNSUPPORTED),
+        pace=PACE,
     ),
     row(
         "auth.recoveryContactConfirm",

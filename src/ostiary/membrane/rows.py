@@ -29,12 +29,17 @@ _MATERIAL = (
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One operation, the rules that its request must pass, and what it does; `empty` takes a request without a body."""
+    """One operation, the rules that its request must pass, and what it does.
+
+    `empty` takes a request without a body. No answer leaves before `pace` seconds are over: how long the work took
+    tells nothing then.
+    """
 
     operation: Operation
     gates: tuple[Gate, ...]
     use_case: UseCase
     empty: bool = False
+    pace: float = 0.0
 
 
 async def _at_its_own_door(x: Exchange) -> Reply:
@@ -55,6 +60,7 @@ def row(
     gates: tuple[Gate, ...],
     refusals: tuple[Code, ...],
     empty: bool = False,
+    pace: float = 0.0,
 ) -> Row:
     """Return the row of an operation that is asked by POST at its path."""
     operation = Operation(
@@ -71,4 +77,4 @@ def row(
         secrets=_MATERIAL,
         dialect=Dialect.MEMBRANE,
     )
-    return Row(operation, gates, use_case, empty)
+    return Row(operation, gates, use_case, empty, pace)
