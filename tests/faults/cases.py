@@ -26,6 +26,7 @@ from ostiary.limits.model import Knock, Policy
 from ostiary.mail import service as mail
 from ostiary.mail.model import Letter, Sent, Verdict
 from ostiary.mail.store import Turn
+from ostiary.membrane import upkeep as membrane
 from ostiary.presence import purposes
 from ostiary.presence import service as presence
 from ostiary.presence.model import PurposeRule
@@ -37,6 +38,7 @@ from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.revocation import revoke_key
 from ostiary.storage import outbox
+from tests.faults.crossings import CROSSINGS, grown_old
 from tests.gateway.test_presence import consume
 from tests.gateway.walk import Walk
 from tests.receipts.test_every_operation import SUCCESS
@@ -400,6 +402,7 @@ _MORE = {
     "chore: letter given up": Case(_settled(Verdict.NEVER), ["mail.drop"]),
     "chore: letter taken": Case(_does(lambda tx, _: mail.take(tx), _queued), []),
     "chore: captured letters": Case(_collected(mail.collect, _captured), ["mail.collect"], again=False, aged=True),
+    "chore: membrane": Case(_collected(membrane.collect, grown_old), ["membrane.collect"], again=False, aged=True),
     "chore: outbox": Case(
         _collected(outbox.collect, lambda home: home.act(partial(_end, home, session=_session(home)))),
         [],
@@ -407,7 +410,8 @@ _MORE = {
         aged=True,
     ),
 }
-CASES = _OPERATIONS | _MORE
+_CROSSINGS = {name: Case(prepare, events) for name, (prepare, events) in CROSSINGS.items()}
+CASES = _OPERATIONS | _MORE | _CROSSINGS
 
 REFUSALS_ONLY = {
     EventName.LOGIN_BEGIN,
@@ -415,5 +419,10 @@ REFUSALS_ONLY = {
     EventName.SESSION_LIST,
     EventName.SESSION_END_OTHERS,
     EventName.ACCOUNT_READ,
+    EventName.PASSKEY_IMPORT,
+    EventName.SESSION_EXCHANGE,
 }
-"""Names under which an act is refused and never succeeds: a refusal at the door is one row for all."""
+"""Names under which an act is refused and never succeeds here: a refusal at the door is one row for all.
+
+An import and an exchange succeed in fixture tenants; the first is one transaction like a registration, the second reads.
+"""
