@@ -133,9 +133,10 @@ def make_known(given: Namespace, membrane: Client, passkey: SoftPasskey) -> Step
     common = {"subject": given.subject, "relying_party_id": given.rp_id, "origin": given.origin}
     if given.enrolment_token:
         say(0, "Register a new passkey, by an enrolment link.")
-        asked = yield membrane.human_auth_passkey_registration_options(**common, enrolment_token=given.enrolment_token)
+        client = membrane.bearing(given.client_key)  # who asks for a challenge is who may answer it
+        asked = yield client.human_auth_passkey_registration_options(**common, enrolment_token=given.enrolment_token)
         options = creation_options(asked.body.public_key_credential_creation_options, name=given.subject)
-        kept = yield membrane.human_auth_register_passkey(
+        kept = yield client.human_auth_register_passkey(
             challenge=asked.body.challenge.id,
             enrolment_token=given.enrolment_token,
             **common,

@@ -28,6 +28,7 @@ from ostiary.limits.model import Knock, Policy
 from ostiary.mail import service as mail
 from ostiary.mail.model import Letter, Sent, Verdict
 from ostiary.mail.store import Turn
+from ostiary.membrane import upkeep as membrane
 from ostiary.passkeys import bindings
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import Registered, RelyingParty
@@ -50,6 +51,7 @@ from ostiary.sessions.model import EndReason
 from ostiary.sessions.revocation import revoke_key
 from ostiary.storage import outbox
 from ostiary_client.authenticator import SoftPasskey
+from tests.faults.crossings import CROSSINGS, grown_old
 from tests.gateway.test_presence import consume
 from tests.gateway.walk import Walk
 from tests.receipts.test_every_operation import SUCCESS
@@ -501,6 +503,7 @@ _MORE = {
         again=False,
         aged=True,
     ),
+    "chore: membrane": Case(_collected(membrane.collect, grown_old), ["membrane.collect"], again=False, aged=True),
     "chore: outbox": Case(
         _collected(outbox.collect, lambda home: home.act(partial(_end, home, session=_session(home)))),
         [],
@@ -508,7 +511,8 @@ _MORE = {
         aged=True,
     ),
 }
-CASES = _OPERATIONS | _MORE
+_CROSSINGS = {name: Case(prepare, events) for name, (prepare, events) in CROSSINGS.items()}
+CASES = _OPERATIONS | _MORE | _CROSSINGS
 
 REFUSALS_ONLY = {
     EventName.LOGIN_BEGIN,
@@ -516,5 +520,10 @@ REFUSALS_ONLY = {
     EventName.SESSION_LIST,
     EventName.SESSION_END_OTHERS,
     EventName.ACCOUNT_READ,
+    EventName.PASSKEY_IMPORT,
+    EventName.SESSION_EXCHANGE,
 }
-"""Names under which an act is refused and never succeeds: a refusal at the door is one row for all."""
+"""Names under which an act is refused and never succeeds here: a refusal at the door is one row for all.
+
+An import and an exchange succeed in fixture tenants; the first is one transaction like a registration, the second reads.
+"""

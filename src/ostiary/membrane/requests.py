@@ -183,9 +183,9 @@ class RegistrationOptionsWanted(Wanted, frozen=True, kw_only=True):
     subject: Ref
     relying_party_id: Word
     origin: Origin
-    user_handle_hash: Hash
-    user_name_hash: Hash
-    user_display_name_hash: Hash
+    user_handle_hash: OptionalHash = ""
+    user_name_hash: OptionalHash = ""
+    user_display_name_hash: OptionalHash = ""
     attestation: Word = "none"
     authenticator_attachment: Word = "platform"
     resident_key: Word = "preferred"
