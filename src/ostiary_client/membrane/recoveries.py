@@ -62,7 +62,7 @@ class RecoveryExecuted(_Recovery):
 class RecoveryStep(_Recovery):
     """One step on Ostiary's own paths. All it says for certain is that the step was taken.
 
-    A send answers `recovery_contact`, a confirmation `recovery_token`, which is shown this once, and until when to wait.
+    A send answers `recovery_contact`, a confirmation `recovery_token`, shown this once, and until when to wait.
     """
 
     recovery_contact: str | None = None
