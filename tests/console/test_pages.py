@@ -14,12 +14,13 @@ def session(*, current=True, label="Firefox on Linux"):
     return SessionRow(id="ses-1", label=label, handheld=False, current=current, factor_text="A passkey", **times, **end)
 
 
+NO_RECOVERY = RecoveryView([], 0, None, None)
 FIELD = {"name": "attempt", "type": "string", "required": True, "text": ""}
 OPERATION = {"id": "a.b", "method": "POST", "path": "/a", "summary": "Do a.", "audience": "everyone"}
 CONTEXTS = {
     "sign_in": {"next": None, "reason": "idle_timeout", "unset": True},
     "enrol": {},
-    "account": {"name": "Ann", "sessions": [session()], "passkeys": [], "recovery": RecoveryView([], 0, None, None)},
+    "account": {"name": "Ann", "sessions": [session()], "passkeys": [], "recovery": NO_RECOVERY},
     "recovery": {"tenant": "tenant_node:default"},
     "recovery_undo": {"act": "cancel", "tenant": "tenant_node:default"},
     "presence": {
@@ -64,7 +65,7 @@ def test_a_missing_value_is_an_error(pages, name):
 
 def test_what_a_person_typed_is_shown_as_text(pages):
     rows = [session(), session(current=False, label='<b onclick="x">')]
-    html = pages.render("account", name="<i>Ann</i>", sessions=rows, passkeys=[])
+    html = pages.render("account", name="<i>Ann</i>", sessions=rows, passkeys=[], recovery=NO_RECOVERY)
     assert "<i>Ann" not in html
     assert "<b onclick" not in html
 

@@ -1,9 +1,12 @@
 """Every refusal of recovery, provoked over HTTP; what is refused changes nothing but its counter and its receipt."""
 
+from contextlib import closing
+
 import pytest
 
-from tests.membrane.stage import Person, code
+from tests.membrane.stage import Person, Stage, code
 from tests.recovery.story import DAY, OTHER, Story, hashed
+from tests.sessions.home import Home
 
 NO = {
     "create_identity_binding_from_recovery": True,
@@ -123,6 +126,16 @@ def test_before_the_waiting_period_is_over_nothing_can_be_registered_or_executed
     assert answered(lost.execute(presence="human_presence_receipt:none")) == (403, "auth_recovery_waiting")
     lost.stage.home.clock.turn(DAY - 60_000_000)
     assert answered(lost.options()) == (403, "auth_recovery_waiting")
+
+
+def test_a_recovery_waits_as_long_as_was_set(tmp_path):
+    with closing(Home(tmp_path, RECOVERY_WAITING="1h")) as home:
+        lost = Story(Stage(home))
+        assert lost.begin()["waiting_seconds"] == 3600
+        home.clock.turn(DAY // 24 - 60_000_000)
+        assert answered(lost.options()) == (403, "auth_recovery_waiting")
+        home.clock.turn(60_000_000)
+        assert lost.options().status == 200
 
 
 def test_a_recovery_that_nobody_finishes_is_over_after_a_week(ready):

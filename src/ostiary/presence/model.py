@@ -86,8 +86,8 @@ class PurposeRule(msgspec.Struct, frozen=True):
 BUILT_IN = (
     PurposeRule(Purpose.PASSKEY_ADD.value, "Add a passkey to your account"),
     PurposeRule(Purpose.PASSKEY_REMOVE.value, "Remove a passkey from your account"),
-    PurposeRule(Purpose.SESSION_ISSUE.value, "Issue a token that acts for a person"),
     PurposeRule(Purpose.RECOVERY_CODES.value, "Make new recovery codes"),
+    PurposeRule(Purpose.SESSION_ISSUE.value, "Issue a token that acts for a person"),
 )
 """The purposes of Ostiary's own acts. Those of services are declared in the table `purposes`."""
 
