@@ -233,6 +233,29 @@ def test_a_newer_policy_replaces_the_older_and_ends_what_is_on_its_way(live):
     assert len(lost.letters("recovery_code")) == 2, "one before, and one to the new contact"
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["a policy stood", "the default stood"])
+def test_a_policy_that_is_set_while_a_code_is_on_its_way_voids_the_code(live, before):
+    lost = Story(live)
+    token = lost.insured() if before else live.login()["bearer_token"]
+    sent = lost.send()
+    right = lost.code()
+    presence = live.presence("auth.recovery.policy")
+    assert lost.policy(token, presence, recovery_contact_hashes=[hashed(OTHER)]).status == 200
+    assert answered(lost.confirm(sent, right)) == (404, "auth_recovery_policy_unknown")
+
+
+def test_a_code_from_before_an_execution_begins_nothing_after_it(live):
+    lost = Story(live)
+    lost.insured()
+    lost.begin()
+    lost.wait()
+    lost.register()
+    sent = lost.send()
+    right = lost.code()
+    assert lost.execute().status == 200
+    assert answered(lost.confirm(sent, right)) == (409, "auth_recovery_policy_consumed")
+
+
 def test_after_a_policy_was_consumed_the_default_does_not_come_back(live):
     lost = Story(live)
     lost.insured()

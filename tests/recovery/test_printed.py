@@ -77,6 +77,12 @@ def test_no_code_lies_in_the_database(home, person):
     assert not [one for one in codes if one in raw or plain_code(one) in raw]
 
 
+def test_who_has_no_address_can_recover_by_a_printed_code_only(home):
+    founder = home.visitor()
+    assert founder.enrol(home.first_link()).status == 200
+    assert founder.send("GET", SHOW).json["methods"] == ["recovery_code"]
+
+
 def test_who_has_an_address_can_recover_by_default(person):
     shown = person.send("GET", SHOW).json
     assert shown == {

@@ -66,14 +66,14 @@ def confirm(tx: Tx, rules: Rules, caller: Caller, attempt: str, code: str) -> Be
     if not (fits and made.person):
         store.fail_attempt(tx, made.id)
         return tx.refuse(EventName.RECOVERY_CONFIRM, caller, made.id, Code.AUTH_RECOVERY_CODE_REFUSED)
-    _, policy = policies.standing(tx, rules, made.person)
-    if policy != made.policy and made.policy:
-        return policies.usable(tx, made.policy) or _REFUSED
+    policy = policies.still(tx, rules, made.person, made.policy)
+    if isinstance(policy, Refusal):
+        return policy
     if not store.spend_attempt(tx, made.id):
         return _REFUSED
     address = runs.opened_address(tx, rules, made.id, made.address_sealed)
     claim = Claim(made.person, made.contact, Method.EMAIL_LINK, address, f"attempt:{made.id}")
-    return runs.begin(tx, rules, caller, claim, policy or policies.by_default(tx, made.person).id)
+    return runs.begin(tx, rules, caller, claim, policy or policies.by_default(tx, rules, made.person).id)
 
 
 def confirm_printed(tx: Tx, rules: Rules, caller: Caller, code: str) -> Begun | Refusal:
@@ -87,7 +87,7 @@ def confirm_printed(tx: Tx, rules: Rules, caller: Caller, code: str) -> Begun | 
         return tx.refuse(EventName.RECOVERY_CONFIRM, caller, "-", Code.AUTH_RECOVERY_CODE_REFUSED)
     kept = policies.contact_of(tx, rules, address_hash(code))
     claim = Claim(person, kept, Method.RECOVERY_CODE, "", "printed")
-    return runs.begin(tx, rules, caller, claim, policy or policies.by_default(tx, person).id)
+    return runs.begin(tx, rules, caller, claim, policy or policies.by_default(tx, rules, person).id)
 
 
 def _attempt(tx: Tx, rules: Rules, contact: str, found: Found | None, address: str) -> tuple[Attempt, str]:

@@ -12,7 +12,7 @@ from ostiary.recovery import runs, store
 from ostiary.recovery.model import Method, Policy, Rules, address_hash
 from ostiary.storage.tx import Tx
 
-__all__ = ["Found", "Wanted", "by_default", "consumed", "contact_of", "find", "found", "put", "standing", "usable"]
+__all__ = ["Found", "Wanted", "by_default", "consumed", "contact_of", "find", "found", "put", "standing", "still"]
 
 _DEFAULT = (Method.EMAIL_LINK.value, Method.RECOVERY_CODE.value)
 
@@ -54,9 +54,9 @@ def put(tx: Tx, rules: Rules, caller: Caller, wanted: Wanted) -> Policy:
     return made
 
 
-def by_default(tx: Tx, person: str) -> Policy:
+def by_default(tx: Tx, rules: Rules, person: str) -> Policy:
     """Put the default policy of a person on record, to be consumed like any other; whoever calls emits the event."""
-    return store.current(tx, person) or _made(tx, person, _DEFAULT, "", "", given=0)
+    return store.current(tx, person) or _made(tx, person, _defaults(tx, rules, person), "", "", given=0)
 
 
 def standing(tx: Tx, rules: Rules, person: str) -> tuple[tuple[str, ...], str]:
@@ -68,7 +68,19 @@ def standing(tx: Tx, rules: Rules, person: str) -> tuple[tuple[str, ...], str]:
     if policy is not None:
         return tuple(policy.methods.split()), policy.id
     default = tx.scope.tenant == rules.own and not store.given_before(tx, person)
-    return (_DEFAULT, "") if default else ((), "")
+    return (_defaults(tx, rules, person), "") if default else ((), "")
+
+
+def still(tx: Tx, rules: Rules, person: str, policy: str) -> str | Refusal:
+    """Return the policy by which an address that was found under `policy` may still recover; "" for the default.
+
+    Who sets a policy while a code is on its way recovers by that one only, and its contacts may be others.
+    """
+    methods, stands = standing(tx, rules, person)
+    same = stands == policy or not (policy or _is_given(tx, stands))
+    if same and Method.EMAIL_LINK.value in methods:
+        return stands
+    return (_usable(tx, policy) if policy else None) or Refusal(Code.AUTH_RECOVERY_POLICY_UNKNOWN)
 
 
 def found(tx: Tx, rules: Rules, address: str) -> Found | None:
@@ -101,6 +113,12 @@ def consumed(tx: Tx, policy: str) -> bool:
     return kept is not None and bool(kept.consumed_at)
 
 
+def _defaults(tx: Tx, rules: Rules, person: str) -> tuple[str, ...]:
+    """Return the methods of somebody who has set no policy: mail only where there is an address."""
+    known = identities.find_person(tx, rules.keyring, person)
+    return _DEFAULT if known and known.email else _DEFAULT[1:]
+
+
 def _is_given(tx: Tx, policy: str) -> bool:
     kept = store.find_policy(tx, policy)
     return kept is not None and bool(kept.given)
@@ -112,7 +130,7 @@ def _made(tx: Tx, person: str, methods: tuple[str, ...], passkey: str, hashed: s
     return made
 
 
-def usable(tx: Tx, policy: str) -> Refusal | None:
+def _usable(tx: Tx, policy: str) -> Refusal | None:
     """Refuse a policy that was consumed, or replaced meanwhile."""
     kept = store.find_policy(tx, policy)
     if kept is None or kept.replaced_at:
