@@ -11,7 +11,7 @@ from tests.sessions.home import Home
 
 @pytest.fixture
 def home(tmp_path):
-    with closing(Home(tmp_path)) as made:
+    with closing(Home(tmp_path, TRUSTED_PROXIES="127.0.0.1")) as made:
         yield made
 
 

@@ -80,7 +80,6 @@ def inspect(c: Crossing) -> Envelope[Inspected] | Refusal:
     if body.session and c.session_named(body.session) != own.id:
         return Refusal(Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH)
     bound, key = c.binding(own.id), c.desk.keyring.find(own.key)
-    c.witness.saw("token", c.who.token.encode())
     c.witness.stored("sessions", *msgspec.structs.astuple(own))
     receipt = c.tell(EventName.SESSION_INSPECT, own.id)
     return c.done(

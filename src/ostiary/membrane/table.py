@@ -62,7 +62,7 @@ def _row(
         handler=_at_its_own_door,
         request=request,
         response=Envelope[body],
-        refusals=refusals,
+        refusals=(*(code for gate in gates for code in gate.codes), *refusals),
         secrets=_MATERIAL,
         dialect=Dialect.MEMBRANE,
     )
@@ -267,7 +267,7 @@ _HUMAN = (
         request=requests.ChallengeWanted,
         body=bodies.AssertionOptions,
         gates=(_ANY_RAW,),
-        refusals=_PARTY,
+        refusals=(Code.HUMAN_AUTH_WRONG_RP_ID,),
         empty=True,
     ),
     _row(
