@@ -136,7 +136,7 @@ class Person:
 class Stage:
     """One tenant on a home, with a client key, an operator key and a person; `other` may be another one's stage."""
 
-    second_origin = "https://id.example.test:8443"
+    own, party_id, second_origin = ORIGIN, RP, "https://id.example.test:8443"
 
     def __init__(self, home, name="default", mode=Mode.LIVE, *, seeded=False):
         self.home, self.name, self.mode, self.seeded = home, name, mode, seeded
@@ -147,9 +147,9 @@ class Stage:
             self.origin = home.house.settings.origin
             self.rp = home.house.settings.host
         else:
-            self.origin, self.rp = ORIGIN, RP
+            self.origin, self.rp = self.own, self.party_id
             self.act(lambda tx: keys.ensure(tx, home.house.sealer, home.house.keyring))
-            made = Tenant(name, mode, RP, (ORIGIN, self.second_origin), seeded)
+            made = Tenant(name, mode, self.rp, (self.origin, self.second_origin), seeded)
             assert self.act(lambda tx: identities.add_tenant(tx, OPERATOR, made)) is None
         self.client = self.key("client", SCOPES)
         self.operator = self.key("operator")
