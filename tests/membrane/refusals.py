@@ -9,12 +9,11 @@ from typing import NamedTuple
 from ostiary.identities import devices
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
-from ostiary.kernel.values import Mode
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.membrane.table import ROWS
 from ostiary.web.operation import Audience
-from ostiary_client.authenticator import ED25519, Behaviour, SoftPasskey
+from ostiary_client.authenticator import Behaviour, SoftPasskey
 from tests.login.gatehouse import OPERATOR
 from tests.membrane.stage import FIXTURE_ONLY, HASH, NUMBERS, Asking, Person, Stage, good, sha256
 

@@ -35,6 +35,17 @@ HASH = "sha256:" + "ab" * 32
 DEVICE = "device_binding:test_browser"
 RP, ORIGIN = "id.example.test", "https://id.example.test"
 
+COUNTERS = {
+    "receipts",
+    "tree_leaves",
+    "tree_pending",
+    "outbox",
+    "limit_counters",
+    "heartbeats",
+    "session_seen",
+    "sqlite_sequence",
+}
+"""What a refusal may move: its receipt, the tree over it, and counters."""
 NUMBERS = {
     "policy_ref": "auth_rate_limit_policy:login_fixture",
     "window_seconds": 300,
@@ -517,6 +528,14 @@ WHOLE = {
 
 FIXTURE_ONLY = frozenset({"auth.session.exchange", "humanAuth.passkeyImport"})
 """What a live tenant never admits."""
+
+
+def kept(home):
+    """Everything that is stored, but counters and receipts: equal, nothing changed."""
+    tables = {name for (name,) in home.rows("SELECT name FROM sqlite_master WHERE type = 'table'")} - COUNTERS
+    every = {name: sorted(map(repr, home.rows(f"SELECT * FROM {name}"))) for name in tables}
+    columns = [row[1] for row in home.rows("PRAGMA table_info(human_challenges)") if row[1] != "failures"]
+    return every | {"human_challenges": home.rows(f"SELECT {', '.join(columns)} FROM human_challenges")}
 
 
 def good(heard):

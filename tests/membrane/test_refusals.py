@@ -1,21 +1,16 @@
 """Every refusal of `refusals.CASES`, over HTTP: its status, its envelope, its receipt, and that nothing changed."""
 
 import asyncio
-from contextlib import closing
+import json
 
 import pytest
 
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
-from ostiary.kernel.values import Mode
 from ostiary.membrane.table import ROWS
-from ostiary.web.catalogue import codes_of
+from ostiary.web.catalogue import CATALOGUE, codes_of
 from tests.membrane.refusals import CASES
-from tests.membrane.stage import Heard, Stage
-from tests.sessions.home import Failing, Home
-
-COUNTERS = {"receipts", "tree_leaves", "tree_pending", "outbox", "limit_counters", "heartbeats", "session_seen", "sqlite_sequence"}
-"""What a refusal may move: its receipt, the tree over it, and counters."""
+from tests.membrane.stage import Heard, kept
 
 STATUS = {
     400: """
@@ -43,28 +38,6 @@ STATUS = {
 }
 """The contract's statuses (section 3); what stands nowhere here breaks a rule: 403."""
 WANTED = {word: status for status, words in STATUS.items() for word in words.split()}
-
-
-@pytest.fixture(scope="module")
-def stages(tmp_path_factory):
-    """A live, a fixture and a seeded tenant of one home, whose store can be taken away."""
-    folder = tmp_path_factory.mktemp("refusals")
-    with closing(Home(folder, vault=lambda house: Failing(house.vault), TRUSTED_PROXIES="127.0.0.1")) as home:
-        made = {
-            "live": Stage(home),
-            "fixture": Stage(home, "rehearsal", Mode.FIXTURE),
-            "seeded": Stage(home, "calibration", Mode.FIXTURE, seeded=True),
-        }
-        made["live"].other, made["fixture"].other, made["seeded"].other = made["fixture"], made["live"], made["live"]
-        yield made
-
-
-def kept(home):
-    """Everything that is stored, but counters and receipts: equal, nothing changed."""
-    tables = {name for (name,) in home.rows("SELECT name FROM sqlite_master WHERE type = 'table'")} - COUNTERS
-    every = {name: sorted(map(repr, home.rows(f"SELECT * FROM {name}"))) for name in tables}
-    columns = [row[1] for row in home.rows("PRAGMA table_info(human_challenges)") if row[1] != "failures"]
-    return every | {"human_challenges": home.rows(f"SELECT {', '.join(columns)} FROM human_challenges")}
 
 
 def told(stage):
@@ -103,8 +76,6 @@ async def slowly(stage, asking):
         answered.append(message)
 
     await stage.home.application.public(scope, receive, send)
-    import json
-
     return Heard(answered[0]["status"], json.loads(answered[1]["body"]), None, b"")
 
 
@@ -147,7 +118,7 @@ def test_it_is_refused_and_nothing_changes(stages, case, where):
         assert told(stage) == count + 1
         kind, _, name = receipt["ref"].partition(":")
         assert kind == "receipt"
-        found = home.rows(f"SELECT outcome FROM receipts WHERE id = '{name}'")  # noqa: S608 - our own id
+        found = home.rows(f"SELECT outcome FROM receipts WHERE id = '{name}'")
         assert found == [("refused",)]
     if heard.headers is not None:
         dressed(heard, body)
@@ -173,8 +144,6 @@ def test_every_declared_code_is_provoked_and_no_other(row):
 
 
 def test_the_statuses_are_those_of_the_contract():
-    from ostiary.web.catalogue import CATALOGUE
-
     for row in ROWS:
         for code in codes_of(row.operation):
             assert CATALOGUE[code].status == WANTED.get(code, 403), code

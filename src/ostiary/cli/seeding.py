@@ -77,7 +77,7 @@ def _passkey(tx: Tx, rules: sessions.Rules, caller: Caller, person: str) -> bool
         return False
     party = RelyingParty(tenant.rp_id, tenant.id, frozenset(tenant.origins))
     wanted = bindings.Wanted(person, party, tenant.origins[0], "platform", synced_allowed=True, imported=True)
-    credential = Registered(digest, -7, key, 0, True, True, "", ())
+    credential = Registered(digest, -7, key, 0, backup_eligible=True, backed_up=True, aaguid="", transports=())
     bound = bindings.put(tx, Rules(rules.keyring, party), caller, wanted, credential, EventName.PASSKEY_IMPORT)
     return bound is not None and refs.place(tx, _PASSKEY, bound.passkey)
 

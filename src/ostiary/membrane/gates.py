@@ -104,11 +104,13 @@ def hashed(code: Code, name: str, *, optional: bool = False, real: bool = False)
     return Gate(rule, (code,))
 
 
-def hashed_all(code: Code, name: str) -> Gate:
+def hashed_all(code: Code, name: str, *, optional: bool = False) -> Gate:
     """Ask the same of a list of hashes, one at least."""
 
     def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = value.get(name)
+        if optional and given in (None, []):
+            return None
         well = isinstance(given, list) and given and all(_is_hash(one, mode) for one in given)
         return None if well else Refusal(code)
 

@@ -8,7 +8,7 @@ from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
 from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, registration, requests
 from ostiary.membrane.crossing import UseCase
-from ostiary.membrane.gates import Gate, expires, fixture_said, hashed, no_raw, numbers, said_false
+from ostiary.membrane.gates import Gate, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
 from ostiary.web.envelope import Envelope
 from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
 
@@ -73,6 +73,11 @@ _BIOMETRIC = said_false(Code.HUMAN_AUTH_BIOMETRIC_MATERIAL_REFUSED, "contains_bi
 _CUSTOMER = said_false(Code.CUSTOMER_DATA_REFUSED, "contains_customer_data")
 _ANY_RAW = no_raw(Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED)
 _CREDENTIAL = hashed(Code.HUMAN_AUTH_CREDENTIAL_HASH_REQUIRED, "credential_id_hash", real=True)
+_NAMES = tuple(
+    hashed(Code.REQUEST_MALFORMED, name) for name in ("user_handle_hash", "user_name_hash", "user_display_name_hash")
+)
+_EXCLUDED = hashed_all(Code.REQUEST_MALFORMED, "exclude_credential_id_hashes", optional=True)
+_ATTESTED = hashed(Code.REQUEST_MALFORMED, "attestation_object_hash", optional=True)
 _PRESENCE = (
     Code.M13_HUMAN_PRESENCE_MISSING,
     Code.M13_HUMAN_PRESENCE_STALE,
@@ -314,7 +319,7 @@ _HUMAN = (
         registration.registration_options,
         request=requests.RegistrationOptionsWanted,
         body=bodies.RegistrationOptions,
-        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER),
+        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER, *_NAMES, _EXCLUDED),
         refusals=(
             *_PARTY,
             Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
@@ -374,6 +379,7 @@ _HUMAN = (
             _BIOMETRIC,
             _CUSTOMER,
             _CREDENTIAL,
+            _ATTESTED,
         ),
         refusals=(
             *_PARTY,
