@@ -120,7 +120,8 @@ def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Veri
     if not store.answer(c.tx, question.id, made.id):
         return c.refuse(EventName.PRESENCE_PROVE, question.id, Code.HUMAN_AUTH_CHALLENGE_REPLAYED)
     scopes = question.scopes.split()
-    receipt = c.tell(EventName.PRESENCE_PROVE, made.id, f"challenge:{question.id}", f"passkey:{passkey.id}")
+    told = (f"challenge:{question.id}", f"passkey:{passkey.id}")
+    receipt = c.tell(EventName.PRESENCE_PROVE, made.id, *told, outcome=Outcome.VERIFIED)
     return c.done(
         Outcome.VERIFIED,
         receipt,
@@ -195,14 +196,14 @@ def durable(kind: str, question: Question) -> Durable:
 def request_options(c: Crossing, question: Question, passkey: Passkey | None) -> RequestOptions:
     """Show what the authenticator is asked; credential ids are known by their hashes only (ruling 29)."""
     known = [bindings.credential_hash(c.tx, passkey.id)] if passkey else []
-    return RequestOptions(
+    return c.witness.body(
+        RequestOptions,
         challenge=b64url(question.nonce),
         rp_id=question.rp_id,
         user_verification="required",
         timeout_ms=TIMEOUT_MS,
         allow_credentials="omitted_discoverable_credentials_only",
         allow_credential_id_hashes=known,
-        raw_credential_ids_exposed=False,
     )
 
 

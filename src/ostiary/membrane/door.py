@@ -127,6 +127,7 @@ class MembraneDoor(msgspec.Struct, frozen=True):
 
         def use_case(tx: Tx) -> Envelope[Any] | Refusal:
             witness = Witness(tx, raw, self.desk.locator)
+            witness.saw("token", who.token.encode())
             acting = _acting(tx, who, caller)
             return row.use_case(Crossing(tx, self.desk, row.operation.name, tenant, who, acting, body, witness))
 

@@ -82,7 +82,6 @@ def inspect(c: Crossing) -> Envelope[Inspected] | Refusal:
     if body.session and c.session_named(body.session) != own.id:
         return Refusal(Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH)
     bound, key = c.binding(own.id), c.desk.keyring.find(own.key)
-    c.witness.saw("token", c.who.token.encode())
     c.witness.stored("sessions", *msgspec.structs.astuple(own))
     receipt = c.tell(EventName.SESSION_INSPECT, own.id)
     return c.done(
@@ -131,7 +130,7 @@ def refresh(c: Crossing) -> Envelope[Refreshed] | Refusal:
         **token_fields(c, made, receipt),
         previous_session=c.session_ref(c.who.id),
         previous_token_commitment=c.who.commitment,
-        scope_expansion_allowed=False,
+        scope_expansion_allowed=not (isinstance(old, Session) and set(made.scopes) <= set(old.scopes.split())),
         previous_session_remains_valid=isinstance(old, Session) and not old.ended_at,
     )
 
@@ -212,7 +211,7 @@ def _revoked(c: Crossing, found: Session, *, first: bool) -> Envelope[Revoked]:
         session=mine,
         session_lifecycle=lifecycle(found.id),
         revoked=isinstance(now, Session) and bool(now.ended_at),
-        enforced_in_runtime_overlay=True,
+        enforced_in_runtime_overlay=any(change.subject == found.id for change in c.tx.changes),
         signer=c.signer(found.key),
         durable_commit=c.commit(receipt),
         durable_state=Durable(mine, "revoked"),

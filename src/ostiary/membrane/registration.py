@@ -105,7 +105,7 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
         return refused
     store.spend(c.tx, question.id, Progress.OPEN)
     bound = bindings.put(c.tx, c.desk.passkeys, c.caller, wanted, made, EventName.PASSKEY_ADD)
-    if bound is None:
+    if bound is None:  # nothing that entitled to it may be lost
         raise StoreUnavailable("the same passkey was registered at this moment")
     receipt = c.tx.receipt
     return c.done(
@@ -188,6 +188,7 @@ def _material(c: Crossing, body: RegistrationWanted) -> Refusal | None:
         return Refusal(Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID)
     c.witness.saw("client_data", client_data)
     c.witness.saw("attestation", attestation)
+    c.witness.saw("credential", bindings.attested_id(attestation))
     said = ((body.client_data_json_hash, client_data), (body.attestation_object_hash, attestation))
     fits = all(not text or hmac.compare_digest(text, _sha256(data)) for text, data in said)
     return None if fits else Refusal(Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID, ("hash",))

@@ -8,7 +8,7 @@ from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
 from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, registration, requests
 from ostiary.membrane.crossing import UseCase
-from ostiary.membrane.gates import Gate, expires, fixture_said, hashed, no_raw, numbers, said_false
+from ostiary.membrane.gates import Gate, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
 from ostiary.web.envelope import Envelope
 from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
 
@@ -62,7 +62,7 @@ def _row(
         handler=_at_its_own_door,
         request=request,
         response=Envelope[body],
-        refusals=refusals,
+        refusals=(*(code for gate in gates for code in gate.codes), *refusals),
         secrets=_MATERIAL,
         dialect=Dialect.MEMBRANE,
     )
@@ -77,6 +77,8 @@ _NAMES = tuple(
     hashed(Code.REQUEST_MALFORMED, name, optional=True)
     for name in ("user_handle_hash", "user_name_hash", "user_display_name_hash")
 )
+_EXCLUDED = hashed_all(Code.REQUEST_MALFORMED, "exclude_credential_id_hashes", optional=True)
+_ATTESTED = hashed(Code.REQUEST_MALFORMED, "attestation_object_hash", optional=True)
 _PRESENCE = (
     Code.M13_HUMAN_PRESENCE_MISSING,
     Code.M13_HUMAN_PRESENCE_STALE,
@@ -271,7 +273,7 @@ _HUMAN = (
         request=requests.ChallengeWanted,
         body=bodies.AssertionOptions,
         gates=(_ANY_RAW,),
-        refusals=_PARTY,
+        refusals=(Code.HUMAN_AUTH_WRONG_RP_ID,),
         empty=True,
     ),
     _row(
@@ -318,7 +320,7 @@ _HUMAN = (
         registration.registration_options,
         request=requests.RegistrationOptionsWanted,
         body=bodies.RegistrationOptions,
-        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER, *_NAMES),
+        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER, *_NAMES, _EXCLUDED),
         refusals=(
             *_PARTY,
             Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
@@ -378,6 +380,7 @@ _HUMAN = (
             _BIOMETRIC,
             _CUSTOMER,
             _CREDENTIAL,
+            _ATTESTED,
         ),
         refusals=(
             *_PARTY,
