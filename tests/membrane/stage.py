@@ -132,7 +132,7 @@ class Person:
 
     def new_passkey(self):
         """Another passkey of this person; return (the authenticator, the ref of its binding)."""
-        passkey = SoftPasskey(self.tenant.origin)
+        passkey = soft(self.tenant.origin)
         self.passkeys.append(passkey)
         passkey.rp_id, passkey.user_handle = self.tenant.rp, self.id.encode()
         party = RelyingParty(self.tenant.rp, "Ostiary", frozenset({self.tenant.origin}))
@@ -424,7 +424,7 @@ class Stage:
 
     def registering(self, token, offered, passkey=None, **fields):
         """An asking for humanAuth.registerPasskey with what a fresh `passkey` answers to the options offered."""
-        passkey = passkey or SoftPasskey(self.origin)
+        passkey = passkey or soft(self.origin)
         self.person.passkeys.append(passkey)
         options = offered.json["body"]["public_key_credential_creation_options"]
         offers = {
@@ -453,7 +453,7 @@ class Stage:
 
     def importing(self, passkey=None, **fields):
         """An asking for humanAuth.passkeyImport."""
-        passkey = passkey or SoftPasskey(self.origin)
+        passkey = passkey or soft(self.origin)
         wanted = {
             "tenant": self.ref,
             "subject": self.person.ref,
@@ -541,6 +541,13 @@ def kept(home):
     every = {name: sorted(map(repr, home.rows(f"SELECT * FROM {name}"))) for name in tables}
     columns = [row[1] for row in home.rows("PRAGMA table_info(human_challenges)") if row[1] != "failures"]
     return every | {"human_challenges": home.rows(f"SELECT {', '.join(columns)} FROM human_challenges")}
+
+
+def soft(origin):
+    """An authenticator whose credential id is like nothing else."""
+    made = SoftPasskey(origin)
+    made.id = secrets.token_bytes(32)
+    return made
 
 
 def good(heard):
