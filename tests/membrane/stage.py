@@ -258,7 +258,8 @@ class Stage:
     def asking(self, operation, key, wanted, fields):
         """An asking of these fields, in the words of the tenant's mode."""
         flags = {"fixture": True} if self.fixture and operation in FLAGGED else {}
-        return Asking(operation, fields.pop("key", key), wanted | flags | fields, fields.pop("headers", {}))
+        key, headers = fields.pop("key", key), fields.pop("headers", {})
+        return Asking(operation, key, wanted | flags | fields, headers)
 
     def start(self, **fields):
         """auth.loginStart."""
