@@ -115,13 +115,11 @@ PATHS = {
 class Person:
     """Somebody of a tenant, with a passkey on an authenticator in software."""
 
-    def __init__(self, tenant, name=""):
-        self.tenant = tenant
-        self.id = tenant.act(
-            lambda tx: identities.add_person(
-                tx, tenant.home.house.keyring, OPERATOR, email=f"{secrets.token_hex(6)}@example.test"
-            )
-        ).id
+    def __init__(self, tenant):
+        tenant.people.append(self)
+        self.tenant, self.email = tenant, f"{secrets.token_hex(6)}@example.test"
+        ring = tenant.home.house.keyring
+        self.id = tenant.act(lambda tx: identities.add_person(tx, ring, OPERATOR, email=self.email)).id
         self.ref = f"human_person:{self.id}"
         self.standing = f"standing:s_{secrets.token_hex(4)}"
         self.vessel = f"vessel:v_{secrets.token_hex(4)}"
@@ -129,11 +127,13 @@ class Person:
             tenant.act(lambda tx, scope=scope: access.grant_scope(tx, OPERATOR, self.id, scope))
         tenant.act(lambda tx: standings.add(tx, OPERATOR, self.id, self.standing.partition(":")[2]))
         tenant.act(lambda tx: devices.add(tx, OPERATOR, self.id, self.vessel.partition(":")[2]))
+        self.passkeys = []
         self.passkey, self.binding = self.new_passkey()
 
     def new_passkey(self):
         """Another passkey of this person; return (the authenticator, the ref of its binding)."""
-        passkey = SoftPasskey(self.tenant.origin)
+        passkey = soft(self.tenant.origin)
+        self.passkeys.append(passkey)
         passkey.rp_id, passkey.user_handle = self.tenant.rp, self.id.encode()
         party = RelyingParty(self.tenant.rp, "Ostiary", frozenset({self.tenant.origin}))
         made = Registered(hashlib.sha256(passkey.id).digest(), -7, passkey.cose_key(), 0, True, True, "", ())
@@ -152,6 +152,7 @@ class Stage:
     def __init__(self, home, name="default", mode=Mode.LIVE, *, seeded=False):
         self.home, self.name, self.mode, self.seeded = home, name, mode, seeded
         self.address, self.life, self.heard, self.other = "198.18.0.1", 3600, [], None
+        self.links, self.people, self.addresses, self.always = [], [], {self.address}, {}
         self.scope = Scope(name, mode)
         self.ref = f"tenant_node:{name}"
         if name == "default":
@@ -191,6 +192,7 @@ class Stage:
     def said(self, asking):
         """What goes over the wire for an asking: (path, bytes, headers); None leaves a field out."""
         sent = {"content-type": "application/json", "host": "localhost:8080", "x-forwarded-for": self.address}
+        sent |= self.always
         if asking.key:
             sent["authorization"] = f"Bearer {asking.key}"
         fields = {name: value for name, value in asking.fields.items() if value is not None}
@@ -256,7 +258,8 @@ class Stage:
     def asking(self, operation, key, wanted, fields):
         """An asking of these fields, in the words of the tenant's mode."""
         flags = {"fixture": True} if self.fixture and operation in FLAGGED else {}
-        return Asking(operation, fields.pop("key", key), wanted | flags | fields, fields.pop("headers", {}))
+        key, headers = fields.pop("key", key), fields.pop("headers", {})
+        return Asking(operation, key, wanted | flags | fields, headers)
 
     def start(self, **fields):
         """auth.loginStart."""
@@ -422,7 +425,8 @@ class Stage:
 
     def registering(self, token, offered, passkey=None, **fields):
         """An asking for humanAuth.registerPasskey with what a fresh `passkey` answers to the options offered."""
-        passkey = passkey or SoftPasskey(self.origin)
+        passkey = passkey or soft(self.origin)
+        self.person.passkeys.append(passkey)
         options = offered.json["body"]["public_key_credential_creation_options"]
         offers = {
             "challenge": options["challenge"],
@@ -450,7 +454,7 @@ class Stage:
 
     def importing(self, passkey=None, **fields):
         """An asking for humanAuth.passkeyImport."""
-        passkey = passkey or SoftPasskey(self.origin)
+        passkey = passkey or soft(self.origin)
         wanted = {
             "tenant": self.ref,
             "subject": self.person.ref,
@@ -464,7 +468,8 @@ class Stage:
 
     def invited(self):
         """The token of a one-time link of the stage's person."""
-        return self.act(lambda tx: enrolment.invite(tx, OPERATOR, self.person.id))
+        self.links.append(self.act(lambda tx: enrolment.invite(tx, OPERATOR, self.person.id)))
+        return self.links[-1]
 
     def sow(self):
         """Make what a seeded tenant holds and is not there."""
@@ -475,6 +480,7 @@ class Stage:
         """Another person at another address: nothing that happened before counts."""
         self.person, self.life = Person(self), 3600
         self.address = f"198.18.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+        self.addresses.add(self.address)
         return self
 
     def whole(self, operation):
@@ -536,6 +542,13 @@ def kept(home):
     every = {name: sorted(map(repr, home.rows(f"SELECT * FROM {name}"))) for name in tables}
     columns = [row[1] for row in home.rows("PRAGMA table_info(human_challenges)") if row[1] != "failures"]
     return every | {"human_challenges": home.rows(f"SELECT {', '.join(columns)} FROM human_challenges")}
+
+
+def soft(origin):
+    """An authenticator whose credential id is like nothing else."""
+    made = SoftPasskey(origin)
+    made.id = secrets.token_bytes(32)
+    return made
 
 
 def good(heard):

@@ -9,6 +9,7 @@ import pytest
 
 from ostiary import app
 from ostiary.kernel.clock import SECOND
+from ostiary.kernel.ids import b64url
 from ostiary.kernel.values import Mode
 from ostiary.limits.model import EVALUATION_LIFE
 from ostiary.membrane.table import ROWS
@@ -600,3 +601,18 @@ def test_invariant_26_flags_of_the_tenant_say_which_it_is(each):
     assert body["fixture_session"] is each.fixture
     for flag in BY_MODE - {"fixture_session"}:
         assert body[flag] is not each.fixture
+
+
+@pytest.mark.parametrize("operation", ["humanAuth.registerPasskey", "humanAuth.passkeyImport"])
+@pytest.mark.parametrize("write", [b64url, bytes.hex], ids=["base64url", "hex"])
+def test_invariant_16_nor_is_a_passkey_named_by_its_raw_credential_id(stages, operation, write):
+    stage, passkey = stages["fixture"].anew(), SoftPasskey(stages["fixture"].origin)
+    if operation == "humanAuth.passkeyImport":
+        asking = stage.importing(passkey)
+    else:
+        link = stage.invited()
+        offered = good(stage.send(stage.offering(None, enrolment_token=link)))
+        asking = stage.registering(None, offered, passkey, enrolment_token=link)
+    named = asking.but(passkey_binding=f"passkey_binding:{write(passkey.id)}")
+    assert refused_for_nothing(stage, named) == "human_auth_raw_credential_material_refused"
+    good(stage.send(asking))

@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 
+from ostiary.kernel.refs import named
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Mode
 
 __all__ = [
     "EXPIRY_LONGEST",
     "Gate",
+    "claimed",
     "expires",
     "fixture_said",
     "hashed",
@@ -133,6 +135,19 @@ def hashed_all(code: Code, name: str, *, optional: bool = False) -> Gate:
         return None if well else Refusal(code)
 
     return Gate(rule, (code,))
+
+
+def claimed(name: str, kind: str = "") -> Gate:
+    """Ask that what is said of something is a well-formed ref, of that kind where one is given; "" says nothing."""
+
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        given = value.get(name)
+        if given is None or given == "":
+            return None
+        well = isinstance(given, str) and named(kind or given.partition(":")[0], given) is not None
+        return None if well else Refusal(Code.REQUEST_MALFORMED, (name,))
+
+    return Gate(rule, (Code.REQUEST_MALFORMED,))
 
 
 def expires(code: Code) -> Gate:

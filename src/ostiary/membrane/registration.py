@@ -1,5 +1,6 @@
 """Registering a passkey: who may, the options, the verified finish; and an operator's import into a fixture tenant."""
 
+import contextlib
 import hashlib
 import hmac
 
@@ -229,9 +230,22 @@ def _consume_entitlement(c: Crossing, body: RegistrationWanted, person: str) -> 
 
 
 def _taken(c: Crossing, text: str, made: Ceremony) -> Refusal | None:
-    """Refuse a credential that is registered, and a ref that is another's."""
+    """Refuse a ref that is a raw credential id, a credential that is registered, and a ref that is another's."""
+    if _spells(c, text, made):
+        return Refusal(Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED, ("passkey_binding",))
     known = bindings.known(c.tx, made.credential_hash)
     return Refusal(Code.HUMAN_AUTH_PASSKEY_BINDING_TAKEN) if known or not _free(c, text) else None
+
+
+def _spells(c: Crossing, text: str, made: Ceremony) -> bool:
+    """Tell whether a ref's name is this credential's id, or another's that is known, in base64url or hex."""
+    name = text.partition(":")[2]
+    for read in (unb64url, bytes.fromhex):
+        with contextlib.suppress(ValueError):
+            digest = hashlib.sha256(read(name)).digest()
+            if digest == made.credential_hash or bindings.known(c.tx, digest):
+                return True
+    return False
 
 
 def _free(c: Crossing, text: str) -> bool:

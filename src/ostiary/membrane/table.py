@@ -8,7 +8,7 @@ from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
 from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, registration, requests
 from ostiary.membrane.crossing import UseCase
-from ostiary.membrane.gates import Gate, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
+from ostiary.membrane.gates import Gate, claimed, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
 from ostiary.web.envelope import Envelope
 from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
 
@@ -33,6 +33,9 @@ class Row(msgspec.Struct, frozen=True):
     empty: bool = False
 
 
+_DEVICE = claimed("device_binding", "device_binding")
+
+
 async def _at_its_own_door(x: Exchange) -> Reply:
     """Never called: `membrane.door` serves these operations, in a transaction each."""
     raise NotImplementedError
@@ -52,6 +55,8 @@ def _row(
     refusals: tuple[Code, ...],
     empty: bool = False,
 ) -> Row:
+    if "device_binding" in request.__struct_fields__:
+        gates = (*gates, _DEVICE)
     operation = Operation(
         name=name,
         method="POST",
@@ -169,6 +174,7 @@ _LOGIN = (
             fixture_said(Code.AUTH_RATE_LIMIT_FIXTURE_ONLY),
             _CUSTOMER,
             hashed(Code.AUTH_RATE_LIMIT_HASH_REQUIRED, "source_ip_hash"),
+            claimed("subject"),
             numbers(Code.AUTH_RATE_LIMIT_POLICY_INVALID),
         ),
         refusals=_LIMITED,
