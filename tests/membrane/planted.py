@@ -82,7 +82,9 @@ def beside(table, besides=None, row=None):
 
 def token_of(c: Crossing, binds):
     """The token of a session that is being stored."""
-    return wire.seal(binds["id"], c.desk.keyring.find(binds["key_id"]))
+    key = c.desk.keyring.find(binds["key_id"])
+    assert key is not None
+    return wire.seal(binds["id"], key)
 
 
 def _stores_token(c, tx, binds):

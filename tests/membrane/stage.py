@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -82,7 +83,7 @@ class Asking(NamedTuple):
     operation: str
     key: str | None
     fields: dict
-    headers: dict = MappingProxyType({})
+    headers: Mapping = MappingProxyType({})
     raw: bytes | None = None
 
     def but(self, key="", headers=None, **fields):
