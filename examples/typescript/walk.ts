@@ -176,7 +176,7 @@ async function login() {
 }
 
 /** Issue a session beside the first; presence that no longer serves is proved anew. */
-async function issue(token: string, human_presence_receipt: string): Promise<Schemas["Issued"]> {
+async function issue(token: string, human_presence_receipt: string, attempts = 2): Promise<Schemas["Issued"]> {
   const { data, error } = await bearing(token).POST("/v1/auth/sessions/issue", {
     body: {
       tenant,
@@ -193,11 +193,12 @@ async function issue(token: string, human_presence_receipt: string): Promise<Sch
     tell(data, data.body.scopes.join(" "));
     return data.body;
   }
-  switch (error.body.stable_code) {
+  switch (attempts > 1 && error.body.stable_code) {
     case "m13_human_presence_consumed":
+    case "m13_human_presence_purpose_mismatch":
     case "m13_human_presence_stale":
       tell(error, `${error.body.stable_code}, so presence is proved again`);
-      return issue(token, await presence("auth.session.issue"));
+      return issue(token, await presence("auth.session.issue"), attempts - 1);
     default:
       throw new Refused(error);
   }
