@@ -48,9 +48,17 @@ function said(name: string): string {
   return value;
 }
 
-/** A client that bears this key or token. */
+/** A client that bears this key or token. A fault of the server's own (500) is in no document, and ends the program. */
 function bearing(credential: string) {
-  return createClient<paths>({ baseUrl: url, headers: { authorization: `Bearer ${credential}` } });
+  const made = createClient<paths>({ baseUrl: url, headers: { authorization: `Bearer ${credential}` } });
+  made.use({
+    onResponse({ response, schemaPath }) {
+      if (response.status === 500) {
+        throw new Error(`${schemaPath} answered 500`);
+      }
+    },
+  });
+  return made;
 }
 
 /** A no that this program does not know what to do with. */
