@@ -387,3 +387,28 @@ def faults(page, path, width):
     if page.evaluate("document.documentElement.scrollWidth") > width:
         found.append((path, "is wider than the screen", []))
     return found + [one for one in heard if "404 (Not Found)" not in one[1]]
+
+
+@pytest.mark.parametrize(
+    ("code", "wait", "words"),
+    [
+        (
+            "auth_rate_limit_throttled",
+            42,
+            ["Slow down", "Try again in 42 seconds", "passkey of your own works at once"],
+        ),
+        ("auth_rate_limit_locked", 840, ["it opens at ", "A passkey of your own still works"]),
+    ],
+)
+def test_who_is_limited_hears_until_when_and_what_still_works(page, away, code, wait, words):
+    body = {"error": "Too Many Requests", "message": "-", "code": code, "request_id": "-"}
+
+    def limited(route):
+        away.willing(yes=False)
+        route.fulfill(status=429, json=body, headers={"retry-after": str(wait)})
+
+    away.willing(yes=True)
+    page.route("**/login/passkey/finish", limited, times=1)
+    page.goto("/sign-in")
+    for word in words:
+        expect(problem(page)).to_contain_text(word)

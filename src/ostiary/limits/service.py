@@ -26,7 +26,18 @@ from ostiary.limits.model import (
 )
 from ostiary.storage.tx import Tx
 
-__all__ = ["collect", "evaluate", "find", "list_policies", "policy", "relieve", "remove_policy", "set_policy", "use"]
+__all__ = [
+    "collect",
+    "count",
+    "evaluate",
+    "find",
+    "list_policies",
+    "policy",
+    "relieve",
+    "remove_policy",
+    "set_policy",
+    "use",
+]
 
 _KEPT = 24 * 60 * MINUTE
 _BATCH = 1000
@@ -67,6 +78,23 @@ def evaluate(tx: Tx, caller: Caller, knock: Knock, attempt: str = "", *, lifted:
     if made.decision is Decision.THROTTLE and not crossed and not knock.numbers:
         return made
     return _recorded(tx, caller, made, (*_counts(counted, knock.numbers), f"policy:{rule.name}"))
+
+
+def count(tx: Tx, knock: Knock) -> Evaluation:
+    """Count one attempt that the act's own receipt records, and decide it by the same counters.
+
+    No evaluation is kept and nothing is emitted; whoever calls says in its receipt what was decided.
+    """
+    rule = policy(tx, knock.policy)
+    if rule is None:
+        raise ContractBroken("an attempt under a policy that is not there")
+    moved = counters(tx.scope.tenant, knock, rule)
+    store.queue(tx)
+    closed = store.closed_until(tx, [one for one in moved if one.kind is not Kind.SUBJECT])
+    made = _draft(tx, knock, moved, "")
+    if closed > tx.now:
+        return _decided(made, (Decision.LOCKOUT, seconds(closed - tx.now)))
+    return _decided(made, decide([_count(tx, one, rule, trips=True) for one in moved], tx.now))
 
 
 def find(tx: Tx, id: str) -> Evaluation | None:  # noqa: A002 - the name that every caller writes

@@ -11,6 +11,8 @@ import msgspec
 
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName, Proof
+from ostiary.limits import service as limits
+from ostiary.limits.model import DEFAULT, Knock
 from ostiary.login.method import Ask, Method, Verdict
 from ostiary.presence import service as presence
 from ostiary.presence.model import Challenge, State
@@ -95,4 +97,18 @@ def _noted(tx: Tx, step: Step, verdict: Verdict) -> Verdict:
 
 
 def _refuse(tx: Tx, step: Step, refusal: Refusal) -> Refusal:
-    return tx.refuse(step.event, step.caller, step.challenge.id, refusal)
+    return tx.refuse(step.event, step.caller, step.challenge.id, _limited(tx, step, refusal))
+
+
+def _limited(tx: Tx, step: Step, refusal: Refusal) -> Refusal:
+    """Count a wrong answer of a sign-in by where it came from; beyond the limit the answer says so, and for how long.
+
+    Only wrong answers are counted, and a right one is never asked here: whoever guesses locks nobody out (ruling 27).
+    """
+    if step.event is not EventName.LOGIN_FINISH:
+        return refusal
+    route, method = "/login", step.method.name
+    beyond = limits.count(tx, Knock(DEFAULT.name, "-", route, method, step.caller.address)).refusal
+    if beyond is None:
+        return refusal
+    return msgspec.structs.replace(beyond, reasons=(refusal.code.value, *refusal.reasons))

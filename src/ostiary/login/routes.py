@@ -169,7 +169,7 @@ def _signing_in(desk: Desk, method: Method) -> tuple[Operation, ...]:
             handler=partial(_finish, desk, method),
             request=method.Answer,
             response=SignedIn,
-            refusals=_REFUSALS,
+            refusals=(*_REFUSALS, Code.AUTH_RATE_LIMIT_THROTTLED, Code.AUTH_RATE_LIMIT_LOCKED),
             secrets=method.secrets,
         ),
     )

@@ -74,7 +74,8 @@ _CUSTOMER = said_false(Code.CUSTOMER_DATA_REFUSED, "contains_customer_data")
 _ANY_RAW = no_raw(Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED)
 _CREDENTIAL = hashed(Code.HUMAN_AUTH_CREDENTIAL_HASH_REQUIRED, "credential_id_hash", real=True)
 _NAMES = tuple(
-    hashed(Code.REQUEST_MALFORMED, name, optional=True) for name in ("user_handle_hash", "user_name_hash", "user_display_name_hash")
+    hashed(Code.REQUEST_MALFORMED, name, optional=True)
+    for name in ("user_handle_hash", "user_name_hash", "user_display_name_hash")
 )
 _PRESENCE = (
     Code.M13_HUMAN_PRESENCE_MISSING,

@@ -2,6 +2,8 @@
 const PLAIN = {
   csrf_refused: "This page is out of date. Load it again.",
   presence_refused: "It took too long to show that it is you. Try again.",
+  auth_rate_limit_throttled: "Slow down: too many wrong answers came from here. Try again {when}. A passkey of your own works at once.",
+  auth_rate_limit_locked: "Closed for wrong answers from here; it opens {when}. A passkey of your own still works at once.",
 };
 const DEVICE = {
   NotAllowedError: "Nothing was done: the request was cancelled or took too long. Try again.",
@@ -20,7 +22,7 @@ export async function call(method, path, body, headers = {}) {
     throw failure({ status: 0, message: "The server could not be reached. Try again in a moment." });
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw failure({ message: "The server could not do this. Try again in a moment.", ...answer, status: response.status });
+  if (!response.ok) throw failure({ message: "The server could not do this. Try again in a moment.", ...answer, status: response.status, wait: response.headers.get("retry-after") });
   return answer;
 }
 
@@ -31,9 +33,10 @@ function show(progress, problem, link = "") {
 
 export const say = (text) => show(text, "");
 export const trouble = (text, link) => show("", text, link);
-export function report({ name, status, code, message, request_id: request }) {
+export function report({ name, status, code, message, wait, request_id: request }) {
   if (status === undefined) return trouble(DEVICE[name] ?? "Something went wrong. Load the page again.");
-  trouble(`${PLAIN[code] ?? message} ${status >= 500 && request ? `(Request ${request})` : ""}`.trim());
+  const when = wait > 90 ? `at ${new Date(Date.now() + wait * 1000).toLocaleTimeString([], { timeStyle: "short" })}` : `in ${wait} seconds`;
+  trouble(`${(PLAIN[code] ?? message).replace("{when}", when)} ${status >= 500 && request ? `(Request ${request})` : ""}`.trim());
 }
 
 // Only ever to a path of this site, whatever the answer said.
