@@ -35,7 +35,7 @@ SAID = [
 RECEIPTS = {
     "passkey.import": ["admitted"],
     "login.start": ["refused", "admitted"],
-    "presence.prove": ["admitted"] * 3,
+    "presence.prove": ["verified"] * 3,
     "login.finish": ["admitted", "refused"],
 }
 """Of these events a walk leaves receipts with these outcomes, in this order, and no others."""
