@@ -15,6 +15,14 @@ from ostiary.kernel.values import EventName, Outcome
 from ostiary.membrane import store
 from ostiary.membrane.bodies import Durable, Imported, PasskeyShown, Registered, RegistrationOptions
 from ostiary.membrane.ceremonies import GUESSES, ask, asked, durable, fault_of, found_open, passkey_shown
+from ostiary.membrane.creation import (
+    AttestationPolicy,
+    CreationOptions,
+    KeyParameter,
+    PartyEntity,
+    Selection,
+    UserEntity,
+)
 from ostiary.membrane.crossing import Crossing
 from ostiary.membrane.model import Asked, Kind, Progress, Question
 from ostiary.membrane.requests import ImportWanted, RegistrationOptionsWanted, RegistrationWanted
@@ -62,29 +70,21 @@ def registration_options(c: Crossing) -> Envelope[RegistrationOptions] | Refusal
     )
 
 
-def _creation_options(body: RegistrationOptionsWanted, party: RelyingParty, question: Question) -> dict[str, object]:
-    return {
-        "challenge": b64url(question.nonce),
-        "rp": {"id": party.id, "name": party.name},
-        "user": {
-            "id_b64url": b64url(question.subject.encode()),
-            "handle_hash": body.user_handle_hash,
-            "name_hash": body.user_name_hash,
-            "display_name_hash": body.user_display_name_hash,
-            "raw_name_exposed": False,
-            "raw_display_name_exposed": False,
-        },
-        "pub_key_cred_params": [{"type": "public-key", "alg": algorithm} for algorithm in party.algorithms],
-        "authenticator_selection": {
-            "authenticator_attachment": body.authenticator_attachment,
-            "resident_key": "required",
-            "user_verification": "required",
-        },
-        "timeout_ms": TIMEOUT_MS,
-        "attestation": "none",
-        "exclude_credential_id_hashes": body.exclude_credential_id_hashes,
-        "raw_credential_ids_exposed": False,
-    }
+def _creation_options(body: RegistrationOptionsWanted, party: RelyingParty, question: Question) -> CreationOptions:
+    return CreationOptions(
+        challenge=b64url(question.nonce),
+        rp=PartyEntity(party.id, party.name),
+        user=UserEntity(
+            id_b64url=b64url(question.subject.encode()),
+            handle_hash=body.user_handle_hash,
+            name_hash=body.user_name_hash,
+            display_name_hash=body.user_display_name_hash,
+        ),
+        pub_key_cred_params=[KeyParameter(alg=algorithm) for algorithm in party.algorithms],
+        authenticator_selection=Selection(authenticator_attachment=body.authenticator_attachment),
+        timeout_ms=TIMEOUT_MS,
+        exclude_credential_id_hashes=body.exclude_credential_id_hashes,
+    )
 
 
 def register(c: Crossing) -> Envelope[Registered] | Refusal:
@@ -116,12 +116,7 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
         passkey_binding=_placed(c, body.passkey_binding, bound.passkey),
         durable_records=_records(c, bound.passkey, question),
         registration_finish=c.commit(receipt),
-        attestation_policy={
-            "mode": "none_only",
-            "verified_attestation_statement": False,
-            "direct_attestation_allowed": False,
-            "enterprise_attestation_allowed": False,
-        },
+        attestation_policy=AttestationPolicy(),
         webauthn_origin_policy=c.origin_policy,
         authority_boundaries=c.boundaries(),
     )
