@@ -123,13 +123,20 @@ class MembraneDoor(msgspec.Struct, frozen=True):
             private_key=value.get("private_key_material_supplied", False) is not False,
         )
 
+        used = 0
+
         def use_case(tx: Tx) -> Envelope[Any] | Refusal:
+            nonlocal used
+            used = tx.now
             witness = Witness(tx, raw, self.desk.locator)
             witness.saw("token", who.token.encode())
             acting = _acting(tx, who, caller)
             return row.use_case(Crossing(tx, self.desk, row.operation.name, tenant, who, acting, body, witness))
 
-        return await self.desk.vault.transact(knock.scope, use_case)
+        outcome = await self.desk.vault.transact(knock.scope, use_case)
+        if who.kind is Kind.SESSION and not isinstance(outcome, Refusal):
+            self.desk.sessions.seen.note(who.id, used)  # only what ended well slides the idle time (ruling 57)
+        return outcome
 
 
 def _named(caller: Caller, who: Who) -> Caller:
