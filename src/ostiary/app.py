@@ -51,6 +51,7 @@ from ostiary.membrane import upkeep as membrane_upkeep
 from ostiary.membrane.callers import Callers
 from ostiary.membrane.door import MembraneDoor
 from ostiary.membrane.table import ROWS
+from ostiary.membrane.table import Row as Crossed
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence import service as presence
@@ -98,8 +99,13 @@ class Application(msgspec.Struct, frozen=True):
     chores: Callable[[asyncio.Event], Awaitable[None]]
 
 
-def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: None) -> Application:
-    """Put the application together; `more` are login methods besides those of this release, `say` prints a line."""
+def build(
+    house: House, *more: Method, say: Callable[[str], None] = lambda _: None, crossings: Sequence[Crossed] = ROWS
+) -> Application:
+    """Put the application together; `more` are login methods besides those of this release, `say` prints a line.
+
+    `crossings` are the membrane's operations.
+    """
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     seen, refusals = Seen(), RefusalLog(vault, clock)
     watch = KeyWatch(
@@ -113,7 +119,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     operations = _operations(house, session_rules, passkey_rules, asker, methods, judge)
     guard = SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies)
     door = Door(settings.origin, scope, guard, refusals)
-    described = (*operations, *(row.operation for row in ROWS))
+    described = (*operations, *(row.operation for row in crossings))
     openapi = document(described, __version__, settings.origin)
     fetch = _fetch(house)
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, watch.learn)
@@ -122,7 +128,7 @@ def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: No
     console = Console(
         _pages(), scope, vault, guard, session_rules, passkey_rules, onward, openapi, rows(described), returns
     )
-    membrane = _membrane(house, session_rules, passkey_rules, judge, watch, door)
+    membrane = _membrane(house, session_rules, passkey_rules, judge, watch, door).routes(crossings)
     public = _public(console, [*console.routes(), *door.routes(operations), *membrane])
     entrance = Entrance(
         EntranceRules(onward, scope, session_rules, passes, vault, refusals, settings.trusted_proxies), public
@@ -172,15 +178,14 @@ def _membrane(
     judge: Judge,
     watch: KeyWatch,
     door: Door,
-) -> list[Route]:
-    """Return the routes of the membrane, for all tenants."""
+) -> MembraneDoor:
+    """Return the door of the membrane, for all tenants."""
     vault, scope, keyring = house.vault, house.scope, house.keyring
     desk = membrane.Desk(vault, keyring, session_rules, passkey_rules, database_locator(house.settings))
     callers = Callers(vault, scope, keyring, judge, watch.look, system_secrets)
-    made = MembraneDoor(
+    return MembraneDoor(
         door.origin, scope, desk, callers, door.guard, door.recorder, house.settings.trusted_proxies, door.patience
     )
-    return made.routes(ROWS)
 
 
 def _party(settings: Settings) -> RelyingParty:

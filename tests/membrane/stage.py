@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -81,8 +82,8 @@ class Asking(NamedTuple):
 
     operation: str
     key: str | None
-    fields: dict
-    headers: dict = MappingProxyType({})
+    fields: Mapping[str, object]
+    headers: Mapping[str, str] = MappingProxyType({})
     raw: bytes | None = None
 
     def but(self, key="", headers=None, **fields):

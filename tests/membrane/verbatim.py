@@ -1,5 +1,6 @@
 """The examples of the published API page as they stand there, and what comes of each on a seeded fixture tenant."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ class Example(NamedTuple):
     """One example: what it sends, and where it cannot run the code that it is refused with and why."""
 
     operation: str
-    fields: dict
+    fields: Mapping[str, object]
     refused: str = ""
     why: str = ""
 

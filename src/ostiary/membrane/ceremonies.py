@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ostiary.identities import refs
 from ostiary.kernel.clock import instant
+from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.ids import b64url, timed_id, unb64url
 from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
@@ -47,7 +48,7 @@ __all__ = [
 GUESSES = 5
 """Wrong answers that spend a question."""
 
-_NONCE = 32
+_NONCE, _ES256 = 32, -7
 _FAULTS = {
     Fault.CLIENT_DATA_MALFORMED: Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
     Fault.TYPE_MISMATCH: Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID,
@@ -111,11 +112,11 @@ def verify_passkey(c: Crossing) -> Envelope[Verified] | Refusal:
     return c.refuse(EventName.PRESENCE_PROVE, question.id, passkey)
 
 
-def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified] | Refusal:
+def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified]:
     proof = Proof(passkey.person, Factor.PASSKEY, c.tx.now, question.id, passkey.id, user_verified=True)
     made = presence.vouch(c.tx, proof, question.scopes, question.id)
     if not store.answer(c.tx, question.id, made.id):
-        return c.refuse(EventName.PRESENCE_PROVE, question.id, Code.HUMAN_AUTH_CHALLENGE_REPLAYED)
+        raise ContractBroken("a question that was held was answered by another")
     scopes = question.scopes.split()
     told = (f"challenge:{question.id}", f"passkey:{passkey.id}")
     receipt = c.tell(EventName.PRESENCE_PROVE, made.id, *told, outcome=Outcome.VERIFIED)
@@ -213,7 +214,7 @@ def passkey_shown(c: Crossing, passkey: Passkey) -> PasskeyShown:
         relying_party_id=facts.rp_id if facts else policy.relying_party_id,
         origin=facts.origin if facts else policy.origins[0],
         credential_id_hash=bindings.credential_hash(c.tx, passkey.id),
-        public_key_algorithm="ES256" if passkey.algorithm == -7 else str(passkey.algorithm),  # noqa: PLR2004 - RFC 9053
+        public_key_algorithm="ES256" if passkey.algorithm == _ES256 else str(passkey.algorithm),
         public_key_hash=bindings.key_hash(passkey.public_key),
         authenticator_attachment=facts.attachment if facts else "platform",
         synced_passkey_allowed=bool(facts.synced_allowed) if facts else True,
