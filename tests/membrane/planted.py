@@ -10,7 +10,6 @@ from ostiary.access import standings
 from ostiary.identities import service as identities
 from ostiary.kernel.ids import unb64url
 from ostiary.kernel.values import Event, EventName, Factor, Proof
-from ostiary.membrane.crossing import Crossing
 from ostiary.passkeys import bindings
 from ostiary.presence import service as presence
 from ostiary.sessions import wire
@@ -80,7 +79,7 @@ def beside(table, besides=None, row=None):
     return plant
 
 
-def token_of(c: Crossing, binds):
+def token_of(c, binds):
     """The token of a session that is being stored."""
     key = c.desk.keyring.find(binds["key_id"])
     assert key is not None

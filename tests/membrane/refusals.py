@@ -12,6 +12,7 @@ from ostiary.kernel.refusals import Code
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.membrane.table import ROWS
+from ostiary.sessions import service as sessions
 from ostiary.web.operation import Audience
 from ostiary_client.authenticator import Behaviour, SoftPasskey
 from tests.login.gatehouse import OPERATOR
@@ -382,6 +383,16 @@ but(REFRESH, Code.AUTH_SESSION_REFRESH_SCOPE_EXPANSION_REFUSED, scopes=["invoice
 case(INSPECT, Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH)(
     lambda s: s.whole(INSPECT).but(session=s.login()["session"]),
 )
+
+
+@case(INSPECT, Code.AUTH_SESSION_UNKNOWN)
+def _collected(s):
+    asking = s.whole(INSPECT)
+    s.home.clock.turn(30 * 3600 * SECOND)
+    s.act(sessions.collect)
+    return asking
+
+
 but(REVOKE, Code.M13_SESSION_UNKNOWN, session="auth_session:fixture_nobodys")
 
 

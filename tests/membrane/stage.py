@@ -82,8 +82,8 @@ class Asking(NamedTuple):
 
     operation: str
     key: str | None
-    fields: dict
-    headers: Mapping = MappingProxyType({})
+    fields: Mapping[str, object]
+    headers: Mapping[str, str] = MappingProxyType({})
     raw: bytes | None = None
 
     def but(self, key="", headers=None, **fields):
@@ -378,9 +378,13 @@ class Stage:
         """auth.sessionRefresh."""
         return self.send(self.refreshing(token, presence, **fields))
 
+    def inspecting(self, token, **fields):
+        """An asking for auth.sessionInspect."""
+        return Asking("auth.sessionInspect", token, fields)
+
     def inspect(self, token, **fields):
         """auth.sessionInspect."""
-        return self.ask("auth.sessionInspect", token, **fields)
+        return self.send(self.inspecting(token, **fields))
 
     def revoking(self, token, session, **fields):
         """An asking for authority.sessionRevoke."""
@@ -520,7 +524,7 @@ WHOLE = {
     "auth.loginFinish": Stage.ready,
     "auth.session.exchange": _exchanging,
     "auth.sessionIssue": _beside,
-    "auth.sessionInspect": lambda stage: Asking("auth.sessionInspect", stage.login()["bearer_token"], {}, {}),
+    "auth.sessionInspect": lambda stage: stage.inspecting(stage.login()["bearer_token"]),
     "auth.sessionRefresh": _refreshing,
     "authority.sessionRevoke": _revoking,
     "auth.rateLimitEvaluate": Stage.evaluating,

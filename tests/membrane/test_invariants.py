@@ -215,8 +215,11 @@ def test_invariant_09_a_session_lives_one_to_86400_seconds_and_no_longer(each, o
     longest = good(each.send(each.whole(operation).but(expires_in_seconds=86_400))).json["body"]
     each.home.clock.turn(SECOND)
     assert code(each.inspect(one["bearer_token"])) == "session_expired"
+    for _ in range(47):
+        assert good(each.inspect(longest["bearer_token"]))
+        each.home.clock.turn(HOUR // 2)
     assert good(each.inspect(longest["bearer_token"]))
-    each.home.clock.turn(24 * HOUR - SECOND)
+    each.home.clock.turn(HOUR // 2 - SECOND)
     assert code(each.inspect(longest["bearer_token"])) == "session_expired"
 
 
@@ -571,7 +574,7 @@ def flag_of(body, flag):
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[one.flag for one in FAULTS])
-def test_invariant_26_a_storage_bug_turns_the_flag(tmp_path, monkeypatch, fault):
+def test_invariant_26_a_storage_bug_turns_the_flag(tmp_path, fault):
     name, planted = fault.operation, []
 
     def faulty(row):
@@ -585,8 +588,8 @@ def test_invariant_26_a_storage_bug_turns_the_flag(tmp_path, monkeypatch, fault)
         return msgspec.structs.replace(row, gates=gates, use_case=chosen)
 
     rows = tuple(faulty(row) if row.operation.name == name else row for row in ROWS)
-    monkeypatch.setattr(app, "ROWS", rows)
     with closing(Home(tmp_path, TRUSTED_PROXIES="127.0.0.1")) as home:
+        home.application = app.build(home.house, crossings=rows)
         stage = Stage(home, "rhein")
         agent = {"user-agent": "Mozilla/5.0 (a browser that nobody has)"}
         assert flag_of(good(stage.send(stage.whole(name).but(headers=agent))).json["body"], fault.flag) is False

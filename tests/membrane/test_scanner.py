@@ -8,9 +8,10 @@ from contextlib import closing
 import pytest
 
 from ostiary.kernel.ids import b64url
-from ostiary.kernel.values import Mode
+from ostiary.kernel.values import Event, EventName, Mode
 from ostiary.membrane.table import ROWS
 from tests.flows.server import OSTIARY, Served
+from tests.login.gatehouse import OPERATOR
 from tests.membrane.stage import FIXTURE_ONLY, Stage, good
 from tests.membrane.test_invariants import ISSUING, tokens_of
 from tests.sessions.home import Home
@@ -122,9 +123,6 @@ def test_the_scanner_finds_what_it_looks_for(home):
 
 def planted(tx, stage):
     """Write an address where it has no business to be."""
-    from ostiary.kernel.values import Event, EventName  # noqa: PLC0415
-    from tests.login.gatehouse import OPERATOR  # noqa: PLC0415
-
     tx.emit(Event(EventName.SESSION_INSPECT, OPERATOR, stage.address))
 
 

@@ -42,7 +42,7 @@ class Example(NamedTuple):
     """One example: what it sends, and where it cannot run the code that it is refused with and why."""
 
     operation: str
-    fields: Mapping
+    fields: Mapping[str, object]
     refused: str = ""
     why: str = ""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ostiary.identities import refs
 from ostiary.kernel.clock import instant
+from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.ids import b64url, timed_id, unb64url
 from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
@@ -114,11 +115,11 @@ def verify_passkey(c: Crossing) -> Envelope[Verified] | Refusal:
     return c.refuse(EventName.PRESENCE_PROVE, question.id, passkey)
 
 
-def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified] | Refusal:
+def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified]:
     proof = Proof(passkey.person, Factor.PASSKEY, c.tx.now, question.id, passkey.id, user_verified=True)
     made = presence.vouch(c.tx, proof, question.scopes, question.id)
     if not store.answer(c.tx, question.id, made.id):
-        return c.refuse(EventName.PRESENCE_PROVE, question.id, Code.HUMAN_AUTH_CHALLENGE_REPLAYED)
+        raise ContractBroken("a question that was held was answered by another")
     scopes = question.scopes.split()
     told = (f"challenge:{question.id}", f"passkey:{passkey.id}")
     receipt = c.tell(EventName.PRESENCE_PROVE, made.id, *told, outcome=Outcome.VERIFIED)

@@ -133,7 +133,7 @@ class MembraneDoor(msgspec.Struct, frozen=True):
 
         outcome = await self.desk.vault.transact(knock.scope, use_case)
         if who.kind is Kind.SESSION and not isinstance(outcome, Refusal):
-            self.desk.sessions.seen.note(who.id, self.clock())  # its idle time starts anew
+            self.desk.sessions.seen.note(who.id, self.clock())  # only what ended well slides the idle time (ruling 57)
         return outcome
 
 
