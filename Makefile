@@ -34,7 +34,7 @@ install: $(PROJECT) ## make .venv with the locked runtime and the command .venv/
 
 dev: $(DEV) $(PROJECT) ## the same, with the tools for tests and checks
 
-test: dev ## every test, beside a real browser and a real PostgreSQL (ARGS are handed to pytest; -n0 runs them one by one)
+test: dev ## every test, beside a real browser, a real PostgreSQL and Node (ARGS are handed to pytest; -n0 runs them one by one)
 	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' $(BESIDE) $(ARGS)
 
 # A file's tests stay together. What waits for servers and browsers lets the others run.
@@ -87,7 +87,7 @@ audit: .lock-venv/bin/uv ## ask the registry for known vulnerabilities in requir
 	.lock-venv/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 clean: ## remove everything that make has made, the environments too
-	rm -rf $(VENV) .lock-venv .venv-proxies .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov build dist
+	rm -rf $(VENV) .lock-venv .venv-proxies .node-walk .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov build dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(MADE):

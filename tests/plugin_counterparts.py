@@ -1,10 +1,11 @@
 """Pytest plugin: a test that needs a real counterpart is skipped without it, and fails without it when CI=true.
 
-The markers `chromium`, `postgres`, `proxies` and `redis` name the counterpart; `make test` brings all but the last
+The markers `chromium`, `node`, `postgres`, `proxies` and `redis` name the counterpart; `make test` brings all but the last
 where it can.
 """
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,10 @@ def counterparts(environ, chromium=Path("/usr/bin/chromium")):
     return {
         "chromium": Counterpart(
             chromium.exists(), "as root: apt-get install chromium fonts-dejavu-core libnss3-tools openssl"
+        ),
+        "node": Counterpart(
+            all(shutil.which(program, path=environ.get("PATH", "")) for program in ("node", "npm")),
+            "as root: apt-get install nodejs npm",
         ),
         "postgres": Counterpart(
             "OSTIARY_TEST_POSTGRES_URL" in environ,

@@ -50,6 +50,7 @@ from ostiary.membrane import crossing as membrane
 from ostiary.membrane.callers import Callers
 from ostiary.membrane.door import MembraneDoor
 from ostiary.membrane.table import ROWS
+from ostiary.membrane.table import Row as Crossed
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence.challenges import Asker
@@ -112,18 +113,23 @@ class _Core(msgspec.Struct, frozen=True):
     refusals: RefusalLog
 
 
-def build(house: House, *more: Method, say: Callable[[str], None] = lambda _: None) -> Application:
-    """Put the application together; `more` are login methods besides those of this release, `say` prints a line."""
+def build(
+    house: House, *more: Method, say: Callable[[str], None] = lambda _: None, crossings: Sequence[Crossed] = ROWS
+) -> Application:
+    """Put the application together; `more` are login methods besides those of this release, `say` prints a line.
+
+    `crossings` are the membrane's operations.
+    """
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     core = _core(house)
     asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), *more))
-    operations, contract = _operations(core, asker, methods), tuple(row.operation for row in ROWS)
+    operations, contract = _operations(core, asker, methods), tuple(row.operation for row in crossings)
     door = Door(settings.origin, scope, core.guard, core.refusals)
     fetch, learn = _fetch(house), core.watch.learn
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, learn)
     onward = Onward(settings.origin, registrations, keyring, clock, system_secrets)
     console = _console(core, onward, (*operations, *contract))
-    public = _public(console, [*console.routes(), *door.routes(operations), *_membrane(core, door)])
+    public = _public(console, [*console.routes(), *door.routes(operations), *_membrane(core, door).routes(crossings)])
     entrance = Entrance(
         EntranceRules(onward, scope, core.sessions, passes, vault, core.refusals, settings.trusted_proxies), public
     )
@@ -186,15 +192,14 @@ def _console(core: _Core, onward: Onward, described: tuple[Operation, ...]) -> C
     return Console(_pages(), house.scope, house.vault, core.guard, core.sessions, core.passkeys, *more)
 
 
-def _membrane(core: _Core, door: Door) -> list[Route]:
-    """Return the routes of the membrane, for all tenants."""
+def _membrane(core: _Core, door: Door) -> MembraneDoor:
+    """Return the door of the membrane, for all tenants."""
     house = core.house
     locator = database_locator(house.settings)
     desk = membrane.Desk(house.vault, house.keyring, core.sessions, core.passkeys, core.recovery, locator)
     callers = Callers(house.vault, house.scope, house.keyring, core.judge, core.watch.look, system_secrets)
     trusted = house.settings.trusted_proxies
-    made = MembraneDoor(door.origin, house.scope, desk, callers, core.guard, core.refusals, house.clock, trusted)
-    return made.routes(ROWS)
+    return MembraneDoor(door.origin, house.scope, desk, callers, core.guard, core.refusals, house.clock, trusted)
 
 
 def _watch(house: House) -> KeyWatch:

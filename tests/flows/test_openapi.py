@@ -94,12 +94,31 @@ def test_only_what_is_refused_or_broken_has_the_problem_for_its_body(document):
     problem = document["components"]["schemas"]["Problem"]
     assert set(problem["required"]) == {"error", "message", "code", "request_id"}
     for path, method, item in items(document):
-        shape = "schemas/Envelope_Refused_" if path.startswith("/v1/") else "schemas/Problem"
+        shape = 'schemas/RefusedEnvelope"' if path.startswith("/v1/") else 'schemas/Problem"'
         for status, response in item["responses"].items():
             body = json.dumps(response.get("content", ""))
             assert (shape in body) is (int(status) >= 400), (path, method, status)
+            assert ("schemas/RefusedEnvelope" in body) + ("schemas/Problem" in body) <= 1
         assert set(item["responses"]["503"]["headers"]) == {"Retry-After"}
         assert "500" not in item["responses"], "a 500 is never meant"
+
+
+def test_every_refusal_of_an_operation_is_typed_by_the_codes_of_its_status(document, shared_server):
+    for path, method, item in items(document):
+        for status, response in item["responses"].items():
+            if int(status) >= 400:
+                _, narrowed = response["content"]["application/json"]["schema"]["allOf"]
+                members = narrowed["properties"]
+                among = members["code"] if "code" in members else members["body"]["properties"]["stable_code"]
+                assert among["enum"] == re.findall(r"`(\w+)`:", response["description"]), (path, method, status)
+                assert all(CATALOGUE[code].status == int(status) for code in among["enum"])
+    answer = Browser(shared_server).send("POST", "/v1/auth/sessions/inspect", {})
+    schema = document["paths"]["/v1/auth/sessions/inspect"]["post"]["responses"]["401"]["content"]["application/json"]
+    validator = jsonschema_rs.Draft202012Validator({**document, **schema["schema"]})
+    told = answer.json
+    assert (answer.status, validator.is_valid(told)) == (401, True)
+    told["body"]["stable_code"] = "no_such_code"
+    assert not validator.is_valid(told)
 
 
 def schemathesis(server, tmp_path, phases, *words, cookie=None, token=None, seconds=SECONDS):

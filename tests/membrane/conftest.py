@@ -6,12 +6,12 @@ import pytest
 
 from ostiary.kernel.values import Mode
 from tests.membrane.stage import Stage
-from tests.sessions.home import Home
+from tests.sessions.home import Failing, Home
 
 
 @pytest.fixture
 def home(tmp_path):
-    with closing(Home(tmp_path)) as made:
+    with closing(Home(tmp_path, TRUSTED_PROXIES="127.0.0.1")) as made:
         yield made
 
 
@@ -28,3 +28,23 @@ def fixture(home):
 @pytest.fixture(params=["live", "fixture"])
 def both(request):
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory):
+    """A live, a fixture and a seeded tenant of one home, whose store can be taken away."""
+    folder = tmp_path_factory.mktemp("stages")
+    with closing(Home(folder, vault=lambda house: Failing(house.vault), TRUSTED_PROXIES="127.0.0.1")) as home:
+        made = {
+            "live": Stage(home),
+            "fixture": Stage(home, "rehearsal", Mode.FIXTURE),
+            "seeded": Stage(home, "calibration", Mode.FIXTURE, seeded=True),
+        }
+        made["live"].other, made["fixture"].other, made["seeded"].other = made["fixture"], made["live"], made["live"]
+        yield made
+
+
+@pytest.fixture(params=["live", "fixture"])
+def each(request, stages):
+    """A live and a fixture tenant in turn, with a person and an address that are new."""
+    return stages[request.param].anew()

@@ -1,6 +1,7 @@
 """The guide's walk over HTTP, in a live and in a fixture tenant."""
 
-from tests.membrane.stage import code
+from tests.membrane.stage import code, good
+from tests.sessions.home import HOUR
 
 
 def test_the_whole_walk(both):
@@ -26,3 +27,14 @@ def test_the_whole_walk(both):
     assert (over.status, over.json["outcome"]) == (200, "admitted")
     dead = both.inspect(issued.json["body"]["bearer_token"])
     assert (dead.status, code(dead)) == (401, "session_revoked")
+
+
+def test_use_keeps_a_session_from_falling_idle_and_a_refusal_does_not(both):
+    both.life = 24 * 3600
+    used, unused = both.login()["bearer_token"], both.login()["bearer_token"]
+    for _ in range(3):
+        both.home.clock.turn(HOUR // 2)
+        good(both.inspect(used))
+        both.inspect(unused, session="auth_session:nobodys")
+    assert good(both.inspect(used))
+    assert code(both.inspect(unused)) == "session_expired"

@@ -33,6 +33,8 @@ PACKAGES = {
     "haproxy": lambda: shutil.which("haproxy", path=_path()) is not None,
     "libnss3-tools": lambda: shutil.which("certutil") is not None,
     "nginx": lambda: shutil.which("nginx", path=_path()) is not None,
+    "nodejs": lambda: shutil.which("node") is not None,
+    "npm": lambda: shutil.which("npm") is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
     "pgbouncer": lambda: shutil.which("pgbouncer", path=_path()) is not None,
     "postgresql": lambda: (

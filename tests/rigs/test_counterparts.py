@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.plugin_counterparts import counterparts
+from tests.rigs.counterparts import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 SUITE = """
@@ -64,6 +65,14 @@ def test_a_test_runs_beside_its_counterpart(tmp_path):
 def test_chromium_is_looked_for_where_debian_puts_it(tmp_path):
     assert not counterparts({}, tmp_path / "chromium")["chromium"].present
     assert counterparts({}, tmp_path)["chromium"].present
+
+
+def test_node_is_there_when_it_and_its_package_manager_are_on_the_path(tmp_path):
+    for program in ("node", "npm"):
+        assert not counterparts({"PATH": str(tmp_path)})["node"].present
+        (tmp_path / program).touch(mode=0o755)
+    assert counterparts({"PATH": str(tmp_path)})["node"].present
+    assert {"nodejs", "npm"} <= set(PACKAGES), "`make test` brings both"
 
 
 @pytest.mark.postgres

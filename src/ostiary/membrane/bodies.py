@@ -1,8 +1,8 @@
 """What the membrane answers: one struct per operation. Flags are computed (`membrane.witness`), never constants."""
 
-from typing import Any
-
 import msgspec
+
+from ostiary.membrane.creation import AttestationPolicy, CreationOptions
 
 __all__ = [
     "Asked",
@@ -274,7 +274,7 @@ class RegistrationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the browser's authenticator is asked for a new passkey (WebAuthn Level 3 section 5.4), without names."""
 
     challenge: Asked
-    public_key_credential_creation_options: dict[str, Any]
+    public_key_credential_creation_options: CreationOptions
     durable_record: Durable
     privacy_boundary: Privacy
     webauthn_origin_policy: OriginPolicy
@@ -302,7 +302,7 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     passkey_binding: PasskeyShown
     durable_records: dict[str, Durable]
     registration_finish: Commit
-    attestation_policy: dict[str, Any]
+    attestation_policy: AttestationPolicy
     raw_credential_id_stored: bool
     raw_attestation_object_stored: bool
     raw_client_data_json_stored: bool

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ostiary.identities import refs
 from ostiary.kernel.clock import instant
+from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.ids import b64url, timed_id, unb64url
 from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
@@ -116,14 +117,15 @@ def verify_passkey(c: Crossing) -> Envelope[Verified] | Refusal:
     return c.refuse(EventName.PRESENCE_PROVE, question.id, passkey)
 
 
-def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified] | Refusal:
+def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified]:
     proof = Proof(passkey.person, Factor.PASSKEY, c.tx.now, question.id, passkey.id, user_verified=True)
     made = presence.vouch(c.tx, proof, question.scopes, question.id)
     by = passkey.id if question.asked is Kind.ASSERTION else question.passkey
     if not store.answer(c.tx, question.id, made.id, by):
-        return c.refuse(EventName.PRESENCE_PROVE, question.id, Code.HUMAN_AUTH_CHALLENGE_REPLAYED)
+        raise ContractBroken("a question that was held was answered by another")
     scopes = question.scopes.split()
-    receipt = c.tell(EventName.PRESENCE_PROVE, made.id, f"challenge:{question.id}", f"passkey:{passkey.id}")
+    told = (f"challenge:{question.id}", f"passkey:{passkey.id}")
+    receipt = c.tell(EventName.PRESENCE_PROVE, made.id, *told, outcome=Outcome.VERIFIED)
     return c.done(
         Outcome.VERIFIED,
         receipt,
@@ -198,14 +200,14 @@ def durable(kind: str, question: Question) -> Durable:
 def request_options(c: Crossing, question: Question, passkey: Passkey | None) -> RequestOptions:
     """Show what the authenticator is asked; credential ids are known by their hashes only (ruling 29)."""
     known = [bindings.credential_hash(c.tx, passkey.id)] if passkey else []
-    return RequestOptions(
+    return c.witness.body(
+        RequestOptions,
         challenge=b64url(question.nonce),
         rp_id=question.rp_id,
         user_verification="required",
         timeout_ms=TIMEOUT_MS,
         allow_credentials="omitted_discoverable_credentials_only",
         allow_credential_id_hashes=known,
-        raw_credential_ids_exposed=False,
     )
 
 

@@ -131,12 +131,13 @@ class MembraneDoor(msgspec.Struct, frozen=True):
 
         def use_case(tx: Tx) -> Envelope[Any] | Refusal:
             witness = Witness(tx, raw, self.desk.locator)
+            witness.saw("token", who.token.encode())
             acting = _acting(tx, who, caller)
             return row.use_case(Crossing(tx, self.desk, row.operation.name, tenant, who, acting, body, witness))
 
         outcome = await self.desk.vault.transact(knock.scope, use_case)
         if who.kind is Kind.SESSION and not isinstance(outcome, Refusal):
-            self.desk.sessions.seen.note(who.id, self.clock())  # its idle time starts anew
+            self.desk.sessions.seen.note(who.id, self.clock())  # only what ended well slides the idle time (ruling 57)
         return outcome
 
 

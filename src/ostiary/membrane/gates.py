@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
+from ostiary.kernel.refs import named
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Mode
 
 __all__ = [
     "EXPIRY_LONGEST",
     "Gate",
+    "claimed",
     "expires",
     "fixture_said",
     "hashed",
@@ -21,8 +25,16 @@ __all__ = [
     "well_named",
 ]
 
-Gate = Callable[[dict[str, Any], Mode], Refusal | None]
-"""A rule over a request's fields in a tenant of this mode."""
+Rule = Callable[[dict[str, Any], Mode], Refusal | None]
+"""What a gate asks of a request's fields in a tenant of this mode."""
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """A rule, and every code that it refuses with."""
+
+    rule: Rule
+    codes: tuple[Code, ...]
+
 
 EXPIRY_LONGEST = 86_400
 _FIXTURE = "auth_session:fixture_"
@@ -54,7 +66,7 @@ def well_named(value: dict[str, Any]) -> Refusal | None:
 
 def passed(gates: tuple[Gate, ...], value: dict[str, Any], mode: Mode) -> Refusal | None:
     """Return the first refusal of these rules."""
-    return next((refused for gate in gates if (refused := gate(value, mode)) is not None), None)
+    return next((refused for gate in gates if (refused := gate.rule(value, mode)) is not None), None)
 
 
 def fixture_said(code: Code, *, session: bool = False, live: bool = True) -> Gate:
@@ -64,37 +76,37 @@ def fixture_said(code: Code, *, session: bool = False, live: bool = True) -> Gat
     passes there at all.
     """
 
-    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         ref = str(value.get("session") or "") if session else ""
         if mode is Mode.LIVE and not live:
             return Refusal(code)
         if mode is Mode.LIVE:
-            mixed = _claims(value, "fixture") or ref.startswith(_FIXTURE)
+            mixed = _said(value, "fixture") or ref.startswith(_FIXTURE)
             return Refusal(Code.TENANT_MODE_MISMATCH) if mixed else None
-        claims = any(_claims(value, word) for word in _LIVE_WORDS)
+        claims = any(_said(value, word) for word in _LIVE_WORDS)
         odd = value.get("fixture") is not True or claims or (ref and not ref.startswith(_FIXTURE))
         return Refusal(code) if odd else None
 
-    return gate
+    return Gate(rule, (code, Code.TENANT_MODE_MISMATCH) if live else (code,))
 
 
 def no_raw(code: Code) -> Gate:
     """Ask that nothing whose name begins with `raw_` stands in the request, whatever its value."""
 
-    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         raw = any(name.startswith("raw_") and name not in _FLAGS for name in _names(value))
         return Refusal(code) if raw else None
 
-    return gate
+    return Gate(rule, (code,))
 
 
 def said_false(code: Code, *names: str) -> Gate:
     """Refuse where one of these flags is there and not false."""
 
-    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         return Refusal(code) if any(value.get(name, False) is not False for name in names) else None
 
-    return gate
+    return Gate(rule, (code,))
 
 
 def hashed(code: Code, name: str, *, optional: bool = False, real: bool = False) -> Gate:
@@ -103,40 +115,55 @@ def hashed(code: Code, name: str, *, optional: bool = False, real: bool = False)
     A `real` one is compared with what is verified, so that words serve nowhere.
     """
 
-    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = value.get(name)
         if optional and (given is None or given == ""):
             return None
         return None if _is_hash(given, Mode.LIVE if real else mode) else Refusal(code)
 
-    return gate
+    return Gate(rule, (code,))
 
 
-def hashed_all(code: Code, name: str) -> Gate:
+def hashed_all(code: Code, name: str, *, optional: bool = False) -> Gate:
     """Ask the same of a list of hashes, one at least."""
 
-    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = value.get(name)
+        if optional and given in (None, []):
+            return None
         well = isinstance(given, list) and given and all(_is_hash(one, mode) for one in given)
         return None if well else Refusal(code)
 
-    return gate
+    return Gate(rule, (code,))
+
+
+def claimed(name: str, kind: str = "") -> Gate:
+    """Ask that what is said of something is a well-formed ref, of that kind where one is given; "" says nothing."""
+
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        given = value.get(name)
+        if given is None or given == "":
+            return None
+        well = isinstance(given, str) and named(kind or given.partition(":")[0], given) is not None
+        return None if well else Refusal(Code.REQUEST_MALFORMED, (name,))
+
+    return Gate(rule, (Code.REQUEST_MALFORMED,))
 
 
 def expires(code: Code) -> Gate:
     """Ask that `expires_in_seconds` is a whole number from 1 to EXPIRY_LONGEST."""
 
-    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = value.get("expires_in_seconds")
         return None if type(given) is int and 1 <= given <= EXPIRY_LONGEST else Refusal(code)
 
-    return gate
+    return Gate(rule, (code,))
 
 
 def numbers(code: Code) -> Gate:
     """Ask that the limiter's numbers are positive and in order; a fixture tenant needs all of them, a live one none."""
 
-    def gate(value: dict[str, Any], mode: Mode) -> Refusal | None:
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
         given = [value.get(name) for name in _NUMBERS]
         if mode is Mode.LIVE and not any(name in value for name in _NUMBERS):
             return None
@@ -144,11 +171,11 @@ def numbers(code: Code) -> Gate:
             return Refusal(code)
         return None if value["soft_limit"] <= value["lockout_threshold"] else Refusal(code)
 
-    return gate
+    return Gate(rule, (code,))
 
 
-def _claims(value: dict[str, Any], name: str) -> bool:
-    """Tell whether a flag is there and says anything but no."""
+def _said(value: dict[str, Any], name: str) -> bool:
+    """Tell whether a flag says anything but no; whatever it is, for it may be no flag at all."""
     given = value.get(name)
     return given is not None and given is not False
 

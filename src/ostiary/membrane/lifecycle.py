@@ -5,7 +5,7 @@ import msgspec
 from ostiary.access import service as access
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import StoreUnavailable
-from ostiary.kernel.refs import named, ref
+from ostiary.kernel.refs import ref
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName, Outcome
 from ostiary.membrane import store
@@ -71,18 +71,19 @@ def _beside(c: Crossing, body: IssueWanted, own: Session, bound: Binding | None)
 
 
 def inspect(c: Crossing) -> Envelope[Inspected] | Refusal:
-    """Show the caller's own session. Another's ref and one of nobody are refused alike; what is no ref is unknown."""
+    """Show the caller's own session. Another's ref and one of nobody are refused alike.
+
+    A token of ours whose session was over so long ago that its row is gone is answered that there is none.
+    """
     body: InspectWanted = c.body
     own = c.own()
     if isinstance(own, Refusal):
-        return own
+        collected = isinstance(sessions.find(c.tx, c.who.id), Refusal)
+        return Refusal(Code.AUTH_SESSION_UNKNOWN) if collected else own
     mine = c.session_ref(own.id)
-    if body.session and named("auth_session", body.session) is None:
-        return Refusal(Code.AUTH_SESSION_UNKNOWN)
     if body.session and c.session_named(body.session) != own.id:
         return Refusal(Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH)
     bound, key = c.binding(own.id), c.desk.keyring.find(own.key)
-    c.witness.saw("token", c.who.token.encode())
     c.witness.stored("sessions", *msgspec.structs.astuple(own))
     receipt = c.tell(EventName.SESSION_INSPECT, own.id)
     return c.done(
@@ -131,7 +132,7 @@ def refresh(c: Crossing) -> Envelope[Refreshed] | Refusal:
         **token_fields(c, made, receipt),
         previous_session=c.session_ref(c.who.id),
         previous_token_commitment=c.who.commitment,
-        scope_expansion_allowed=False,
+        scope_expansion_allowed=not (isinstance(old, Session) and set(made.scopes) <= set(old.scopes.split())),
         previous_session_remains_valid=isinstance(old, Session) and not old.ended_at,
     )
 
@@ -212,7 +213,7 @@ def _revoked(c: Crossing, found: Session, *, first: bool) -> Envelope[Revoked]:
         session=mine,
         session_lifecycle=lifecycle(found.id),
         revoked=isinstance(now, Session) and bool(now.ended_at),
-        enforced_in_runtime_overlay=True,
+        enforced_in_runtime_overlay=any(change.subject == found.id for change in c.tx.changes),
         signer=c.signer(found.key),
         durable_commit=c.commit(receipt),
         durable_state=Durable(mine, "revoked"),

@@ -6,7 +6,21 @@ import msgspec
 from msgspec import Meta
 
 from ostiary.membrane.bodies import Commit, Durable, Signer
-from ostiary.membrane.requests import Hash, Ref, Wanted, Word
+from ostiary.membrane.requests import (
+    Device,
+    Execution,
+    Hash,
+    Passkey,
+    Person,
+    Presence,
+    Ref,
+    Secret,
+    Standing,
+    Tenant,
+    Vessel,
+    Wanted,
+    Word,
+)
 
 __all__ = [
     "CancelWanted",
@@ -23,20 +37,24 @@ __all__ = [
     "PolicyWanted",
 ]
 
+Policy = Annotated[Ref, Meta(description="auth_recovery_policy:NAME")]
+
 
 class PolicyWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.recoveryPolicy`. The server names the policy where no ref is given."""
 
-    tenant: Ref
-    actor: Ref
+    tenant: Tenant
+    actor: Person
     recovery_policy_hash: Hash
-    recovery_contact_hashes: Annotated[list[Hash], Meta(max_length=16)]
-    recovery_methods: Annotated[list[Word], Meta(max_length=8)]
-    human_presence_receipt: Ref = ""
-    vessel: Ref = ""
-    standing: Ref = ""
-    passkey_binding: Ref = ""
-    recovery_policy_ref: Ref = ""
+    recovery_contact_hashes: Annotated[
+        list[Hash], Meta(max_length=16, description="Of normalised addresses, see docs/recovery.md")
+    ]
+    recovery_methods: Annotated[list[Word], Meta(max_length=8, description="email_link, recovery_code, …")]
+    human_presence_receipt: Presence = ""
+    vessel: Vessel = ""
+    standing: Standing = ""
+    passkey_binding: Passkey = ""
+    recovery_policy_ref: Policy = ""
     fixture: bool = False
     production_login: bool = False
     contains_customer_data: bool = False
@@ -47,49 +65,49 @@ class PolicyWanted(Wanted, frozen=True, kw_only=True):
 class CodeWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.recoveryContactSend`: the address as the person types it."""
 
-    tenant: Ref
-    contact_address: Annotated[str, Meta(max_length=320)]
+    tenant: Tenant
+    contact_address: Annotated[str, Meta(max_length=320, description="An e-mail address")]
     recovery_method: Word = "email_link"
 
 
 class ConfirmWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.recoveryContactConfirm`: the code that went out to a contact, or a printed one."""
 
-    tenant: Ref
-    recovery_contact: Ref = ""
-    code: Annotated[str, Meta(max_length=16)] = ""
-    recovery_code: Annotated[str, Meta(max_length=64)] = ""
-    recovery_execution_ref: Ref = ""
+    tenant: Tenant
+    recovery_contact: Annotated[Ref, Meta(description="auth_recovery_contact:NAME, as the sending answered")] = ""
+    code: Annotated[str, Meta(max_length=16, description="Eight digits")] = ""
+    recovery_code: Annotated[str, Meta(max_length=64, description="One of the printed codes")] = ""
+    recovery_execution_ref: Execution = ""
 
 
 class CancelWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.recoveryCancel`: the token of the link in a notice."""
 
-    tenant: Ref
-    cancel_token: Word
+    tenant: Tenant
+    cancel_token: Annotated[Word, Meta(description="The token of the link in a notice")]
 
 
 class ContestWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.recoveryContest`: the proof of presence that an old passkey gave."""
 
-    tenant: Ref
-    human_presence_receipt: Ref
+    tenant: Tenant
+    human_presence_receipt: Presence
 
 
 class ExecuteWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.recoveryExecute`. `recovery_token` is the secret that the confirmation answered."""
 
-    tenant: Ref
-    actor: Ref
-    recovery_policy: Ref
-    recovery_execution_ref: Ref
-    recovery_token: Word
-    replacement_passkey_binding: Ref
-    human_presence_receipt: Ref
+    tenant: Tenant
+    actor: Person
+    recovery_policy: Policy
+    recovery_execution_ref: Execution
+    recovery_token: Secret
+    replacement_passkey_binding: Passkey
+    human_presence_receipt: Presence
     recovery_contact_hash: Hash
-    vessel: Ref = ""
-    standing: Ref = ""
-    device_binding: Ref = ""
+    vessel: Vessel = ""
+    standing: Standing = ""
+    device_binding: Device = ""
     fixture: bool = False
     production_login: bool = False
     contains_customer_data: bool = False

@@ -1,5 +1,6 @@
 """Registering a passkey: who may, the options, the verified finish; and an operator's import into a fixture tenant."""
 
+import contextlib
 import hashlib
 import hmac
 
@@ -14,6 +15,14 @@ from ostiary.kernel.values import EventName, Outcome
 from ostiary.membrane import store
 from ostiary.membrane.bodies import Durable, Imported, PasskeyShown, Registered, RegistrationOptions
 from ostiary.membrane.ceremonies import GUESSES, ask, asked, durable, fault_of, found_open, passkey_shown
+from ostiary.membrane.creation import (
+    AttestationPolicy,
+    CreationOptions,
+    KeyParameter,
+    PartyEntity,
+    Selection,
+    UserEntity,
+)
 from ostiary.membrane.crossing import Crossing
 from ostiary.membrane.model import Asked, Kind, Progress, Question
 from ostiary.membrane.requests import ImportWanted, RegistrationOptionsWanted, RegistrationWanted
@@ -63,29 +72,21 @@ def registration_options(c: Crossing) -> Envelope[RegistrationOptions] | Refusal
     )
 
 
-def _creation_options(body: RegistrationOptionsWanted, party: RelyingParty, question: Question) -> dict[str, object]:
-    return {
-        "challenge": b64url(question.nonce),
-        "rp": {"id": party.id, "name": party.name},
-        "user": {
-            "id_b64url": b64url(question.subject.encode()),
-            "handle_hash": body.user_handle_hash,
-            "name_hash": body.user_name_hash,
-            "display_name_hash": body.user_display_name_hash,
-            "raw_name_exposed": False,
-            "raw_display_name_exposed": False,
-        },
-        "pub_key_cred_params": [{"type": "public-key", "alg": algorithm} for algorithm in party.algorithms],
-        "authenticator_selection": {
-            "authenticator_attachment": body.authenticator_attachment,
-            "resident_key": "required",
-            "user_verification": "required",
-        },
-        "timeout_ms": TIMEOUT_MS,
-        "attestation": "none",
-        "exclude_credential_id_hashes": body.exclude_credential_id_hashes,
-        "raw_credential_ids_exposed": False,
-    }
+def _creation_options(body: RegistrationOptionsWanted, party: RelyingParty, question: Question) -> CreationOptions:
+    return CreationOptions(
+        challenge=b64url(question.nonce),
+        rp=PartyEntity(party.id, party.name),
+        user=UserEntity(
+            id_b64url=b64url(question.subject.encode()),
+            handle_hash=body.user_handle_hash,
+            name_hash=body.user_name_hash,
+            display_name_hash=body.user_display_name_hash,
+        ),
+        pub_key_cred_params=[KeyParameter(alg=algorithm) for algorithm in party.algorithms],
+        authenticator_selection=Selection(authenticator_attachment=body.authenticator_attachment),
+        timeout_ms=TIMEOUT_MS,
+        exclude_credential_id_hashes=body.exclude_credential_id_hashes,
+    )
 
 
 def register(c: Crossing) -> Envelope[Registered] | Refusal:
@@ -112,7 +113,7 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
         return refused
     store.spend(c.tx, question.id, Progress.OPEN)
     bound = bindings.put(c.tx, c.desk.passkeys, c.caller, wanted, made, EventName.PASSKEY_ADD)
-    if bound is None:
+    if bound is None:  # nothing that entitled to it may be lost
         raise StoreUnavailable("the same passkey was registered at this moment")
     if wanted.recovery:
         runs.place(c.tx, wanted.recovery, bound.passkey)
@@ -124,12 +125,7 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
         passkey_binding=_placed(c, body.passkey_binding, bound.passkey),
         durable_records=_records(c, bound.passkey, question, "replacement" if wanted.recovery else "active"),
         registration_finish=c.commit(receipt),
-        attestation_policy={
-            "mode": "none_only",
-            "verified_attestation_statement": False,
-            "direct_attestation_allowed": False,
-            "enterprise_attestation_allowed": False,
-        },
+        attestation_policy=AttestationPolicy(),
         webauthn_origin_policy=c.origin_policy,
         authority_boundaries=c.boundaries(),
     )
@@ -202,6 +198,7 @@ def _material(c: Crossing, body: RegistrationWanted) -> Refusal | None:
         return Refusal(Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID)
     c.witness.saw("client_data", client_data)
     c.witness.saw("attestation", attestation)
+    c.witness.saw("credential", bindings.attested_id(attestation))
     said = ((body.client_data_json_hash, client_data), (body.attestation_object_hash, attestation))
     fits = all(not text or hmac.compare_digest(text, _sha256(data)) for text, data in said)
     return None if fits else Refusal(Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID, ("hash",))
@@ -261,9 +258,22 @@ def _consume_entitlement(c: Crossing, body: RegistrationWanted, person: str) -> 
 
 
 def _taken(c: Crossing, text: str, made: Ceremony) -> Refusal | None:
-    """Refuse a credential that is registered, and a ref that is another's."""
+    """Refuse a ref that is a raw credential id, a credential that is registered, and a ref that is another's."""
+    if _spells(c, text, made):
+        return Refusal(Code.HUMAN_AUTH_RAW_CREDENTIAL_MATERIAL_REFUSED, ("passkey_binding",))
     known = bindings.known(c.tx, made.credential_hash)
     return Refusal(Code.HUMAN_AUTH_PASSKEY_BINDING_TAKEN) if known or not _free(c, text) else None
+
+
+def _spells(c: Crossing, text: str, made: Ceremony) -> bool:
+    """Tell whether a ref's name is this credential's id, or another's that is known, in base64url or hex."""
+    name = text.partition(":")[2]
+    for read in (unb64url, bytes.fromhex):
+        with contextlib.suppress(ValueError):
+            digest = hashlib.sha256(read(name)).digest()
+            if digest == made.credential_hash or bindings.known(c.tx, digest):
+                return True
+    return False
 
 
 def _free(c: Crossing, text: str) -> bool:

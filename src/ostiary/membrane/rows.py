@@ -7,7 +7,7 @@ import msgspec
 from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
 from ostiary.membrane.crossing import UseCase
-from ostiary.membrane.gates import Gate
+from ostiary.membrane.gates import Gate, claimed
 from ostiary.web.envelope import Envelope
 from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
 
@@ -42,6 +42,9 @@ class Row(msgspec.Struct, frozen=True):
     pace: float = 0.0
 
 
+_DEVICE = claimed("device_binding", "device_binding")
+
+
 async def _at_its_own_door(x: Exchange) -> Reply:
     """Never called: `membrane.door` serves these operations, in a transaction each."""
     raise NotImplementedError
@@ -63,6 +66,8 @@ def row(
     pace: float = 0.0,
 ) -> Row:
     """Return the row of an operation that is asked by POST at its path."""
+    if "device_binding" in request.__struct_fields__:
+        gates = (*gates, _DEVICE)
     operation = Operation(
         name=name,
         method="POST",
@@ -73,7 +78,7 @@ def row(
         handler=_at_its_own_door,
         request=request,
         response=Envelope[body],
-        refusals=refusals,
+        refusals=(*(code for gate in gates for code in gate.codes), *refusals),
         secrets=_MATERIAL,
         dialect=Dialect.MEMBRANE,
     )

@@ -3,7 +3,7 @@
 from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
 from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, recovery_table, registration, requests
-from ostiary.membrane.gates import expires, fixture_said, hashed, no_raw, numbers, said_false
+from ostiary.membrane.gates import claimed, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
 from ostiary.membrane.rows import Row
 from ostiary.membrane.rows import row as _row
 from ostiary.web.operation import Audience
@@ -18,6 +18,8 @@ _NAMES = tuple(
     hashed(Code.REQUEST_MALFORMED, name, optional=True)
     for name in ("user_handle_hash", "user_name_hash", "user_display_name_hash")
 )
+_EXCLUDED = hashed_all(Code.REQUEST_MALFORMED, "exclude_credential_id_hashes", optional=True)
+_ATTESTED = hashed(Code.REQUEST_MALFORMED, "attestation_object_hash", optional=True)
 _PRESENCE = (
     Code.M13_HUMAN_PRESENCE_MISSING,
     Code.M13_HUMAN_PRESENCE_STALE,
@@ -115,6 +117,7 @@ _LOGIN = (
             fixture_said(Code.AUTH_RATE_LIMIT_FIXTURE_ONLY),
             _CUSTOMER,
             hashed(Code.AUTH_RATE_LIMIT_HASH_REQUIRED, "source_ip_hash"),
+            claimed("subject"),
             numbers(Code.AUTH_RATE_LIMIT_POLICY_INVALID),
         ),
         refusals=_LIMITED,
@@ -219,7 +222,7 @@ _HUMAN = (
         request=requests.ChallengeWanted,
         body=bodies.AssertionOptions,
         gates=(_ANY_RAW,),
-        refusals=_PARTY,
+        refusals=(Code.HUMAN_AUTH_WRONG_RP_ID,),
         empty=True,
     ),
     _row(
@@ -267,7 +270,7 @@ _HUMAN = (
         registration.registration_options,
         request=requests.RegistrationOptionsWanted,
         body=bodies.RegistrationOptions,
-        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER, *_NAMES),
+        gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER, *_NAMES, _EXCLUDED),
         refusals=(
             *_PARTY,
             *_RUNNING,
@@ -329,6 +332,7 @@ _HUMAN = (
             _BIOMETRIC,
             _CUSTOMER,
             _CREDENTIAL,
+            _ATTESTED,
         ),
         refusals=(
             *_PARTY,

@@ -55,8 +55,8 @@ class Witness:
         return any(one in value for word in words for one in self._seen.get(word, ()) for value in written)
 
     def body(self, wanted: type[Body], **fields: Any) -> Body:  # noqa: ANN401 - the fields of the struct
-        """Make an answer: what is not given and has a predicate is computed."""
-        names = [name for name in wanted.__struct_fields__ if name in PREDICATES and name not in fields]
+        """Make an answer: what has a predicate is computed. Raises TypeError where it is given as well."""
+        names = [name for name in wanted.__struct_fields__ if name in PREDICATES]
         shown = msgspec.json.encode({k: v for k, v in fields.items() if k != "bearer_token"})
         return wanted(**fields, **{name: PREDICATES[name](self, shown) for name in names})
 

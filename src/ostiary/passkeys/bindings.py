@@ -29,6 +29,7 @@ __all__ = [
     "Bound",
     "Wanted",
     "attested",
+    "attested_id",
     "by_hash",
     "credential_hash",
     "facts",
@@ -126,6 +127,14 @@ def attested(rp: RelyingParty, nonce: bytes, client_data: str, attestation_objec
         return Refusal(Code.PASSKEY_REFUSED, (Fault.ATTESTATION_MALFORMED.value,))
     parts = AttestationParts(client_data, attestation_object)
     return webauthn.verify_registration(rp, nonce, RegistrationResponse(identifier, identifier, "public-key", parts))
+
+
+def attested_id(attestation_object: bytes) -> bytes:
+    """Return the raw credential id that an attestation object names, b"" where none can be read; never to be kept."""
+    try:
+        return unb64url(_identifier(attestation_object))
+    except ValueError:
+        return b""
 
 
 def prove(tx: Tx, rp: RelyingParty, found: Passkey, nonce: bytes, parts: AssertionParts) -> Refusal | None:

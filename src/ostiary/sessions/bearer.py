@@ -141,7 +141,7 @@ def refresh(
     if dead is None and store.hold(tx, session_id):
         refused = renewal.gate(found)
         if refused is not None:
-            return refused
+            return tx.refuse(EventName.SESSION_REFRESH, mine, session_id, refused)
         end_found(tx, mine, found, EndReason.REFRESHED, EventName.SESSION_REFRESH)
         return _succeed(tx, rules, mine, found, key, renewal)
     now = store.find(tx, session_id) or found

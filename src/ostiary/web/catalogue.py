@@ -144,18 +144,15 @@ _SESSION = (
 )
 
 
-_MEMBRANE = (
-    Code.CROSS_TENANT_ACCESS,
-    Code.TENANT_MODE_MISMATCH,
-    Code.TOKEN_TAMPERED,
-    Code.CALLER_REFUSED,
-)
-_BEARER = (
-    Code.SESSION_MISSING,
-    Code.SESSION_REVOKED,
-    Code.SESSION_EXPIRED,
-    Code.TOKEN_REUSED,
-)
+_MEMBRANE = (Code.CROSS_TENANT_ACCESS, Code.TOKEN_TAMPERED)
+_DEAD = (Code.SESSION_REVOKED, Code.SESSION_EXPIRED)
+_BEARER = {
+    Audience.CLIENT: (Code.CALLER_REFUSED,),
+    Audience.OPERATOR: (Code.CALLER_REFUSED, Code.SESSION_MISSING),
+    Audience.TOKEN: (Code.CALLER_REFUSED, Code.SESSION_MISSING, Code.TOKEN_REUSED, *_DEAD),
+    Audience.REGISTRANT: (Code.CALLER_REFUSED, Code.TOKEN_REUSED, *_DEAD),
+    Audience.FIXTURE: _DEAD,
+}
 _WITH_SESSION = frozenset({Audience.SESSION, Audience.LEAVING})
 
 
@@ -166,8 +163,7 @@ def codes_of(operation: Operation) -> list[Code]:
         codes.update(_SESSION)
     if operation.audience in MEMBRANE_AUDIENCES:
         codes.update(_MEMBRANE)
-    if operation.audience in {Audience.TOKEN, Audience.REGISTRANT, Audience.FIXTURE}:
-        codes.update(_BEARER)
+        codes.update(_BEARER[operation.audience])
     if operation.unsafe:
         codes.add(Code.ORIGIN_REFUSED)
         codes.update((Code.CSRF_REFUSED,) if operation.audience in _WITH_SESSION else ())

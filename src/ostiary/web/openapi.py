@@ -12,10 +12,10 @@ from ostiary.web.cookies import PRELOGIN, SESSION
 from ostiary.web.envelope import Envelope, Refused
 from ostiary.web.operation import Audience, Dialect, Operation
 from ostiary.web.problems import Problem
+from ostiary.web.schemas import Schema, schemas_of, shape_of
 
 __all__ = ["document", "rows"]
 
-_REF = "#/components/schemas/{name}"
 _WORDS = {
     Audience.PUBLIC: "everyone",
     Audience.PRELOGIN: "browsers that have begun to sign in",
@@ -32,12 +32,12 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 def document(operations: Sequence[Operation], version: str, origin: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document (OpenAPI Specification 3.1.0) of these operations."""
-    structs = [struct for op in operations for struct in (op.request, op.response) if struct is not None]
-    schemas, components = msgspec.json.schema_components([*structs, *_PROBLEMS.values()], ref_template=_REF)
-    found = dict(zip([*structs, *_PROBLEMS], schemas, strict=True))
+    answered = [op.response for op in operations if op.response is not None]
+    problems = [_PROBLEMS[dialect] for dialect in Dialect if dialect in {op.dialect for op in operations}]
+    found, components = schemas_of([op.request for op in operations if op.request is not None], [*answered, *problems])
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        item = _item(operation, found, found[operation.dialect])
+        item = _item(operation, found)
         paths.setdefault(operation.path, {})[operation.method.lower()] = item
     return {
         "openapi": "3.1.0",
@@ -59,7 +59,7 @@ _SCHEMES = {
     "browser": {"type": "apiKey", "in": "cookie", "name": PRELOGIN},
     "bearer": {"type": "http", "scheme": "bearer"},
 }
-_PROBLEMS = {Dialect.MANAGEMENT: Problem, Dialect.MEMBRANE: Envelope[Refused]}
+_PROBLEMS: dict[Dialect, Any] = {Dialect.MANAGEMENT: Problem, Dialect.MEMBRANE: Envelope[Refused]}
 _BEARER: dict[str, list[str]] = {"bearer": []}
 _SEEN: dict[Audience, list[dict[str, list[str]]]] = {
     Audience.PUBLIC: [{}],
@@ -101,13 +101,13 @@ def rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:
     ]
 
 
-def _item(operation: Operation, schemas: dict[Any, Any], problem: dict[str, Any]) -> dict[str, Any]:
+def _item(operation: Operation, schemas: dict[Any, Schema]) -> dict[str, Any]:
     item: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "security": (_CHANGED if operation.unsafe else _SEEN)[operation.audience],
         "parameters": _parameters(operation),
-        "responses": _responses(operation, schemas, problem),
+        "responses": _responses(operation, schemas),
     }
     if operation.request is not None:
         item["requestBody"] = {"required": not _may_be_empty(operation), "content": _json(schemas[operation.request])}
@@ -128,8 +128,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
     made += [{"name": name, "in": "header", "required": False, "schema": text} for name in operation.headers]
     if operation.query is not None:
-        (schema,), components = msgspec.json.schema_components([operation.query], ref_template="{name}")
-        shape = components[schema["$ref"]]
+        shape = shape_of(operation.query)
         made += [
             {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": inner}
             for name, inner in shape["properties"].items()
@@ -137,7 +136,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return made
 
 
-def _responses(operation: Operation, schemas: dict[Any, Any], problem: dict[str, Any]) -> dict[str, Any]:
+def _responses(operation: Operation, schemas: dict[Any, Schema]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if operation.response is not None:
         success["content"] = _json(schemas[operation.response])
@@ -148,8 +147,21 @@ def _responses(operation: Operation, schemas: dict[Any, Any], problem: dict[str,
     for status, codes in sorted(by_status.items()):
         words = "; ".join(f"`{code.value}`: {CATALOGUE[code].message}" for code in codes)
         headers = {name: shape | {"schema": _TEXT} for name, shape in _HEADERS.get(str(status), {}).items()}
-        answers[str(status)] = {"description": words, "headers": headers, "content": _json(problem)}
+        body = _narrowed(operation.dialect, schemas[_PROBLEMS[operation.dialect]], codes)
+        answers[str(status)] = {"description": words, "headers": headers, "content": _json(body)}
     return answers
+
+
+def _narrowed(dialect: Dialect, problem: Schema, codes: list[Code]) -> Schema:
+    """Return the schema of a refusal that has one of these codes."""
+    among = {"type": "string", "enum": [code.value for code in codes]}
+    if dialect is Dialect.MANAGEMENT:
+        return {"allOf": [problem, _having(code=among)]}
+    return {"allOf": [problem, _having(body=_having(failed_gate=among, stable_code=among))]}
+
+
+def _having(**members: Schema) -> Schema:
+    return {"type": "object", "required": list(members), "properties": members}
 
 
 def _json(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON Schema is any value
@@ -159,8 +171,7 @@ def _json(schema: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON Schema is any v
 def _fields(struct: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a msgspec struct type or None
     if struct is None:
         return []
-    (schema,), components = msgspec.json.schema_components([struct], ref_template="{name}")
-    shape = components[schema["$ref"]]
+    shape = shape_of(struct)
     required = shape.get("required", ())
     return [
         {"name": name, "type": _type(inner), "required": name in required, "text": inner.get("description", "")}
