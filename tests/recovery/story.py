@@ -7,7 +7,7 @@ from ostiary.identities import service as identities
 from ostiary.kernel.ids import unb64url
 from ostiary.mail import service as mail
 from tests.mail.post import postman
-from tests.membrane.stage import DEVICE, PATHS, code
+from tests.membrane.stage import DEVICE, PATHS, WHOLE, Asking, code
 
 OWN = "/v1/auth/recovery/"
 PATHS |= {
@@ -28,6 +28,11 @@ def hashed(address):
     return "sha256:" + hashlib.sha256(address.encode()).hexdigest()
 
 
+def flags(stage):
+    """What a request says in a fixture tenant."""
+    return {"fixture": True} if stage.fixture else {}
+
+
 class Story:
     """The recovery of the stage's person; `contact` is the address that they type."""
 
@@ -41,6 +46,10 @@ class Story:
 
     def policy(self, token, presence, **fields):
         """auth.recoveryPolicy."""
+        return self.stage.ask("auth.recoveryPolicy", token, **self.setting(presence, **fields))
+
+    def setting(self, presence, **fields):
+        """Its fields."""
         wanted = {
             "tenant": self.stage.ref,
             "actor": self.person.ref,
@@ -56,7 +65,7 @@ class Story:
             "contains_biometric_material": False,
             "create_standing_from_recovery": False,
         }
-        return self.stage.ask("auth.recoveryPolicy", token, **(wanted | self.stage.flags() | fields))
+        return wanted | flags(self.stage) | fields
 
     def insured(self, **fields):
         """Set a policy, with all that it takes; return the session's token."""
@@ -198,7 +207,7 @@ class Story:
             "create_standing_from_recovery": False,
             "create_company_authority_from_recovery": False,
         }
-        return wanted | self.stage.flags() | fields
+        return wanted | flags(self.stage) | fields
 
     def execute(self, presence=None, **fields):
         """auth.recoveryExecute."""
@@ -243,3 +252,59 @@ def _point(passkey):
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - few stories need it
 
     return passkey.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint).hex()
+
+
+def _policy(stage):
+    story, token = Story(stage), stage.login()["bearer_token"]
+    return Asking("auth.recoveryPolicy", token, story.setting(stage.presence("auth.recovery.policy")))
+
+
+def proving(stage):
+    """Somebody whose code is on its way, and what confirms it."""
+    story = Story(stage)
+    story.insured()
+    contact = story.send().json["body"]["recovery_contact"]
+    said = {"tenant": stage.ref, "recovery_contact": contact, "code": story.code()}
+    return story, Asking("auth.recoveryContactConfirm", stage.client, said)
+
+
+def executable(stage):
+    """Somebody whose recovery has waited and has its replacement, and what executes it."""
+    story = Story(stage)
+    story.insured()
+    story.begin()
+    story.wait()
+    assert story.register().status == 200
+    return story, Asking("auth.recoveryExecute", stage.client, story.executing())
+
+
+def _sending(stage):
+    said = {"tenant": stage.ref, "contact_address": Story(stage).contact}
+    return Asking("auth.recoveryContactSend", stage.client, said)
+
+
+def cancelling(stage):
+    """A recovery on its way, and what cancels it."""
+    story = Story(stage)
+    story.insured()
+    story.begin()
+    return story, Asking("auth.recoveryCancel", stage.client, {"tenant": stage.ref, "cancel_token": story.token()})
+
+
+def contesting(stage):
+    """A recovery that is done, and what contests it."""
+    story, asking = executable(stage)
+    assert stage.send(asking).status == 200
+    proof = story.presence(story.person.passkey, "auth.recovery.contest")
+    said = {"tenant": stage.ref, "human_presence_receipt": proof}
+    return story, Asking("auth.recoveryContest", stage.client, said)
+
+
+WHOLE |= {
+    "auth.recoveryPolicy": _policy,
+    "auth.recoveryContactSend": _sending,
+    "auth.recoveryContactConfirm": lambda stage: proving(stage)[1],
+    "auth.recoveryExecute": lambda stage: executable(stage)[1],
+    "auth.recoveryCancel": lambda stage: cancelling(stage)[1],
+    "auth.recoveryContest": lambda stage: contesting(stage)[1],
+}

@@ -10,7 +10,7 @@ from ostiary.identities import service as identities
 from ostiary.kernel.values import Mode
 from ostiary.membrane.recovery_table import PACE
 from tests.login.gatehouse import OPERATOR
-from tests.membrane.stage import Person, Stage, code
+from tests.membrane.stage import Asking, Person, Stage, code
 from tests.recovery.story import DAY, OTHER, Story, hashed
 
 
@@ -115,8 +115,7 @@ def test_of_two_executions_at_once_one_wins(anywhere):
     anywhere.wait()
     anywhere.register()
     stage, one, two = anywhere.stage, anywhere.executing(), anywhere.executing()
-    asked = [stage.asked("auth.recoveryExecute", stage.client, **said) for said in (one, two)]
-    heard = stage.home.together(*asked)
+    heard = stage.together(*(Asking("auth.recoveryExecute", stage.client, said) for said in (one, two)))
     assert sorted(one.status for one in heard) == [200, 409]
     assert {code(one) for one in heard if one.status == 409} == {"auth_recovery_policy_consumed"}
 

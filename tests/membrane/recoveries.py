@@ -1,0 +1,220 @@
+"""The refusals of recovery, in the same table: importing this completes `CASES`."""
+
+from ostiary.kernel.clock import SECOND
+from ostiary.kernel.refusals import Code
+from tests.membrane.refusals import (
+    CASES,
+    FIXTURE,
+    HOUR,
+    LIVE,
+    NOBODY,
+    OFFER,
+    REGISTER,
+    UNKNOWN,
+    but,
+    case,
+    strangers,
+    tried,
+)
+from tests.membrane.stage import Asking, Person, good
+from tests.recovery.story import Story, cancelling, contesting, executable, proving
+
+__all__ = ["CASES"]
+
+POLICY, SEND, CONFIRM = "auth.recoveryPolicy", "auth.recoveryContactSend", "auth.recoveryContactConfirm"
+EXECUTE, CANCEL, CONTEST = "auth.recoveryExecute", "auth.recoveryCancel", "auth.recoveryContest"
+DAY = 24 * HOUR
+
+for _name in (POLICY, SEND, CONFIRM, EXECUTE, CANCEL, CONTEST):
+    but(_name, Code.AUTH_RECOVERY_POLICY_RAW_MATERIAL_REFUSED, raw_recovery_secret="")
+for _name in (POLICY, EXECUTE):
+    but(_name, Code.AUTH_RECOVERY_POLICY_FIXTURE_ONLY, (FIXTURE,), fixture=False)
+    but(_name, Code.TENANT_MODE_MISMATCH, (LIVE,), fixture=True)
+    but(_name, Code.HUMAN_AUTH_BIOMETRIC_MATERIAL_REFUSED, contains_biometric_material=True)
+    but(_name, Code.CUSTOMER_DATA_REFUSED, contains_customer_data=True)
+    but(_name, Code.M13_WRONG_ACTOR, actor=NOBODY)
+    but(_name, Code.M13_WRONG_VESSEL, vessel="vessel:nobodys")
+    but(_name, Code.AUTH_RECOVERY_POLICY_STANDING_MISMATCH, standing="standing:nobodys")
+    but(_name, Code.M13_HUMAN_PRESENCE_MISSING, human_presence_receipt=UNKNOWN)
+but(CONTEST, Code.M13_HUMAN_PRESENCE_MISSING, human_presence_receipt=UNKNOWN)
+but(POLICY, Code.AUTH_RECOVERY_POLICY_CANNOT_CREATE_STANDING, create_standing_from_recovery=True)
+but(EXECUTE, Code.AUTH_RECOVERY_CANNOT_CREATE_AUTHORITY, create_company_authority_from_recovery=True)
+but(POLICY, Code.AUTH_RECOVERY_POLICY_HASH_REQUIRED, recovery_contact_hashes=[])
+but(EXECUTE, Code.AUTH_RECOVERY_POLICY_HASH_REQUIRED, recovery_contact_hash="words")
+but(POLICY, Code.AUTH_RECOVERY_METHOD_UNSUPPORTED, recovery_methods=["sms_otp"])
+but(SEND, Code.AUTH_RECOVERY_METHOD_UNSUPPORTED, recovery_method="sms_otp")
+but(SEND, Code.EMAIL_INVALID, contact_address="nobody")
+but(POLICY, Code.AUTH_RECOVERY_POLICY_PASSKEY_UNKNOWN, passkey_binding="passkey_binding:nobodys")
+but(POLICY, Code.REF_TAKEN, recovery_policy_ref="passkey_binding:odd")
+but(CONFIRM, Code.REF_TAKEN, recovery_execution_ref="passkey_binding:odd")
+but(CONFIRM, Code.AUTH_RECOVERY_CODE_REFUSED, recovery_contact="auth_recovery_contact:rc-nobodys")
+but(CANCEL, Code.AUTH_RECOVERY_CODE_REFUSED, cancel_token="nobodys")
+but(EXECUTE, Code.AUTH_RECOVERY_POLICY_UNKNOWN, recovery_policy="auth_recovery_policy:nobodys")
+but(EXECUTE, Code.AUTH_RECOVERY_CONTACT_MISMATCH, recovery_contact_hash="sha256:" + "00" * 32)
+but(EXECUTE, Code.AUTH_RECOVERY_REPLACEMENT_UNKNOWN, replacement_passkey_binding="passkey_binding:nobodys")
+but(EXECUTE, Code.AUTH_SESSION_DEVICE_MISMATCH, device_binding="device_binding:another")
+for _name in (EXECUTE, OFFER, REGISTER):
+    _wrong = {"recovery_execution_ref": "auth_recovery_execution:rx-nobodys"}
+    if _name != EXECUTE:
+        _wrong |= {"key": None}
+
+
+@case(POLICY, Code.AUTH_RECOVERY_POLICY_PASSKEY_SUBJECT_MISMATCH)
+def _anothers_passkey(s):
+    return s.whole(POLICY).but(passkey_binding=Person(s).binding)
+
+
+@case(POLICY, Code.AUTH_RECOVERY_POLICY_PRESENCE_INVALID)
+def _for_something_else(s):
+    return s.whole(POLICY).but(human_presence_receipt=s.presence("passkey.add"))
+
+
+@case(POLICY, Code.M13_HUMAN_PRESENCE_SUBJECT_MISMATCH)
+def _policy_by_another(s):
+    return s.whole(POLICY).but(human_presence_receipt=strangers(s, "auth.recovery.policy"))
+
+
+def done(s):
+    """Somebody who has recovered, and their session by the new passkey: (story, token)."""
+    story, asking = executable(s)
+    good(s.send(asking))
+    start = good(s.start())
+    proof = good(s.verify(start, story.passkey)).json["body"]["human_presence_receipt"]
+    return story, good(s.finish(start, proof)).json["body"]["bearer_token"]
+
+
+@case(POLICY, Code.AUTH_RECOVERY_CONTESTABLE)
+def _policy_too_early(s):
+    story, token = done(s)
+    proof = s.presence("auth.recovery.policy", passkey=story.passkey)
+    return Asking(POLICY, token, story.setting(proof, passkey_binding=story.binding))
+
+
+@case(SEND, Code.AUTH_RATE_LIMIT_THROTTLED)
+def _throttled(s):
+    return tried(s, s.whole(SEND), 5)
+
+
+@case(SEND, Code.AUTH_RATE_LIMIT_LOCKED)
+def _locked(s):
+    return tried(s, s.whole(SEND), 10)
+
+
+def guess(s):
+    """A printed code that nobody has."""
+    return Asking(CONFIRM, s.client, {"tenant": s.ref, "recovery_code": "0000-0000-0000-0000"})
+
+
+@case(CONFIRM, Code.AUTH_RATE_LIMIT_THROTTLED)
+def _guesses(s):
+    return tried(s, guess(s), 5)
+
+
+@case(CONFIRM, Code.AUTH_RATE_LIMIT_LOCKED)
+def _many_guesses(s):
+    return tried(s, guess(s), 10)
+
+
+@case(CONFIRM, Code.AUTH_RECOVERY_POLICY_UNKNOWN)
+def _replaced(s):
+    story, asking = proving(s)
+    story.insured()
+    return asking
+
+
+@case(CONFIRM, Code.AUTH_RECOVERY_POLICY_CONSUMED)
+def _consumed_meanwhile(s):
+    story, first = executable(s)
+    contact = story.send().json["body"]["recovery_contact"]
+    right = story.code()
+    good(s.send(first))
+    return Asking(CONFIRM, s.client, {"tenant": s.ref, "recovery_contact": contact, "code": right})
+
+
+@case(EXECUTE, Code.AUTH_RECOVERY_POLICY_CONSUMED)
+def _again(s):
+    story, asking = executable(s)
+    good(s.send(asking))
+    return asking
+
+
+@case(EXECUTE, Code.AUTH_RECOVERY_CANCELLED)
+def _begun_anew(s):
+    story, asking = executable(s)
+    kept = story.begun
+    story.begin()
+    story.begun = kept
+    return asking
+
+
+@case(EXECUTE, Code.AUTH_RECOVERY_WAITING, (LIVE,))
+def _too_early(s):
+    story = Story(s)
+    story.insured()
+    story.begin()
+    story.binding = "passkey_binding:none"
+    return Asking(EXECUTE, s.client, story.executing(UNKNOWN))
+
+
+@case(EXECUTE, Code.M13_HUMAN_PRESENCE_SUBJECT_MISMATCH)
+def _by_the_old_one(s):
+    story, asking = executable(s)
+    return asking.but(human_presence_receipt=story.presence(story.person.passkey))
+
+
+@case(EXECUTE, Code.M13_HUMAN_PRESENCE_PURPOSE_MISMATCH)
+def _executed_for_something_else(s):
+    _, asking = executable(s)
+    return asking.but(human_presence_receipt=s.presence("passkey.add"))
+
+
+@case(EXECUTE, Code.M13_HUMAN_PRESENCE_STALE)
+def _late(s):
+    _, asking = executable(s)
+    s.home.clock.turn(301 * SECOND)
+    return asking
+
+
+def used(s):
+    """A proof of presence for two acts, one of which it has served."""
+    acts = ("auth.recovery.execute", "auth.recovery.contest", "auth.recovery.policy")
+    token, proof = s.login()["bearer_token"], s.presence(*acts)
+    good(s.send(Asking(POLICY, token, Story(s).setting(proof))))
+    return proof
+
+
+@case(EXECUTE, Code.M13_HUMAN_PRESENCE_CONSUMED)
+def _used_before(s):
+    story = Story(s)
+    story.insured()
+    proof = used(s)
+    story.begin()
+    story.wait()
+    proof = proof if s.fixture else used(s)
+    if not s.fixture:
+        story.begin()
+        story.wait()
+    good(story.register())
+    return Asking(EXECUTE, s.client, story.executing(proof))
+
+
+@case(CANCEL, Code.AUTH_RECOVERY_CANCELLED)
+def _twice(s):
+    _, asking = cancelling(s)
+    good(s.send(asking))
+    return asking
+
+
+@case(CANCEL, Code.AUTH_RECOVERY_POLICY_CONSUMED)
+def _too_late(s):
+    story, asking = cancelling(s)
+    story.wait()
+    good(story.register())
+    good(story.execute())
+    return asking
+
+
+@case(CONTEST, Code.AUTH_RECOVERY_CONTEST_REFUSED)
+def _by_the_new_one(s):
+    story, asking = contesting(s)
+    return asking.but(human_presence_receipt=story.presence(story.passkey, "auth.recovery.contest"))
