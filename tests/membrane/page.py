@@ -4,7 +4,7 @@ from ostiary.kernel.refusals import Code
 from ostiary.membrane.table import ROWS
 from ostiary.web.catalogue import CATALOGUE, codes_of
 from ostiary.web.membrane import MEMBRANE
-from tests.membrane.refusals import CASES
+from tests.membrane.recoveries import CASES
 from tests.membrane.stage import FIXTURE_ONLY
 from tests.membrane.verbatim import EXAMPLES
 

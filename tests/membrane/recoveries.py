@@ -11,6 +11,7 @@ from tests.membrane.refusals import (
     OFFER,
     REGISTER,
     UNKNOWN,
+    VERIFY,
     but,
     case,
     strangers,
@@ -53,10 +54,6 @@ but(EXECUTE, Code.AUTH_RECOVERY_POLICY_UNKNOWN, recovery_policy="auth_recovery_p
 but(EXECUTE, Code.AUTH_RECOVERY_CONTACT_MISMATCH, recovery_contact_hash="sha256:" + "00" * 32)
 but(EXECUTE, Code.AUTH_RECOVERY_REPLACEMENT_UNKNOWN, replacement_passkey_binding="passkey_binding:nobodys")
 but(EXECUTE, Code.AUTH_SESSION_DEVICE_MISMATCH, device_binding="device_binding:another")
-for _name in (EXECUTE, OFFER, REGISTER):
-    _wrong = {"recovery_execution_ref": "auth_recovery_execution:rx-nobodys"}
-    if _name != EXECUTE:
-        _wrong |= {"key": None}
 
 
 @case(POLICY, Code.AUTH_RECOVERY_POLICY_PASSKEY_SUBJECT_MISMATCH)
@@ -133,7 +130,7 @@ def _consumed_meanwhile(s):
 
 @case(EXECUTE, Code.AUTH_RECOVERY_POLICY_CONSUMED)
 def _again(s):
-    story, asking = executable(s)
+    _, asking = executable(s)
     good(s.send(asking))
     return asking
 
@@ -175,27 +172,38 @@ def _late(s):
     return asking
 
 
-def used(s):
-    """A proof of presence for two acts, one of which it has served."""
-    acts = ("auth.recovery.execute", "auth.recovery.contest", "auth.recovery.policy")
-    token, proof = s.login()["bearer_token"], s.presence(*acts)
-    good(s.send(Asking(POLICY, token, Story(s).setting(proof))))
+def used(s, story, act, passkey):
+    """A proof of presence for this act that has served another one."""
+    start = good(s.start())
+    token = good(s.finish(start, good(s.verify(start, passkey)).json["body"]["human_presence_receipt"]))
+    proof = s.presence(act, "auth.session.issue", passkey=passkey, subject=story.person.ref)
+    good(s.issue(token.json["body"]["bearer_token"], proof))
     return proof
 
 
 @case(EXECUTE, Code.M13_HUMAN_PRESENCE_CONSUMED)
 def _used_before(s):
-    story = Story(s)
-    story.insured()
-    proof = used(s)
-    story.begin()
-    story.wait()
-    proof = proof if s.fixture else used(s)
-    if not s.fixture:
-        story.begin()
-        story.wait()
-    good(story.register())
-    return Asking(EXECUTE, s.client, story.executing(proof))
+    story, asking = executable(s)
+    return asking.but(human_presence_receipt=used(s, story, "auth.recovery.execute", story.person.passkey))
+
+
+@case(CONTEST, Code.M13_HUMAN_PRESENCE_CONSUMED)
+def _contest_used_before(s):
+    story, asking = contesting(s)
+    return asking.but(human_presence_receipt=used(s, story, "auth.recovery.contest", story.passkey))
+
+
+@case(CONTEST, Code.M13_HUMAN_PRESENCE_STALE)
+def _contest_late(s):
+    _, asking = contesting(s)
+    s.home.clock.turn(301 * SECOND)
+    return asking
+
+
+@case(CONTEST, Code.M13_HUMAN_PRESENCE_PURPOSE_MISMATCH)
+def _contest_by_another_proof(s):
+    story, asking = contesting(s)
+    return asking.but(human_presence_receipt=story.presence(story.passkey, "passkey.add"))
 
 
 @case(CANCEL, Code.AUTH_RECOVERY_CANCELLED)
@@ -218,3 +226,68 @@ def _too_late(s):
 def _by_the_new_one(s):
     story, asking = contesting(s)
     return asking.but(human_presence_receipt=story.presence(story.passkey, "auth.recovery.contest"))
+
+
+@case(VERIFY, Code.PASSKEY_QUARANTINED)
+def _set_aside(s):
+    story, asking = executable(s)
+    good(s.send(asking))
+    return s.verifying(good(s.send(s.options("auth.session.issue"))), story.person.passkey)
+
+
+def asked_by(s, name, story):
+    """What asks for the replacement of this recovery: the options, or the finish of a link's registration."""
+    begun = story.begun
+    said = {"recovery_execution_ref": begun["auth_recovery_execution"], "recovery_token": begun["recovery_token"]}
+    if name == OFFER:
+        return s.offering(s.client, **said)
+    offered = good(s.send(s.offering(s.client, enrolment_token=s.invited())))
+    return s.registering(s.client, offered, **said)
+
+
+def begun(s):
+    """A recovery that waits."""
+    story = Story(s)
+    story.insured()
+    story.begin()
+    return story
+
+
+def over(s):
+    """One that a newer one has replaced."""
+    story = begun(s)
+    kept = story.begun
+    story.begin()
+    story.begun = kept
+    return story
+
+
+def executed(s):
+    """One that is done."""
+    story, asking = executable(s)
+    good(s.send(asking))
+    return story
+
+
+def unknown(s):
+    """One whose secret is not known."""
+    story = begun(s)
+    story.begun = story.begun | {"recovery_token": "nobodys"}
+    return story
+
+
+def entitled(name):
+    """The cases of an operation to which a running recovery entitles."""
+    case(name, Code.AUTH_RECOVERY_WAITING, (LIVE,))(lambda s: asked_by(s, name, begun(s)))
+    case(name, Code.AUTH_RECOVERY_CANCELLED)(lambda s: asked_by(s, name, over(s)))
+    case(name, Code.AUTH_RECOVERY_POLICY_CONSUMED)(lambda s: asked_by(s, name, executed(s)))
+    case(name, Code.AUTH_RECOVERY_POLICY_UNKNOWN)(lambda s: asked_by(s, name, unknown(s)))
+
+
+entitled(OFFER)
+entitled(REGISTER)
+
+
+@case(OFFER, Code.AUTH_RECOVERY_CONTESTABLE)
+def _adding_too_early(s):
+    return s.offering(done(s)[1])

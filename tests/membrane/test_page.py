@@ -5,7 +5,7 @@ from pathlib import Path
 from ostiary.membrane.table import ROWS
 from ostiary.web.catalogue import codes_of
 from tests.membrane import page
-from tests.membrane.refusals import CASES
+from tests.membrane.recoveries import CASES
 from tests.membrane.stage import PATHS, WHOLE
 
 PAGE = Path(__file__).parents[2] / "docs" / "contracts" / "membrane.md"

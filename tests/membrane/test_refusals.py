@@ -9,7 +9,7 @@ from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
 from ostiary.membrane.table import ROWS
 from ostiary.web.catalogue import CATALOGUE, codes_of
-from tests.membrane.refusals import CASES
+from tests.membrane.recoveries import CASES
 from tests.membrane.stage import Heard, kept
 
 STATUS = {
@@ -21,16 +21,17 @@ STATUS = {
         human_auth_raw_credential_material_refused human_auth_credential_hash_required
         human_auth_passkey_public_key_missing human_auth_registration_challenge_required
         human_auth_webauthn_assertion_missing human_auth_webauthn_client_data_invalid
-        auth_recovery_policy_raw_material_refused auth_recovery_policy_hash_required""",
+        auth_recovery_policy_raw_material_refused auth_recovery_policy_hash_required
+        auth_recovery_method_unsupported email_invalid""",
     401: "token_tampered session_missing session_revoked session_expired token_reused",
     404: """
         route_unknown auth_login_passkey_binding_unknown auth_login_rate_limit_missing
         human_auth_passkey_binding_unknown human_auth_challenge_unknown m13_session_unknown
-        auth_recovery_policy_passkey_unknown""",
+        auth_recovery_policy_passkey_unknown auth_recovery_policy_unknown auth_recovery_replacement_unknown""",
     408: "request_too_slow",
     409: """
         auth_login_session_already_issued auth_session_issue_already_issued human_auth_challenge_replayed
-        human_auth_passkey_binding_taken""",
+        human_auth_passkey_binding_taken ref_taken auth_recovery_policy_consumed auth_recovery_cancelled""",
     410: "human_auth_challenge_expired",
     413: "request_too_large",
     429: "auth_rate_limit_throttled auth_rate_limit_locked",
@@ -134,7 +135,8 @@ def dressed(heard, body):
         assert heard.headers.header("retry-after") == str(body["retry_after_seconds"])
         assert body["retry_after_seconds"] > 0
     else:
-        assert body["retry_after_seconds"] == 0
+        waits = body["stable_code"] in {"auth_recovery_waiting", "auth_recovery_contestable"}
+        assert (body["retry_after_seconds"] > 0) is waits
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.operation.name for row in ROWS])
