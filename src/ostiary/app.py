@@ -57,6 +57,8 @@ from ostiary.presence.challenges import Asker
 from ostiary.receipts import service as receipts
 from ostiary.receipts.publishing import HeadPublisher
 from ostiary.receipts.refusals import RefusalLog
+from ostiary.recovery import model as recovery
+from ostiary.recovery import routes as recovery_routes
 from ostiary.services.registrations import Fetch, Registrations
 from ostiary.sessions import routes as session_routes
 from ostiary.sessions import service as sessions
@@ -104,6 +106,7 @@ class _Core(msgspec.Struct, frozen=True):
     watch: KeyWatch
     sessions: sessions.Rules
     passkeys: passkeys.Rules
+    recovery: recovery.Rules
     judge: Judge
     liveness: Liveness
     guard: SessionGuard
@@ -154,13 +157,15 @@ def build(
 def _core(house: House) -> _Core:
     settings, keyring, clock = house.settings, house.keyring, house.clock
     seen, watch = Seen(), _watch(house)
+    session_rules = sessions.Rules(keyring, settings.sessions, seen)
     judge = Judge(clock, keyring, settings.sessions, settings.signing_key_retention, seen, watch.learn)
     liveness = _liveness(house, judge)
     return _Core(
         house,
         watch,
-        sessions.Rules(keyring, settings.sessions, seen),
+        session_rules,
         passkeys.Rules(keyring, _party(settings)),
+        recovery.Rules(keyring, session_rules, settings.recovery, settings.origin, house.scope.tenant),
         judge,
         liveness,
         SessionGuard(liveness, keyring, settings.sessions, settings.trusted_proxies),
@@ -176,20 +181,22 @@ def _operations(core: _Core, asker: Asker, methods: Registry) -> tuple[Operation
         *session_routes.operations(session_routes.Desk(vault, core.sessions, core.house.clock, core.judge.recognise)),
         *tokens.token_operations(tokens.TokenDesk(vault, core.sessions)),
         *account.account_operations(account.AccountDesk(vault, core.passkeys, asker, methods)),
+        *recovery_routes.operations(recovery_routes.RecoveryDesk(vault, core.recovery)),
     )
 
 
 def _console(core: _Core, onward: Onward, described: tuple[Operation, ...]) -> Console:
     house, origin = core.house, core.house.settings.origin
     openapi, returns = document(described, __version__, origin), Returns(origin, onward.known)
-    more = (onward, openapi, rows(described), returns)
+    more = (onward, openapi, rows(described), returns, core.recovery)
     return Console(_pages(), house.scope, house.vault, core.guard, core.sessions, core.passkeys, *more)
 
 
 def _membrane(core: _Core, door: Door) -> MembraneDoor:
     """Return the door of the membrane, for all tenants."""
     house = core.house
-    desk = membrane.Desk(house.vault, house.keyring, core.sessions, core.passkeys, database_locator(house.settings))
+    locator = database_locator(house.settings)
+    desk = membrane.Desk(house.vault, house.keyring, core.sessions, core.passkeys, core.recovery, locator)
     callers = Callers(house.vault, house.scope, house.keyring, core.judge, core.watch.look, system_secrets)
     trusted = house.settings.trusted_proxies
     return MembraneDoor(door.origin, house.scope, desk, callers, core.guard, core.refusals, house.clock, trusted)

@@ -21,6 +21,7 @@ from ostiary.presence import service as presence
 from ostiary.receipts.publishing import HeadPublisher, sequence
 from ostiary.receipts.refusals import RefusalLog
 from ostiary.receipts.sequencer import DELAY
+from ostiary.recovery import upkeep as recovery
 from ostiary.sessions import service as sessions
 from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox
@@ -99,6 +100,7 @@ async def collect(house: House, stop: asyncio.Event) -> None:
         outbox.collect,
         limits.collect,
         membrane.collect,
+        recovery.collect,
     )
     for collector in collectors:
         while not stop.is_set() and await house.vault.transact(house.scope, collector) > 0:

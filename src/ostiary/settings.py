@@ -24,6 +24,7 @@ from ostiary.kernel.texts import Key
 from ostiary.mail import settings as mail
 from ostiary.mail.model import MailSettings
 from ostiary.receipts.model import LogSettings
+from ostiary.recovery.model import RecoverySettings
 from ostiary.sessions.model import SessionSettings
 from ostiary.web.address import Network, network
 
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True):
     gateway: GatewaySettings = GatewaySettings()
     log: LogSettings = LogSettings()
     mail: MailSettings = MailSettings()
+    recovery: RecoverySettings = RecoverySettings()
 
     @property
     def kek(self) -> Path:
@@ -209,6 +211,13 @@ KEYS: dict[str, Key] = {
         "How long a session, pre-login or receipt key stays in service; `never` for as long as nobody rotates it.",
         "Then the server puts a new one in service; one of several servers does it.",
     ),
+    "RECOVERY_WAITING": Key(
+        "recovery.waiting",
+        texts.duration,
+        "1d",
+        "How long a recovery waits after its contact was proved.",
+        "Before that no new passkey can be made for it, and a link in the notices cancels it; fixtures never wait.",
+    ),
     "GC_INTERVAL": Key(
         "sessions.collect_every",
         texts.duration,
@@ -307,7 +316,7 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 def _compose(values: dict[str, Any]) -> Settings:
-    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}, "log": {}, "mail": {}}
+    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}, "log": {}, "mail": {}, "recovery": {}}
     for field, value in values.items():
         section, _, name = field.rpartition(".")
         parts[section][name] = value
@@ -316,8 +325,9 @@ def _compose(values: dict[str, Any]) -> Settings:
     bare = Settings(**({"origin": _nearby(parts[""])} | parts[""]))
     hosts = parts["gateway"].get("hosts", GatewaySettings().hosts) | {bare.host}
     sessions, log = SessionSettings(**parts["sessions"]), LogSettings(**parts["log"])
-    letters = MailSettings(**parts["mail"])
-    return msgspec.structs.replace(bare, sessions=sessions, gateway=GatewaySettings(hosts), log=log, mail=letters)
+    letters, recovery = MailSettings(**parts["mail"]), RecoverySettings(**parts["recovery"])
+    more = {"gateway": GatewaySettings(hosts), "log": log, "mail": letters, "recovery": recovery}
+    return msgspec.structs.replace(bare, sessions=sessions, **more)
 
 
 def _nearby(given: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from ostiary.console.model import PasskeyRow
 from ostiary.console.pages import Pages
+from ostiary.recovery.routes import RecoveryView
 from tests.console.test_pages import session
 
 PHONE = '<rect x="7" y="3"'
@@ -34,7 +35,13 @@ def test_a_session_on_a_phone_looks_like_a_phone(gatehouse, agent, handheld):
 
 @pytest.mark.parametrize(("count", "offered"), [(1, 0), (2, 2)])
 def test_the_only_passkey_is_not_offered_to_be_removed(count, offered):
-    html = Pages().render("account", name="Ann", sessions=[session()], passkeys=[passkey(n) for n in range(count)])
+    html = Pages().render(
+        "account",
+        name="Ann",
+        sessions=[session()],
+        passkeys=[passkey(n) for n in range(count)],
+        recovery=RecoveryView([], 0, None, None),
+    )
     assert len(re.findall('data-act="remove"', html)) == offered
     assert ("Add another one first." in html) is (offered == 0)
 

@@ -19,7 +19,16 @@ ARGS = [
 ]
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
-PATHS = ["/account", "/enrol", "/nothing-here", "/docs/refusals#login_refused", "/docs/api"]
+PATHS = [
+    "/account",
+    "/enrol",
+    "/recovery",
+    "/recovery/cancel",
+    "/recovery/contest",
+    "/nothing-here",
+    "/docs/refusals#login_refused",
+    "/docs/api",
+]
 NUMBERS = count(1)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from ostiary.console.model import SessionRow
 from ostiary.console.pages import Pages
+from ostiary.recovery.routes import RecoveryView
 
 
 def session(*, current=True, label="Firefox on Linux"):
@@ -13,12 +14,15 @@ def session(*, current=True, label="Firefox on Linux"):
     return SessionRow(id="ses-1", label=label, handheld=False, current=current, factor_text="A passkey", **times, **end)
 
 
+NO_RECOVERY = RecoveryView([], 0, None, None)
 FIELD = {"name": "attempt", "type": "string", "required": True, "text": ""}
 OPERATION = {"id": "a.b", "method": "POST", "path": "/a", "summary": "Do a.", "audience": "everyone"}
 CONTEXTS = {
     "sign_in": {"next": None, "reason": "idle_timeout", "unset": True},
     "enrol": {},
-    "account": {"name": "Ann", "sessions": [session()], "passkeys": []},
+    "account": {"name": "Ann", "sessions": [session()], "passkeys": [], "recovery": NO_RECOVERY},
+    "recovery": {"tenant": "tenant_node:default"},
+    "recovery_undo": {"act": "cancel", "tenant": "tenant_node:default"},
     "presence": {
         "title": "Pay an invoice",
         "name": "Ann",
@@ -61,7 +65,7 @@ def test_a_missing_value_is_an_error(pages, name):
 
 def test_what_a_person_typed_is_shown_as_text(pages):
     rows = [session(), session(current=False, label='<b onclick="x">')]
-    html = pages.render("account", name="<i>Ann</i>", sessions=rows, passkeys=[])
+    html = pages.render("account", name="<i>Ann</i>", sessions=rows, passkeys=[], recovery=NO_RECOVERY)
     assert "<i>Ann" not in html
     assert "<b onclick" not in html
 
@@ -88,4 +92,4 @@ def test_a_module_imports_the_very_version_that_the_page_would_name(pages):
 
 def test_the_scripts_stay_small(pages):
     scripts = [asset.body for asset in pages.assets.values() if asset.name.endswith(".js")]
-    assert sum(body.count(b"\n") for body in scripts) < 310
+    assert sum(body.count(b"\n") for body in scripts) < 530  # of which recovery and its pages are 220

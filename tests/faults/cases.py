@@ -4,8 +4,10 @@ Operations over HTTP come from the table that the receipts are tested with; the 
 the requests, and the two routes that are no operations follow here.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import NamedTuple
 
 from ostiary.access import clients, standings
@@ -17,7 +19,7 @@ from ostiary.identities import service as identities
 from ostiary.identities.model import Tenant
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.refusals import Refusal
-from ostiary.kernel.values import ANONYMOUS, EventName, Mode, Scope
+from ostiary.kernel.values import ANONYMOUS, Caller, EventName, Mode, Scope
 from ostiary.keys import service as keys
 from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer, make_kek, read_kek
@@ -27,10 +29,20 @@ from ostiary.mail import service as mail
 from ostiary.mail.model import Letter, Sent, Verdict
 from ostiary.mail.store import Turn
 from ostiary.membrane import upkeep as membrane
+from ostiary.passkeys import bindings
+from ostiary.passkeys import service as passkeys
+from ostiary.passkeys.ceremony import Registered, RelyingParty
 from ostiary.presence import purposes
 from ostiary.presence import service as presence
 from ostiary.presence.model import PurposeRule
 from ostiary.receipts.sequencer import drain
+from ostiary.recovery import contacts as recovery_contacts
+from ostiary.recovery import model as recovery
+from ostiary.recovery import policies as recovery_policies
+from ostiary.recovery import runs as recovery_runs
+from ostiary.recovery import upkeep as recovery_upkeep
+from ostiary.recovery.model import plain_code
+from ostiary.recovery.printed import service as printed
 from ostiary.services import service as services
 from ostiary.services.model import Registration
 from ostiary.sessions import bearer, seeded
@@ -38,6 +50,7 @@ from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.revocation import revoke_key
 from ostiary.storage import outbox
+from ostiary_client.authenticator import SoftPasskey
 from tests.faults.crossings import CROSSINGS, grown_old
 from tests.gateway.test_presence import consume
 from tests.gateway.walk import Walk
@@ -323,6 +336,78 @@ def _captured(home):
     home.act(lambda tx: mail.settle(tx, home.house.keyring, turn, parcel, sent))
 
 
+def _rules(home):
+    return recovery.Rules(home.house.keyring, home.rules, recovery.RecoverySettings(1), home.origin, home.scope.tenant)
+
+
+def _to_recover(home):
+    """Somebody with an address and a passkey: (who, the address)."""
+    address = f"{_name('r')}@example.test"
+    person, token = home.invite(address)
+    assert home.visitor().enrol(token).status == 200
+    return person, address
+
+
+def _policy_set(home, tx, known):
+    hashed = recovery.address_hash(known[1])
+    wanted = recovery_policies.Wanted(known[0], "", hashed, (hashed,), ("email_link",))
+    return recovery_policies.put(tx, _rules(home), OPERATOR, wanted)
+
+
+def _code_sent(home, tx, known):
+    return recovery_contacts.send(tx, _rules(home), ANONYMOUS, known[1])
+
+
+def _printed(home):
+    caller = Caller(actor=_to_recover(home)[0])
+    return home.act(lambda tx: printed.make(tx, _rules(home), caller))[0]
+
+
+def _confirmed(home, tx, code):
+    return recovery_contacts.confirm_printed(tx, _rules(home), ANONYMOUS, plain_code(code))
+
+
+def _running(home):
+    code = _printed(home)
+    return home.act(lambda tx: _confirmed(home, tx, code))
+
+
+def _link(home):
+    """A run with its cancel link, which is told only by the notice."""
+    begun = _running(home)
+    to = home.read(lambda tx: identities.find_person(tx, home.house.keyring, begun.run.person)).email
+    told = home.read(lambda tx: mail.waiting(tx, home.house.keyring, 1, to))
+    letter = home.read(lambda tx: mail.unpack(tx, home.house.keyring, told[0].id)).letter
+    return re.search(r"/recovery/cancel#\w+\.([\w-]+)", letter.text)[1]
+
+
+def _waited(home):
+    """A run that has waited and registered its replacement."""
+    begun, key = _running(home), SoftPasskey(home.origin)
+    home.clock.turn(HOUR)
+    made = Registered(sha256(key.id).digest(), -7, key.cose_key(), 0, True, True, "", ())
+    party = RelyingParty("localhost", "Ostiary", frozenset({home.origin}))
+    wanted = bindings.Wanted(begun.run.person, party, home.origin, "platform", True, recovery=begun.run.id)
+
+    def use_case(tx):
+        rules = passkeys.Rules(home.house.keyring, party)
+        bound = bindings.put(tx, rules, OPERATOR, wanted, made, EventName.PASSKEY_ADD)
+        recovery_runs.place(tx, begun.run.id, bound.passkey)
+
+    home.act(use_case)
+    return home.read(lambda tx: recovery_runs.held(tx, begun.run.id, begun.secret))
+
+
+def _executed(home, tx, run):
+    return recovery_runs.execute(tx, _rules(home), ANONYMOUS, run)
+
+
+def _done(home):
+    run = _waited(home)
+    home.act(lambda tx: _executed(home, tx, run))
+    return run
+
+
 _OPERATIONS = {name: Case(prepare, events) for name, (prepare, events) in SUCCESS.items() if events}
 READS = sorted(name for name, (_, events) in SUCCESS.items() if not events)
 
@@ -402,6 +487,22 @@ _MORE = {
     "chore: letter given up": Case(_settled(Verdict.NEVER), ["mail.drop"]),
     "chore: letter taken": Case(_does(lambda tx, _: mail.take(tx), _queued), []),
     "chore: captured letters": Case(_collected(mail.collect, _captured), ["mail.collect"], again=False, aged=True),
+    "recovery policy": Case(_acts(_policy_set, _to_recover), ["recovery.set"]),
+    "recovery code sent": Case(_acts(_code_sent, _to_recover), ["limit.evaluate", "mail.queue", "recovery.send"]),
+    "recovery begun": Case(_acts(_confirmed, _printed), ["limit.evaluate", "mail.queue", "recovery.confirm"]),
+    "recovery cancelled": Case(
+        _does(lambda tx, token: recovery_runs.cancel(tx, ANONYMOUS, token), _link), ["recovery.cancel"]
+    ),
+    "recovery executed": Case(_acts(_executed, _waited), ["session.end", "mail.queue", "recovery.execute"]),
+    "recovery contested": Case(
+        _does(lambda tx, run: recovery_runs.contest(tx, ANONYMOUS, run.person, run.id), _done), ["recovery.contest"]
+    ),
+    "chore: recovery": Case(
+        _collected(recovery_upkeep.collect, lambda home: home.act(partial(_code_sent, home, known=_to_recover(home)))),
+        ["recovery.collect"],
+        again=False,
+        aged=True,
+    ),
     "chore: membrane": Case(_collected(membrane.collect, grown_old), ["membrane.collect"], again=False, aged=True),
     "chore: outbox": Case(
         _collected(outbox.collect, lambda home: home.act(partial(_end, home, session=_session(home)))),

@@ -149,6 +149,12 @@ def passkey_remove(home):
     return lambda: visitor.send("DELETE", f"/api/v1/auth/passkeys/{second}", headers={"ostiary-presence": presence})
 
 
+def recovery_codes(home):
+    visitor = home.enrolled()
+    presence = visitor.presence("recovery.codes")
+    return lambda: visitor.send("POST", "/api/v1/auth/recovery/codes", {"presence": presence})
+
+
 SUCCESS = {
     "enrolment.begin": (enrolment_begin, []),
     "enrolment.finish": (enrolment_finish, ["passkey.add", "invitation.accept", "session.open"]),
@@ -168,6 +174,8 @@ SUCCESS = {
     "passkey.add": (passkey_add, ["passkey.add"]),
     "passkey.rename": (passkey_rename, ["passkey.rename"]),
     "passkey.remove": (passkey_remove, ["passkey.remove"]),
+    "recovery.show": (reads("/api/v1/auth/recovery"), []),
+    "recovery.codes": (recovery_codes, ["recovery.codes"]),
 }
 
 

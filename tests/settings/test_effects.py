@@ -45,6 +45,7 @@ SHOWN = {
     "MAIL_SERVICE_MODE": "tests/mail/test_settings.py::test_letters_leave_as_the_mode_says",
     "MAIL_SERVICE_BASE_URL": "tests/mail/test_settings.py::test_the_mail_service_is_asked_at_its_address_with_its_token",
     "MAIL_SERVICE_TOKEN_FILE": "tests/mail/test_settings.py::test_the_mail_service_is_asked_at_its_address_with_its_token",
+    "RECOVERY_WAITING": "tests/recovery/test_codes.py::test_a_recovery_waits_as_long_as_was_set",
     "MAIL_SERVICE_REQUEST_TIMEOUT": "tests/mail/test_smtp.py::test_a_server_that_hangs_is_given_up_in_time",
     "MAIL_FROM": "tests/mail/test_settings.py::test_letters_come_from_who_is_named",
     "MAIL_SMTP_ADDR": "tests/mail/test_settings.py::test_letters_leave_as_the_mode_says",

@@ -26,6 +26,8 @@ from ostiary.login.account import passkey_views
 from ostiary.passkeys import service as passkeys
 from ostiary.presence import purposes
 from ostiary.presence.model import Approval
+from ostiary.recovery import model as recovery
+from ostiary.recovery.routes import view as recovery_view
 from ostiary.sessions import service
 from ostiary.sessions.guard import SessionGuard
 from ostiary.sessions.liveness import Entry
@@ -70,6 +72,7 @@ class Console(msgspec.Struct, frozen=True):
     openapi: Mapping[str, Any]
     operations: list[dict[str, Any]]
     returns: Returns
+    recovery: recovery.Rules
     administered: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def routes(self) -> list[Route]:
@@ -81,6 +84,11 @@ class Console(msgspec.Struct, frozen=True):
             Route("/account", self.account),
             Route("/presence", self.presence),
             Route("/signed-out", self.signed_out),
+            Route("/recovery", self.recover),
+            Route("/recovery/code", self.recover),
+            Route("/recovery/cancel", self.recovery_undo),
+            Route("/recovery/contest", self.recovery_undo),
+            Route("/v1/auth/recovery/cancel", self.recovery_undo, methods=["GET"]),
             Route("/docs", self.docs),
             Route("/docs/refusals", self.refusals),
             Route("/docs/api", self.api),
@@ -145,6 +153,15 @@ class Console(msgspec.Struct, frozen=True):
         if isinstance(await self._look(request), Entry):
             return RedirectResponse("/account", 303, _FRESH)
         return self._page("signed_out")
+
+    async def recover(self, request: Request) -> Response:
+        """Show the way back for somebody who lost every passkey; a code is in the fragment, which no server sees."""
+        return self._page("recovery", tenant=f"tenant_node:{self.scope.tenant}")
+
+    async def recovery_undo(self, request: Request) -> Response:
+        """Show what the link of a notice does; only the button does it."""
+        act = "contest" if request.url.path.endswith("/contest") else "cancel"
+        return self._page("recovery_undo", act=act, tenant=f"tenant_node:{self.scope.tenant}")
 
     async def docs(self, request: Request) -> Response:
         """Lead on to the first page of the documentation."""
@@ -228,7 +245,8 @@ class Console(msgspec.Struct, frozen=True):
         living = [view(self.sessions, s, session.id) for s in service.list_live(tx, self.sessions, session.person)]
         kept = [PasskeyRow(**msgspec.structs.asdict(row)) for row in passkey_views(tx, self.passkeys, session.person)]
         title = person.title if person else ""
-        return {"name": title, "sessions": [_session_row(row) for row in living], "passkeys": kept}
+        shown = recovery_view(tx, self.recovery, session.person)
+        return {"name": title, "sessions": [_session_row(row) for row in living], "passkeys": kept, "recovery": shown}
 
     def _presence(self, tx: Tx, session: Living, asked: PresenceAsked, place: str) -> dict[str, Any] | Refusal:
         rule = purposes.found_for_service(tx, asked.purpose)

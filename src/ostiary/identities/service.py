@@ -26,6 +26,7 @@ __all__ = [
     "list_people",
     "list_tenants",
     "new_person_id",
+    "person_of",
     "tenant_named",
     "tenant_scopes",
 ]
@@ -139,6 +140,12 @@ def is_known(tx: Tx, person: str) -> bool:
 def find_person(tx: Tx, keyring: Keyring, person: str) -> Person | None:
     """Return one person of the tenant, opened."""
     row = store.find_person(tx, person)
+    return None if row is None else _person(_sealer(tx, keyring), tx.scope, row)
+
+
+def person_of(tx: Tx, keyring: Keyring, address: str) -> Person | None:
+    """Return the person of the tenant whose own address this is, in its normalised form."""
+    row = store.find_address(tx, _email_hash(keyring, tx.scope.tenant, address))
     return None if row is None else _person(_sealer(tx, keyring), tx.scope, row)
 
 

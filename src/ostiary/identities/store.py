@@ -28,6 +28,7 @@ __all__ = [
     "device_owner",
     "devices",
     "devices_of",
+    "find_address",
     "find_person",
     "find_tenant",
     "found",
@@ -101,6 +102,9 @@ _ADD_PERSON = Statement(postgresql.insert(people).on_conflict_do_nothing())
 _COLUMNS = (people.c.id, people.c.email_sealed, people.c.name_sealed, people.c.created_at)
 _FIND_PERSON = Statement(
     select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant"), people.c.id == bindparam("person"))
+)
+_FIND_ADDRESS = Statement(
+    select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant"), people.c.email_hash == bindparam("address"))
 )
 _HOLD = Statement(
     select(people.c.id)
@@ -190,6 +194,11 @@ def add_person(tx: Tx, person: str, email_hash: str | None, email_sealed: bytes,
 def find_person(tx: Tx, person: str) -> Row | None:
     """Return (id, sealed address, sealed name, made at) of one person of the tenant."""
     return tx.one(_FIND_PERSON, tenant=tx.scope.tenant, person=person)
+
+
+def find_address(tx: Tx, email_hash: str) -> Row | None:
+    """Return the same for the person of an address, by its keyed hash."""
+    return tx.one(_FIND_ADDRESS, tenant=tx.scope.tenant, address=email_hash)
 
 
 def hold(tx: Tx, person: str) -> None:

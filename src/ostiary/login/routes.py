@@ -38,6 +38,7 @@ _REFUSALS = (
     Code.LOGIN_ATTEMPT_SPENT,
     Code.LOGIN_ATTEMPTS_EXHAUSTED,
     Code.PASSKEY_REMOVED,
+    Code.PASSKEY_QUARANTINED,
 )
 
 
@@ -188,7 +189,7 @@ def _proving_presence(desk: Desk, method: Method) -> tuple[Operation, ...]:
             handler=partial(_begin_presence, desk, method),
             request=PresenceWanted,
             response=method.Asked,
-            refusals=(Code.PURPOSE_UNKNOWN,),
+            refusals=(Code.PURPOSE_UNKNOWN, Code.AUTH_RECOVERY_CONTESTABLE),
         ),
         Operation(
             name=f"presence.{name}.finish",

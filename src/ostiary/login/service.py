@@ -4,21 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from ostiary.identities import service as identities
+from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Proof
 from ostiary.login.flow import Step, dispatch
 from ostiary.login.method import Ask, Method
+from ostiary.passkeys import holds
 from ostiary.passkeys import service as passkeys
 from ostiary.presence import purposes
 from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
-from ostiary.presence.model import Approval, Minimum, Presence, PresenceReceipt, Purpose
+from ostiary.presence.model import Approval, Minimum, Presence, PresenceReceipt, Purpose, PurposeRule
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.service import Opened, Rules
 from ostiary.storage.tx import Tx
 
-__all__ = ["Registry", "begin_presence", "prove_presence", "remove_passkey", "show_presence", "sign_in"]
+__all__ = ["Registry", "begin_presence", "guarded", "prove_presence", "remove_passkey", "show_presence", "sign_in"]
 
 Registry = Mapping[str, Method]
 
@@ -34,7 +36,7 @@ def begin_presence(
 ) -> Any | Refusal:  # noqa: ANN401 - the method's own struct
     """Ask for presence by a method, for a purpose that is declared and an approval that fits it."""
     rule = purposes.find(tx, approval.purpose)
-    refused = rule if isinstance(rule, Refusal) else approval.unfit(rule)
+    refused = rule if isinstance(rule, Refusal) else approval.unfit(rule) or guarded(tx, caller.actor, rule)
     if refused is not None:
         return refused
     return method.begin(tx, caller, asker.ask_presence(tx.scope, approval, browser, method.name), None)
@@ -65,10 +67,21 @@ def show_presence(
     rule = purposes.held(tx, purpose)
     if isinstance(rule, Refusal):
         return rule
+    refused = guarded(tx, caller.actor, rule)
+    if refused is not None:
+        return refused
     shown = presence.consume(tx, caller, receipt, purpose, subject, commitment)
     if isinstance(shown, Refusal) or shown.strong or rule.minimum is Minimum.ANY:
         return shown
     return Refusal(Code.PRESENCE_REFUSED, ("presence_too_weak",)) if passkeys.list_of(tx, caller.actor) else shown
+
+
+def guarded(tx: Tx, person: str, rule: PurposeRule) -> Refusal | None:
+    """Refuse what demands a passkey while a recovery of the account can be contested (ruling 32)."""
+    until = holds.guarded_until(tx, person) if rule.minimum is Minimum.PASSKEY else 0
+    if until <= tx.now:
+        return None
+    return Refusal(Code.AUTH_RECOVERY_CONTESTABLE, retry_after=-(-(until - tx.now) // SECOND))
 
 
 def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, receipt: str) -> Refusal | None:

@@ -90,6 +90,7 @@ def token_operations(desk: TokenDesk) -> tuple[Operation, ...]:
                 Code.SCOPE_NOT_ALLOWED,
                 Code.PRESENCE_REQUIRED,
                 Code.PRESENCE_REFUSED,
+                Code.AUTH_RECOVERY_CONTESTABLE,
             ),
         ),
     )

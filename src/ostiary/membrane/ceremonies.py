@@ -24,7 +24,7 @@ from ostiary.membrane.model import Progress, Question
 from ostiary.membrane.requests import AssertionOptionsWanted, ChallengeWanted, VerificationWanted
 from ostiary.passkeys import bindings
 from ostiary.passkeys.ceremony import AssertionParts, Fault, RelyingParty
-from ostiary.passkeys.model import Passkey
+from ostiary.passkeys.model import Hold, Passkey
 from ostiary.passkeys.webauthn import TIMEOUT_MS
 from ostiary.presence import service as presence
 from ostiary.presence.model import CHALLENGE_LIFE
@@ -49,6 +49,8 @@ GUESSES = 5
 """Wrong answers that spend a question."""
 
 _NONCE = 32
+_HELD = {Hold.REPLACEMENT: "auth.recovery.execute", Hold.QUARANTINED: "auth.recovery.contest"}
+"""The one act that a held passkey may prove presence for, and no other beside it."""
 _ALGORITHMS = {-7: "ES256", -8: "Ed25519", -257: "RS256"}
 """COSE numbers (RFC 9053, RFC 8812); the membrane itself registers the first only."""
 
@@ -118,7 +120,8 @@ def verify_passkey(c: Crossing) -> Envelope[Verified] | Refusal:
 def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified]:
     proof = Proof(passkey.person, Factor.PASSKEY, c.tx.now, question.id, passkey.id, user_verified=True)
     made = presence.vouch(c.tx, proof, question.scopes, question.id)
-    if not store.answer(c.tx, question.id, made.id):
+    by = passkey.id if question.asked is Kind.ASSERTION else question.passkey
+    if not store.answer(c.tx, question.id, made.id, by):
         raise ContractBroken("a question that was held was answered by another")
     scopes = question.scopes.split()
     told = (f"challenge:{question.id}", f"passkey:{passkey.id}")
@@ -278,6 +281,8 @@ def _answering(c: Crossing, question: Question, body: VerificationWanted) -> Pas
         return Refusal(Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH)
     if question.subject and found.person != question.subject:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
+    if found.hold and question.scopes != _HELD.get(Hold(found.hold)):
+        return Refusal(Code.PASSKEY_QUARANTINED, (found.hold,))
     return _bound_here(c, question, found)
 
 

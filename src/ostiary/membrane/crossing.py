@@ -10,7 +10,7 @@ from ostiary.access import standings
 from ostiary.access.clients import ClientKind, list_of
 from ostiary.identities import devices, refs
 from ostiary.identities.model import Tenant
-from ostiary.kernel.clock import instant
+from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName, Mode, Outcome
@@ -20,10 +20,12 @@ from ostiary.membrane import store
 from ostiary.membrane.bodies import Boundaries, Commit, OriginPolicy, Privacy, Signer
 from ostiary.membrane.model import Binding, Who
 from ostiary.membrane.witness import Witness
+from ostiary.passkeys import holds
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence import service as presence
 from ostiary.presence.model import Held
+from ostiary.recovery import model as recovery
 from ostiary.sessions import bearer
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import Session
@@ -45,6 +47,7 @@ class Desk(msgspec.Struct, frozen=True):
     keyring: Keyring
     sessions: sessions.Rules
     passkeys: passkeys.Rules
+    recovery: recovery.Rules
     locator: str
 
 
@@ -134,6 +137,10 @@ class Crossing(msgspec.Struct, frozen=True):
         """Return the id that a `passkey_binding:` ref stands for, "" where it is malformed."""
         return refs.target(self.tx, "passkey_binding", text) or ""
 
+    def execution(self, text: str) -> str:
+        """Return the id that an `auth_recovery_execution:` ref stands for, "" where it is malformed."""
+        return refs.target(self.tx, "auth_recovery_execution", text) or ""
+
     def standing(self, text: str, person: str, code: Code) -> str | Refusal:
         """Return the name of a standing that this person holds, "" where none is claimed (or asked for, if live)."""
         if not text and self.live:
@@ -197,6 +204,13 @@ class Crossing(msgspec.Struct, frozen=True):
         question = store.hold(self.tx, held.subject) if device is not None else None
         elsewhere = question is not None and question.device not in {"", device}
         return Refusal(Code.AUTH_SESSION_DEVICE_MISMATCH) if elsewhere else held
+
+    def unguarded(self, person: str) -> Refusal | None:
+        """Refuse a sensitive act of somebody whose recovery can still be contested (ruling 32)."""
+        until = holds.guarded_until(self.tx, person)
+        if until <= self.tx.now:
+            return None
+        return Refusal(Code.AUTH_RECOVERY_CONTESTABLE, retry_after=-(-(until - self.tx.now) // SECOND))
 
     # The caller's own session
 

@@ -1,5 +1,6 @@
 """The membrane's door: who calls, in which tenant, through which gates; every crossing in one transaction."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -54,9 +55,12 @@ class MembraneDoor(msgspec.Struct, frozen=True):
 
     def _endpoint(self, row: Row) -> Any:  # noqa: ANN401 - Starlette's own type of an endpoint
         async def endpoint(request: Request) -> Response:
-            request_id = str(request.scope.get(REQUEST_ID, "-"))
+            request_id, ticks = str(request.scope.get(REQUEST_ID, "-")), asyncio.get_running_loop().time
+            due = ticks() + row.pace
             try:
-                return await self._pass(row, request, request_id)
+                answer = await self._pass(row, request, request_id)
+                await asyncio.sleep(max(0.0, due - ticks()))
+                return answer
             except StoreUnavailable as fault:
                 _LOG.warning("store_unavailable", operation=row.operation.name, request_id=request_id)
                 unable = Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after)

@@ -51,6 +51,7 @@ ACTS = frozenset(
         "auth.session.refresh",
         "auth.recovery.policy",
         "auth.recovery.execute",
+        "auth.recovery.contest",
         "passkey.add",
     }
 )

@@ -31,6 +31,8 @@ from ostiary.passkeys.ceremony import Fault, RelyingParty
 from ostiary.passkeys.ceremony import Registered as Ceremony
 from ostiary.passkeys.webauthn import TIMEOUT_MS
 from ostiary.presence import service as presence
+from ostiary.recovery import runs
+from ostiary.recovery.model import Run
 from ostiary.web.envelope import Envelope
 
 __all__ = ["import_passkey", "register", "registration_options"]
@@ -49,7 +51,7 @@ def registration_options(c: Crossing) -> Envelope[RegistrationOptions] | Refusal
         return party
     if body.attestation not in _NONE:
         return Refusal(Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED)
-    subject = _entitled(c, body.subject, body.enrolment_token)
+    subject = _entitled(c, body)
     if isinstance(subject, Refusal):
         return subject
     about = Question(
@@ -99,7 +101,12 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
         return c.refuse(EventName.PASSKEY_ADD, question.subject, made)
     party = RelyingParty(question.rp_id, "Ostiary", frozenset({question.origin}))
     wanted = bindings.Wanted(
-        question.subject, party, question.origin, body.authenticator_attachment, body.synced_passkey_allowed
+        question.subject,
+        party,
+        question.origin,
+        body.authenticator_attachment,
+        body.synced_passkey_allowed,
+        recovery=_recovery(c, body),
     )
     refused = _taken(c, body.passkey_binding, made) or _consume_entitlement(c, body, question.subject)
     if refused is not None:
@@ -108,13 +115,15 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
     bound = bindings.put(c.tx, c.desk.passkeys, c.caller, wanted, made, EventName.PASSKEY_ADD)
     if bound is None:  # nothing that entitled to it may be lost
         raise StoreUnavailable("the same passkey was registered at this moment")
+    if wanted.recovery:
+        runs.place(c.tx, wanted.recovery, bound.passkey)
     receipt = c.tx.receipt
     return c.done(
         Outcome.ADMITTED,
         receipt,
         Registered,
         passkey_binding=_placed(c, body.passkey_binding, bound.passkey),
-        durable_records=_records(c, bound.passkey, question),
+        durable_records=_records(c, bound.passkey, question, "replacement" if wanted.recovery else "active"),
         registration_finish=c.commit(receipt),
         attestation_policy=AttestationPolicy(),
         webauthn_origin_policy=c.origin_policy,
@@ -122,9 +131,14 @@ def register(c: Crossing) -> Envelope[Registered] | Refusal:
     )
 
 
-def _records(c: Crossing, passkey: str, question: Question) -> dict[str, Durable]:
+def _recovery(c: Crossing, body: RegistrationWanted) -> str:
+    """Return the id of the recovery that the passkey is a replacement for, "" for none."""
+    return "" if c.who.kind is Kind.SESSION else c.execution(body.recovery_execution_ref)
+
+
+def _records(c: Crossing, passkey: str, question: Question, state: str) -> dict[str, Durable]:
     return {
-        "passkey_binding": Durable(refs.ref_of(c.tx, "passkey_binding", passkey), "active"),
+        "passkey_binding": Durable(refs.ref_of(c.tx, "passkey_binding", passkey), state),
         "challenge": Durable(ref("human_auth_challenge", question.id), Progress.SPENT.value),
     }
 
@@ -146,7 +160,7 @@ def _question(c: Crossing, body: RegistrationWanted) -> Question | Refusal:
         return Refusal(Code.HUMAN_AUTH_WRONG_RP_ID if wrong else Code.HUMAN_AUTH_WRONG_ORIGIN)
     if c.person(body.subject) != question.subject:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
-    entitled = _entitled(c, body.subject, body.enrolment_token)
+    entitled = _entitled(c, body)
     return entitled if isinstance(entitled, Refusal) else question
 
 
@@ -199,22 +213,41 @@ def _key(algorithm: str, uncompressed_hex: str) -> bytes | Refusal:
     return Refusal(Code.HUMAN_AUTH_PASSKEY_PUBLIC_KEY_MISSING) if key is None else key
 
 
-def _entitled(c: Crossing, subject: str, token: str) -> str | Refusal:
-    """Return the person who gets the passkey: the session's own, or the one-time link's."""
-    person = c.person(subject)
+def _entitled(c: Crossing, body: RegistrationOptionsWanted | RegistrationWanted) -> str | Refusal:
+    """Return the person who gets the passkey: the session's own, the one-time link's, or the running recovery's."""
+    person = c.person(body.subject)
     if c.who.kind is Kind.SESSION:
         own = c.own()
         if isinstance(own, Refusal):
             return own
-        return person if own.person == person else Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
-    invitation = enrolment.look(c.tx, token)
+        if own.person != person:
+            return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
+        return c.unguarded(person) or person
+    if body.recovery_execution_ref:
+        run = _running(c, body)
+        if isinstance(run, Refusal):
+            return run
+        return person if run.person == person else Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
+    invitation = enrolment.look(c.tx, body.enrolment_token)
     mine = not isinstance(invitation, Refusal) and invitation.person == person and not invitation.role
     known = mine and identities.is_known(c.tx, person)
     return person if known else Refusal(Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED)
 
 
+def _running(c: Crossing, body: RegistrationOptionsWanted | RegistrationWanted) -> Run | Refusal:
+    """Return the recovery that entitles, held: its secret is shown, it has waited, it has no replacement yet."""
+    c.witness.saw("secret", body.recovery_token.encode())
+    run = runs.held(c.tx, c.execution(body.recovery_execution_ref), body.recovery_token)
+    if isinstance(run, Refusal):
+        return run
+    taken = Refusal(Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED, ("replacement_registered",)) if run.replacement else None
+    return runs.ready(c.tx, run) or taken or run
+
+
 def _consume_entitlement(c: Crossing, body: RegistrationWanted, person: str) -> Refusal | None:
     """Consume what entitles: fresh presence beside a session, or the one-time link."""
+    if c.who.kind is not Kind.SESSION and body.recovery_execution_ref:
+        return None  # the run is held, and notes the passkey that is stored next
     if c.who.kind is not Kind.SESSION:
         used = enrolment.use_up(c.tx, c.caller, body.enrolment_token)
         return None if used else Refusal(Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED)

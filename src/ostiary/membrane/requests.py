@@ -12,18 +12,31 @@ from msgspec import Meta
 __all__ = [
     "AssertionOptionsWanted",
     "ChallengeWanted",
+    "Device",
     "EvaluationWanted",
     "Exchanged",
+    "Execution",
     "FinishWanted",
+    "Hash",
     "ImportWanted",
     "InspectWanted",
     "IssueWanted",
+    "Passkey",
+    "Person",
+    "Presence",
+    "Ref",
     "RefreshWanted",
     "RegistrationOptionsWanted",
     "RegistrationWanted",
     "RevokeWanted",
+    "Secret",
+    "Standing",
     "StartWanted",
+    "Tenant",
     "VerificationWanted",
+    "Vessel",
+    "Wanted",
+    "Word",
 ]
 
 Ref = Annotated[
@@ -44,8 +57,10 @@ Device = Annotated[Ref, Meta(description="device_binding:NAME, as the caller cal
 Vessel = Annotated[Ref, Meta(description="vessel:NAME, a device of the person's")]
 Standing = Annotated[Ref, Meta(description="standing:NAME, one that the person holds")]
 HolderKey = Annotated[Ref, Meta(description="key_registry:NAME, the key that signs sessions")]
+Execution = Annotated[Ref, Meta(description="auth_recovery_execution:NAME, a recovery on its way")]
 Word = Annotated[str, Meta(max_length=128)]
 Party = Annotated[Word, Meta(description="The relying party's id: a host name (WebAuthn)")]
+Secret = Annotated[Word, Meta(description="The secret of a recovery on its way, as its confirmation answered it")]
 Link = Annotated[Word, Meta(description="The token of a one-time link")]
 Hash = Annotated[
     str,
@@ -72,11 +87,11 @@ Seconds = Annotated[int, Meta(ge=1, le=86_400, description="Whole seconds")]
 Count = Annotated[int, Meta(ge=1, le=31_536_000, description="A fixture's limiter; a live tenant has its own")]
 
 
-class _Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The fields of a request; others than these are refused."""
 
 
-class StartWanted(_Wanted, frozen=True, kw_only=True):
+class StartWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.loginStart`. The limiter's numbers decide in fixture tenants; in live ones the server's do."""
 
     tenant: Tenant
@@ -100,7 +115,7 @@ class StartWanted(_Wanted, frozen=True, kw_only=True):
     contains_biometric_material: bool = False
 
 
-class FinishWanted(_Wanted, frozen=True, kw_only=True):
+class FinishWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.loginFinish`."""
 
     tenant: Tenant
@@ -121,11 +136,11 @@ class FinishWanted(_Wanted, frozen=True, kw_only=True):
     production_session: bool = False
 
 
-class Exchanged(_Wanted, frozen=True, kw_only=True):
+class Exchanged(Wanted, frozen=True, kw_only=True):
     """`auth.session.exchange` says nothing."""
 
 
-class IssueWanted(_Wanted, frozen=True, kw_only=True):
+class IssueWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.sessionIssue`."""
 
     tenant: Tenant
@@ -142,14 +157,14 @@ class IssueWanted(_Wanted, frozen=True, kw_only=True):
     production_session: bool = False
 
 
-class InspectWanted(_Wanted, frozen=True, kw_only=True):
+class InspectWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.sessionInspect`: nothing is required."""
 
     tenant: Tenant = ""
     session: Session = ""
 
 
-class RefreshWanted(_Wanted, frozen=True, kw_only=True):
+class RefreshWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.sessionRefresh`. `session` is the new session's ref; no scopes keep those that there are."""
 
     tenant: Tenant
@@ -163,7 +178,7 @@ class RefreshWanted(_Wanted, frozen=True, kw_only=True):
     production_session: bool = False
 
 
-class RevokeWanted(_Wanted, frozen=True, kw_only=True):
+class RevokeWanted(Wanted, frozen=True, kw_only=True):
     """See `authority.sessionRevoke`. Whatever `enforce_runtime_overlay` says, the end is felt at once (ruling 25)."""
 
     tenant: Tenant
@@ -171,7 +186,7 @@ class RevokeWanted(_Wanted, frozen=True, kw_only=True):
     enforce_runtime_overlay: bool = True
 
 
-class EvaluationWanted(_Wanted, frozen=True, kw_only=True):
+class EvaluationWanted(Wanted, frozen=True, kw_only=True):
     """See `auth.rateLimitEvaluate`."""
 
     tenant: Tenant
@@ -192,7 +207,7 @@ class EvaluationWanted(_Wanted, frozen=True, kw_only=True):
     contains_customer_data: bool = False
 
 
-class RegistrationOptionsWanted(_Wanted, frozen=True, kw_only=True):
+class RegistrationOptionsWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyRegistrationOptions`. A one-time link's token or a recovery entitles who has no session."""
 
     tenant: Tenant
@@ -208,11 +223,13 @@ class RegistrationOptionsWanted(_Wanted, frozen=True, kw_only=True):
     user_verification: Word = "required"
     exclude_credential_id_hashes: Annotated[list[Hash], Meta(max_length=64)] = []
     enrolment_token: Link = ""
+    recovery_execution_ref: Execution = ""
+    recovery_token: Secret = ""
     contains_biometric_material: bool = False
     contains_customer_data: bool = False
 
 
-class AssertionOptionsWanted(_Wanted, frozen=True, kw_only=True):
+class AssertionOptionsWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyAssertionOptions`. `scopes` name what the proof of presence may serve."""
 
     tenant: Tenant
@@ -227,7 +244,7 @@ class AssertionOptionsWanted(_Wanted, frozen=True, kw_only=True):
     contains_customer_data: bool = False
 
 
-class RegistrationWanted(_Wanted, frozen=True, kw_only=True):
+class RegistrationWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.registerPasskey`. Both raw parts are needed, verified, and kept nowhere."""
 
     tenant: Tenant
@@ -249,13 +266,15 @@ class RegistrationWanted(_Wanted, frozen=True, kw_only=True):
     client_data_json_hash: OptionalHash = ""
     human_presence_receipt: Presence = ""
     enrolment_token: Link = ""
+    recovery_execution_ref: Execution = ""
+    recovery_token: Secret = ""
     contains_biometric_material: bool = False
     contains_customer_data: bool = False
     raw_credential_id_supplied: bool = False
     private_key_material_supplied: bool = False
 
 
-class ImportWanted(_Wanted, frozen=True, kw_only=True):
+class ImportWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.passkeyImport`."""
 
     tenant: Tenant
@@ -275,7 +294,7 @@ class ImportWanted(_Wanted, frozen=True, kw_only=True):
     contains_customer_data: bool = False
 
 
-class ChallengeWanted(_Wanted, frozen=True, kw_only=True):
+class ChallengeWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.challenge`: everything is optional."""
 
     tenant: Tenant = ""
@@ -285,7 +304,7 @@ class ChallengeWanted(_Wanted, frozen=True, kw_only=True):
     device_binding: Device = ""
 
 
-class VerificationWanted(_Wanted, frozen=True, kw_only=True):
+class VerificationWanted(Wanted, frozen=True, kw_only=True):
     """See `humanAuth.verifyPasskey`. The three raw parts are verified and kept nowhere."""
 
     tenant: Tenant = ""

@@ -96,7 +96,9 @@ _HOLD = Statement(
 )
 _OPEN = (*_MINE, _h.state == Progress.OPEN.value)
 _ANSWER = Statement(
-    update(human_challenges).where(*_OPEN).values(state=Progress.ANSWERED.value, presence_id=bindparam("proof"))
+    update(human_challenges)
+    .where(*_OPEN)
+    .values(state=Progress.ANSWERED.value, presence_id=bindparam("proof"), passkey_id=bindparam("by"))
 )
 _FAIL = Statement(
     update(human_challenges).where(*_OPEN).values(state=bindparam("becomes"), failures=bindparam("count"))
@@ -156,9 +158,9 @@ def hold(tx: Tx, challenge: str) -> Question | None:
     return msgspec.convert(dict(zip(Question.__struct_fields__, row, strict=True)), Question)
 
 
-def answer(tx: Tx, challenge: str, presence: str) -> bool:
-    """Mark a question as answered; False when it was not open. This count decides single use."""
-    return bool(tx.do(_ANSWER, challenge=challenge, tenant=tx.scope.tenant, proof=presence))
+def answer(tx: Tx, challenge: str, presence: str, passkey: str) -> bool:
+    """Mark a question as answered by a passkey; False when it was not open. This count decides single use."""
+    return bool(tx.do(_ANSWER, challenge=challenge, tenant=tx.scope.tenant, proof=presence, by=passkey))
 
 
 def fail(tx: Tx, question: Question, most: int) -> None:

@@ -1,78 +1,14 @@
 """The membrane's operations as data: path, who may call, what is asked, gates, refusals; and the use case of each."""
 
-from typing import Any
-
-import msgspec
-
 from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
-from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, registration, requests
-from ostiary.membrane.crossing import UseCase
-from ostiary.membrane.gates import Gate, claimed, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
-from ostiary.web.envelope import Envelope
-from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
+from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, recovery_table, registration, requests
+from ostiary.membrane.gates import claimed, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
+from ostiary.membrane.rows import Row
+from ostiary.membrane.rows import row as _row
+from ostiary.web.operation import Audience
 
 __all__ = ["ROWS", "Row"]
-
-_MATERIAL = (
-    "client_data_json_b64url",
-    "authenticator_data_b64url",
-    "signature_b64url",
-    "attestation_object_b64url",
-    "user_handle_b64url",
-    "enrolment_token",
-)
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One operation, the rules that its request must pass, and what it does; `empty` takes a request without a body."""
-
-    operation: Operation
-    gates: tuple[Gate, ...]
-    use_case: UseCase
-    empty: bool = False
-
-
-_DEVICE = claimed("device_binding", "device_binding")
-
-
-async def _at_its_own_door(x: Exchange) -> Reply:
-    """Never called: `membrane.door` serves these operations, in a transaction each."""
-    raise NotImplementedError
-
-
-def _row(
-    name: str,
-    path: str,
-    summary: str,
-    audience: Audience,
-    event: EventName,
-    use_case: UseCase,
-    *,
-    request: Any,  # noqa: ANN401 - a struct type
-    body: Any,  # noqa: ANN401 - a struct type
-    gates: tuple[Gate, ...],
-    refusals: tuple[Code, ...],
-    empty: bool = False,
-) -> Row:
-    if "device_binding" in request.__struct_fields__:
-        gates = (*gates, _DEVICE)
-    operation = Operation(
-        name=name,
-        method="POST",
-        path=path,
-        summary=summary,
-        audience=audience,
-        event=event,
-        handler=_at_its_own_door,
-        request=request,
-        response=Envelope[body],
-        refusals=(*(code for gate in gates for code in gate.codes), *refusals),
-        secrets=_MATERIAL,
-        dialect=Dialect.MEMBRANE,
-    )
-    return Row(operation, gates, use_case, empty)
-
 
 _BIOMETRIC = said_false(Code.HUMAN_AUTH_BIOMETRIC_MATERIAL_REFUSED, "contains_biometric_material")
 _CUSTOMER = said_false(Code.CUSTOMER_DATA_REFUSED, "contains_customer_data")
@@ -98,6 +34,13 @@ _CHALLENGE = (
     Code.HUMAN_AUTH_CHALLENGE_UNKNOWN,
     Code.HUMAN_AUTH_CHALLENGE_EXPIRED,
     Code.HUMAN_AUTH_CHALLENGE_REPLAYED,
+)
+_RUNNING = (
+    Code.AUTH_RECOVERY_WAITING,
+    Code.AUTH_RECOVERY_CANCELLED,
+    Code.AUTH_RECOVERY_POLICY_CONSUMED,
+    Code.AUTH_RECOVERY_POLICY_UNKNOWN,
+    Code.AUTH_RECOVERY_CONTESTABLE,
 )
 _LIMITED = (Code.AUTH_RATE_LIMIT_THROTTLED, Code.AUTH_RATE_LIMIT_LOCKED)
 
@@ -307,6 +250,7 @@ _HUMAN = (
         refusals=(
             *_CHALLENGE,
             *_PARTY,
+            Code.PASSKEY_QUARANTINED,
             Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN,
             Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH,
             Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
@@ -329,6 +273,7 @@ _HUMAN = (
         gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER, *_NAMES, _EXCLUDED),
         refusals=(
             *_PARTY,
+            *_RUNNING,
             Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
             Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,
             Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
@@ -358,6 +303,7 @@ _HUMAN = (
             *_CHALLENGE,
             *_PARTY,
             *_PRESENCE,
+            *_RUNNING,
             Code.HUMAN_AUTH_REGISTRATION_CHALLENGE_REQUIRED,
             Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,
             Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
@@ -397,4 +343,4 @@ _HUMAN = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (*_LOGIN, *_LIFE, *_HUMAN)
+ROWS: tuple[Row, ...] = (*_LOGIN, *_LIFE, *_HUMAN, *recovery_table.ROWS)

@@ -22,7 +22,7 @@ from ostiary.passkeys.ceremony import (
     RelyingParty,
     Stored,
 )
-from ostiary.passkeys.model import Facts, Passkey
+from ostiary.passkeys.model import Facts, Hold, Passkey
 from ostiary.passkeys.service import Rules, sealed_label
 from ostiary.storage.tx import Tx
 
@@ -49,7 +49,7 @@ _UNNAMED = "AA"  # the raw id of a credential never reaches the server: its hash
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a passkey is to be bound to."""
+    """What a passkey is to be bound to; with `recovery` it is held back until that recovery is executed."""
 
     person: str
     rp: RelyingParty
@@ -57,6 +57,7 @@ class Wanted(msgspec.Struct, frozen=True):
     attachment: str
     synced_allowed: bool
     imported: bool = False
+    recovery: str = ""
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -161,7 +162,9 @@ def _as_told(tx: Tx, found: Passkey, parts: AssertionParts) -> Stored:
 def put(tx: Tx, rules: Rules, caller: Caller, wanted: Wanted, made: Registered, name: EventName) -> Bound | None:
     """Store a verified or imported passkey; None when its credential is known in the tenant, removed ones included."""
     passkey = new_id("pk", tx.secrets)
-    if not store.add(tx, passkey, wanted.person, made, sealed_label(tx, rules.keyring, passkey, "")):
+    hold = Hold.REPLACEMENT if wanted.recovery else Hold.NONE
+    label = sealed_label(tx, rules.keyring, passkey, "")
+    if not store.add(tx, passkey, wanted.person, made, label, hold, wanted.recovery):
         return None
     bound = _bound(passkey, wanted, made)
     store.add_facts(tx, passkey, bound.facts)

@@ -1,18 +1,34 @@
 """Values of passkeys: the stored binding of a person to a public key."""
 
+from enum import StrEnum
+
 import msgspec
 
 from ostiary.passkeys.ceremony import Stored
 
-__all__ = ["LABEL_LONGEST", "Facts", "Passkey"]
+__all__ = ["LABEL_LONGEST", "Facts", "Hold", "Passkey"]
 
 LABEL_LONGEST = 64
+
+
+class Hold(StrEnum):
+    """Why a passkey signs nobody in, "" where it does.
+
+    A recovery holds the new one back until it is executed (`replacement`) and sets the old ones aside (`quarantined`:
+    good for contesting it, and for nothing else). What a contest turns out stays `barred`.
+    """
+
+    NONE = ""
+    REPLACEMENT = "replacement"
+    QUARANTINED = "quarantined"
+    BARRED = "barred"
 
 
 class Passkey(msgspec.Struct, frozen=True):
     """A registered public key, known by the hash of its credential id; the raw id is kept nowhere.
 
     Times are microseconds since 1970; `last_used_at` and `removed_at` are 0 where it did not happen.
+    `held_by` is the recovery that holds it, or "".
     """
 
     id: str
@@ -26,6 +42,8 @@ class Passkey(msgspec.Struct, frozen=True):
     created_at: int
     last_used_at: int
     removed_at: int
+    hold: str = Hold.NONE.value
+    held_by: str = ""
 
     @property
     def stored(self) -> Stored:

@@ -27,7 +27,7 @@ class Rules(msgspec.Struct, frozen=True):
 def assert_passkey(tx: Tx, rules: Rules, nonce: bytes, credential: AuthenticationResponse) -> Passkey | Refusal:
     """Verify an assertion and record the use. Unknown and wrong are refused alike, and take the same time.
 
-    The one exception is a removed passkey with a valid signature: its holder is told (PASSKEY_REMOVED).
+    The exceptions are a removed passkey and a held one with a valid signature: its holder is told.
     """
     digest = webauthn.credential_hash(credential)
     found = None if isinstance(digest, Refusal) else store.find_by_credential(tx, digest)
@@ -42,6 +42,8 @@ def assert_passkey(tx: Tx, rules: Rules, nonce: bytes, credential: Authenticatio
         return Refusal(Code.LOGIN_REFUSED, ("user_handle_mismatch",))
     if found.removed_at:
         return Refusal(Code.PASSKEY_REMOVED)
+    if found.hold:
+        return Refusal(Code.PASSKEY_QUARANTINED, (found.hold,))
     if not store.use(tx, found, verdict):
         return Refusal(Code.LOGIN_REFUSED, ("sign_count_raced",))
     return found
@@ -76,13 +78,13 @@ def rename(tx: Tx, keyring: Keyring, caller: Caller, passkey: str, label: str) -
 
 
 def owned(tx: Tx, person: str, passkey: str) -> Passkey | None:
-    """Return a person's passkey that is not removed."""
+    """Return a person's passkey that signs in: neither removed nor held."""
     found = store.find(tx, person, passkey)
-    return None if found is None or found.removed_at else found
+    return None if found is None or found.removed_at or found.hold else found
 
 
 def list_of(tx: Tx, person: str) -> list[Passkey]:
-    """Return a person's passkeys that are not removed, oldest first."""
+    """Return a person's passkeys that sign in, oldest first: neither removed nor held."""
     return store.list_of(tx, person)
 
 

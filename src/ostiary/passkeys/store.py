@@ -10,29 +10,39 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    func,
+    or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
 from ostiary.passkeys.ceremony import Asserted, Registered
-from ostiary.passkeys.model import Facts, Passkey
+from ostiary.passkeys.model import Facts, Hold, Passkey
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
 __all__ = [
     "add",
     "add_facts",
+    "admit",
+    "bar",
+    "bar_set_aside",
     "credential_hash",
+    "discard",
     "facts",
     "find",
     "find_any",
     "find_by_credential",
+    "guarded_until",
     "list_of",
     "passkey_bindings",
     "passkeys",
+    "quarantine",
     "relabel",
     "remove",
+    "restore",
     "use",
 ]
 
@@ -52,6 +62,9 @@ passkeys = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger, nullable=False),
     Column("removed_at", BigInteger, nullable=False),
+    Column("hold", String, nullable=False, server_default=text("''")),
+    Column("held_by", String, nullable=False, server_default=text("''")),
+    Column("guarded_until", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("tenant_id", "credential_hash", name="passkeys_one_per_credential"),
     Index("passkeys_of_person", "tenant_id", "person_id"),
 )
@@ -82,6 +95,8 @@ _FIELDS = select(
     _p.created_at,
     _p.last_used_at,
     _p.removed_at,
+    _p.hold,
+    _p.held_by,
 )  # fmt: skip - the order of Passkey's fields
 _ADD = Statement(postgresql.insert(passkeys).on_conflict_do_nothing())
 _BY_CREDENTIAL = Statement(
@@ -92,6 +107,12 @@ _MINE = (
     _p.tenant_id == bindparam("tenant"),
     _p.person_id == bindparam("person"),
 )
+_GOOD = (
+    _p.tenant_id == bindparam("tenant"),
+    _p.person_id == bindparam("person"),
+    _p.removed_at == 0,
+    _p.hold == Hold.NONE.value,
+)
 _FIND = Statement(_FIELDS.where(*_MINE))
 _FIND_ANY = Statement(_FIELDS.where(_p.id == bindparam("passkey"), _p.tenant_id == bindparam("tenant")))
 _ADD_FACTS = Statement(postgresql.insert(passkey_bindings))
@@ -101,25 +122,63 @@ _FACTS = Statement(
     )
 )
 _HASH = Statement(select(_p.credential_hash).where(_p.id == bindparam("passkey")))
-_LIST = Statement(
-    _FIELDS.where(
-        _p.tenant_id == bindparam("tenant"), _p.person_id == bindparam("person"), _p.removed_at == 0
-    ).order_by(_p.created_at, _p.id)
-)
+_LIST = Statement(_FIELDS.where(*_GOOD).order_by(_p.created_at, _p.id))
 _USE = Statement(
     update(passkeys)
-    .where(_p.id == bindparam("passkey"), _p.sign_count == bindparam("seen"), _p.removed_at == 0)
+    .where(
+        _p.id == bindparam("passkey"),
+        _p.sign_count == bindparam("seen"),
+        _p.removed_at == 0,
+        _p.hold == bindparam("was_held"),
+    )
     .values(sign_count=bindparam("count"), backed_up=bindparam("backed"), last_used_at=bindparam("now"))
 )
 _RELABEL = Statement(update(passkeys).where(*_MINE, _p.removed_at == 0).values(label_sealed=bindparam("label")))
 _REMOVE = Statement(update(passkeys).where(*_MINE, _p.removed_at == 0).values(removed_at=bindparam("now")))
+
+_OF_PERSON = (_p.tenant_id == bindparam("tenant"), _p.person_id == bindparam("person"), _p.removed_at == 0)
+_QUARANTINE = Statement(update(passkeys).where(*_GOOD).values(hold=Hold.QUARANTINED.value, held_by=bindparam("run")))
+_ADMIT = Statement(
+    update(passkeys)
+    .where(*_MINE, _p.removed_at == 0, _p.hold == Hold.REPLACEMENT.value, _p.held_by == bindparam("run"))
+    .values(hold=Hold.NONE.value, held_by="", guarded_until=bindparam("until"))
+)
+_DISCARD = Statement(
+    update(passkeys)
+    .where(*_OF_PERSON, _p.hold == Hold.REPLACEMENT.value, _p.held_by == bindparam("run"))
+    .values(removed_at=bindparam("now"))
+)
+_BAR = Statement(
+    update(passkeys)
+    .where(*_OF_PERSON, or_(_p.hold == Hold.NONE.value, _p.hold == Hold.REPLACEMENT.value))
+    .values(hold=Hold.BARRED.value, held_by=bindparam("run"))
+)
+_BAR_SET_ASIDE = Statement(
+    update(passkeys)
+    .where(*_OF_PERSON, _p.hold == Hold.QUARANTINED.value, _p.held_by == bindparam("run"))
+    .values(hold=Hold.BARRED.value)
+)
+_RESTORE = Statement(
+    update(passkeys)
+    .where(*_OF_PERSON, _p.hold == Hold.QUARANTINED.value, _p.held_by == bindparam("run"))
+    .values(hold=Hold.NONE.value, held_by="")
+)
+_GUARDED = Statement(select(func.max(_p.guarded_until)).where(*_GOOD))
 
 
 def _passkey(row: Row) -> Passkey:
     return Passkey(*row)
 
 
-def add(tx: Tx, passkey: str, person: str, registered: Registered, label_sealed: bytes) -> bool:
+def add(
+    tx: Tx,
+    passkey: str,
+    person: str,
+    registered: Registered,
+    label_sealed: bytes,
+    hold: Hold = Hold.NONE,
+    held_by: str = "",
+) -> bool:
     """Store a passkey; False when the credential is known in the tenant, removed ones included."""
     return bool(
         tx.do(
@@ -137,6 +196,9 @@ def add(tx: Tx, passkey: str, person: str, registered: Registered, label_sealed:
             created_at=tx.now,
             last_used_at=0,
             removed_at=0,
+            hold=hold.value,
+            held_by=held_by,
+            guarded_until=0,
         )
     )
 
@@ -192,8 +254,8 @@ def list_of(tx: Tx, person: str) -> list[Passkey]:
 
 
 def use(tx: Tx, passkey: Passkey, asserted: Asserted) -> bool:
-    """Record a use; False when another use moved the counter meanwhile, or the passkey was removed."""
-    binds = {"passkey": passkey.id, "seen": passkey.sign_count, "now": tx.now}
+    """Record a use; False when another use moved the counter meanwhile, or the passkey was removed or held."""
+    binds = {"passkey": passkey.id, "seen": passkey.sign_count, "was_held": passkey.hold, "now": tx.now}
     return bool(tx.do(_USE, **binds, count=asserted.sign_count, backed=int(asserted.backed_up)))
 
 
@@ -205,3 +267,39 @@ def relabel(tx: Tx, person: str, passkey: str, label_sealed: bytes) -> bool:
 def remove(tx: Tx, person: str, passkey: str) -> bool:
     """Mark a passkey as removed; False when it was not there."""
     return bool(tx.do(_REMOVE, passkey=passkey, tenant=tx.scope.tenant, person=person, now=tx.now))
+
+
+def quarantine(tx: Tx, person: str, run: str) -> int:
+    """Set aside every passkey that signs the person in; return how many."""
+    return tx.do(_QUARANTINE, tenant=tx.scope.tenant, person=person, run=run)
+
+
+def admit(tx: Tx, person: str, passkey: str, run: str, until: int) -> bool:
+    """Let a recovery's replacement sign in, guarded until an instant; False when it does not wait for that."""
+    return bool(tx.do(_ADMIT, tenant=tx.scope.tenant, person=person, passkey=passkey, run=run, until=until))
+
+
+def discard(tx: Tx, person: str, run: str) -> int:
+    """Remove the replacement of a recovery that ended; return how many there were."""
+    return tx.do(_DISCARD, tenant=tx.scope.tenant, person=person, run=run, now=tx.now)
+
+
+def bar(tx: Tx, person: str, run: str) -> int:
+    """Bar every passkey that signs a person in, or waits to; return how many."""
+    return tx.do(_BAR, tenant=tx.scope.tenant, person=person, run=run)
+
+
+def bar_set_aside(tx: Tx, person: str, run: str) -> int:
+    """Bar what one recovery set aside; return how many."""
+    return tx.do(_BAR_SET_ASIDE, tenant=tx.scope.tenant, person=person, run=run)
+
+
+def restore(tx: Tx, person: str, run: str) -> int:
+    """Let what one recovery set aside sign in again; return how many."""
+    return tx.do(_RESTORE, tenant=tx.scope.tenant, person=person, run=run)
+
+
+def guarded_until(tx: Tx, person: str) -> int:
+    """Return until when the passkeys that sign a person in are under a recovery's guard, 0 for never."""
+    row = tx.one(_GUARDED, tenant=tx.scope.tenant, person=person)
+    return int(row[0] or 0) if row else 0

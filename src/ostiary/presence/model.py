@@ -47,6 +47,7 @@ class Purpose(StrEnum):
     PASSKEY_ADD = "passkey.add"
     PASSKEY_REMOVE = "passkey.remove"
     SESSION_ISSUE = "session.issue"
+    RECOVERY_CODES = "recovery.codes"
     PASSKEY_REGISTRATION = "passkey.registration"
     PRESENCE = "presence"
 
@@ -85,6 +86,7 @@ class PurposeRule(msgspec.Struct, frozen=True):
 BUILT_IN = (
     PurposeRule(Purpose.PASSKEY_ADD.value, "Add a passkey to your account"),
     PurposeRule(Purpose.PASSKEY_REMOVE.value, "Remove a passkey from your account"),
+    PurposeRule(Purpose.RECOVERY_CODES.value, "Make new recovery codes"),
     PurposeRule(Purpose.SESSION_ISSUE.value, "Issue a token that acts for a person"),
 )
 """The purposes of Ostiary's own acts. Those of services are declared in the table `purposes`."""

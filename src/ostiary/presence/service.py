@@ -7,7 +7,7 @@ from ostiary.presence import purposes, store
 from ostiary.presence.model import PRESENCE_LIFE, Challenge, Held, Presence, PresenceReceipt, State
 from ostiary.storage.tx import Tx
 
-__all__ = ["collect", "consume", "holder", "look", "move", "prove", "recorded", "spend", "use", "vouch"]
+__all__ = ["collect", "consume", "holder", "look", "move", "prove", "recorded", "spend", "use", "void", "vouch"]
 
 _BATCH = 1000
 
@@ -116,3 +116,8 @@ def use(tx: Tx, held: Held) -> bool:
     """Consume a proof that was looked at; False when it is used or stale."""
     binds = {"person": held.person, "session": held.session, "wanted": held.purpose, "about": held.subject}
     return store.consume_presence(tx, held.id, **binds) is not None
+
+
+def void(tx: Tx, person: str) -> int:
+    """Void every unused proof of a person: what proved them proves them no more. Whoever calls emits the event."""
+    return store.void_of(tx, person)

@@ -24,6 +24,7 @@ __all__ = [
     "purposes",
     "record",
     "remove_purpose",
+    "void_of",
     "void_presence",
 ]
 
@@ -116,6 +117,13 @@ _VOID = Statement(
         presence.c.consumed_at == 0,
     )
 )
+_VOID_OF = Statement(
+    delete(presence).where(
+        presence.c.tenant_id == bindparam("tenant"),
+        presence.c.person_id == bindparam("person"),
+        presence.c.consumed_at == 0,
+    )
+)
 _p = purposes.c
 _RULES = select(_p.name, _p.title, _p.minimum, _p.commits_operation, _p.life).where(_p.tenant_id == bindparam("tenant"))
 _FIND_PURPOSE = Statement(_RULES.where(_p.name == bindparam("wanted")))
@@ -174,6 +182,11 @@ def look(tx: Tx, receipt: str) -> Held | None:
 def void_presence(tx: Tx, purpose: str) -> int:
     """Delete the unused proofs for a purpose; return how many."""
     return tx.do(_VOID, tenant=tx.scope.tenant, wanted=purpose)
+
+
+def void_of(tx: Tx, person: str) -> int:
+    """Delete a person's unused proofs; return how many."""
+    return tx.do(_VOID_OF, tenant=tx.scope.tenant, person=person)
 
 
 def add_purpose(tx: Tx, rule: PurposeRule) -> bool:

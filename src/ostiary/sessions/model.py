@@ -70,6 +70,8 @@ class EndReason(StrEnum):
     KEY_REVOKED = "signing_key_revoked"
     REFRESHED = "token_refreshed"
     REUSED = "token_reused"
+    RECOVERED = "account_recovered"
+    CONTESTED = "recovery_contested"
 
 
 ENDINGS: dict[str, str] = {
@@ -81,6 +83,8 @@ ENDINGS: dict[str, str] = {
     EndReason.KEY_REVOKED: "the key that signed it was revoked",
     EndReason.REFRESHED: "its token was refreshed, and another took its place",
     EndReason.REUSED: "a token of its family was used after it had been refreshed",
+    EndReason.RECOVERED: "the account was recovered with a new passkey, which ends every session",
+    EndReason.CONTESTED: "the recovery that it came from was contested and undone",
     "idle_timeout": "it was not used for the idle time",
     "absolute_timeout": "the absolute time since its beginning was over",
 }

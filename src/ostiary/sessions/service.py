@@ -23,6 +23,7 @@ __all__ = [
     "Rules",
     "collect",
     "end",
+    "end_all",
     "end_family",
     "end_found",
     "end_opened_by",
@@ -121,6 +122,12 @@ def end_others(tx: Tx, rules: Rules, caller: Caller, keep: str) -> int:
     others = [found for found in store.live_of(tx, caller.actor) if found.id != keep]
     ended = [s.id for s in others if end_found(tx, caller, s, EndReason.ENDED_BY_PERSON, EventName.SESSION_END)]
     return len(alive.intersection(ended))
+
+
+def end_all(tx: Tx, caller: Caller, person: str, reason: EndReason) -> int:
+    """End every session of a person, of whatever kind; return how many lived. Whoever calls holds the person."""
+    tx.settle("person", person)
+    return sum(end_found(tx, caller, s, reason, EventName.SESSION_END) for s in store.live_of(tx, person))
 
 
 def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> int:

@@ -60,6 +60,11 @@ CATALOGUE: dict[Code, Entry] = {
     Code.LOGIN_ATTEMPT_SPENT: Entry(409, "This sign-in has been used already.", _RELOAD),
     Code.LOGIN_ATTEMPTS_EXHAUSTED: Entry(401, "Too many wrong answers to this sign-in.", _RELOAD),
     Code.PASSKEY_REMOVED: Entry(401, "This passkey was removed from the account.", "Use another passkey."),
+    Code.PASSKEY_QUARANTINED: Entry(
+        403,
+        "A recovery of the account has set this passkey aside.",
+        "Use the newest passkey; if the recovery was not yours, contest it.",
+    ),
     Code.PASSKEY_UNKNOWN: Entry(404, "There is no such passkey.", "List your passkeys to see those you have."),
     Code.PASSKEY_REFUSED: Entry(403, "The passkey could not be verified.", "Try again, or use another authenticator."),
     Code.PASSKEY_ALREADY_REGISTERED: Entry(409, "This passkey is registered already.", "Use it to sign in."),

@@ -239,4 +239,75 @@ MEMBRANE: dict[Code, Entry] = {
         "The vessel is not this person's, or not the session's.",
         "Name the vessel that the session was opened with.",
     ),
+    Code.AUTH_RECOVERY_POLICY_FIXTURE_ONLY: Entry(
+        403,
+        "This tenant is a fixture: the request must say so, and claim nothing live.",
+        "Send fixture true and production_login false.",
+    ),
+    Code.AUTH_RECOVERY_POLICY_RAW_MATERIAL_REFUSED: Entry(
+        400, "Raw recovery material is never taken.", "Send hashes only, and leave every raw_ field out."
+    ),
+    Code.AUTH_RECOVERY_POLICY_CANNOT_CREATE_STANDING: Entry(
+        403, "A recovery never creates a standing.", "Send create_standing_from_recovery as false."
+    ),
+    Code.AUTH_RECOVERY_POLICY_STANDING_MISMATCH: Entry(
+        403, "The standing is not this person's.", "Name a standing that this person holds, or leave it out."
+    ),
+    Code.AUTH_RECOVERY_POLICY_HASH_REQUIRED: Entry(
+        400,
+        "A hash of the policy or of a contact is missing or malformed.",
+        "Send sha256: and 64 lower-case hex digits.",
+    ),
+    Code.AUTH_RECOVERY_POLICY_PASSKEY_UNKNOWN: Entry(
+        404, "There is no such passkey binding.", "Name one of this person, or leave it out."
+    ),
+    Code.AUTH_RECOVERY_POLICY_PASSKEY_SUBJECT_MISMATCH: Entry(
+        403, "The passkey binding belongs to another person.", "Name one of this person, or leave it out."
+    ),
+    Code.AUTH_RECOVERY_POLICY_PRESENCE_INVALID: Entry(
+        403,
+        "The proof of presence is stale, used, or was given for something else.",
+        "Answer a challenge whose scopes name auth.recovery.policy.",
+    ),
+    Code.AUTH_RECOVERY_POLICY_UNKNOWN: Entry(
+        404, "There is no such recovery, or the policy or the secret is not its own.", "Begin the recovery again."
+    ),
+    Code.AUTH_RECOVERY_POLICY_CONSUMED: Entry(
+        409, "This recovery has been executed; its policy is used up.", "Sign in with the new passkey."
+    ),
+    Code.AUTH_RECOVERY_METHOD_UNSUPPORTED: Entry(
+        400,
+        "That way to recover is not supported here.",
+        "Use email_link, recovery_code or passkey_reenrollment_with_human_presence.",
+    ),
+    Code.AUTH_RECOVERY_CODE_REFUSED: Entry(
+        403, "That code or link is wrong, used or past its time.", "Compare it once more, or ask for a new one."
+    ),
+    Code.AUTH_RECOVERY_WAITING: Entry(
+        403,
+        "The waiting period is not over.",
+        "Come back when it is; until then the account's owner can cancel the recovery.",
+    ),
+    Code.AUTH_RECOVERY_CANCELLED: Entry(
+        409, "This recovery was cancelled, replaced by a newer one, or not finished in time.", "Begin a new one."
+    ),
+    Code.AUTH_RECOVERY_CONTACT_MISMATCH: Entry(
+        403, "The contact is not the one that was proved.", "Send the hash that the confirmation answered."
+    ),
+    Code.AUTH_RECOVERY_REPLACEMENT_UNKNOWN: Entry(
+        404, "That is not the passkey that this recovery has registered.", "Register the replacement first."
+    ),
+    Code.AUTH_RECOVERY_CANNOT_CREATE_AUTHORITY: Entry(
+        403, "A recovery creates no binding, no standing and no authority.", "Send every create_ flag as false."
+    ),
+    Code.AUTH_RECOVERY_CONTEST_REFUSED: Entry(
+        403,
+        "There is no recovery that this passkey could contest.",
+        "Use a passkey that the recovery set aside, within 14 days.",
+    ),
+    Code.AUTH_RECOVERY_CONTESTABLE: Entry(
+        403,
+        "This account was recovered lately: nothing sensitive is done while that can be contested.",
+        "Wait until the 14 days are over.",
+    ),
 }

@@ -137,6 +137,7 @@ class HumanAuthPasskeyRegistrationOptions(
     exclude_credential_id_hashes: Words = ()
     enrolment_token: str | None = field(default=None, repr=False)
     recovery_execution_ref: str | None = None
+    recovery_token: str | None = field(default=None, repr=False)
     contains_biometric_material: bool = False
     contains_customer_data: bool = False
 
@@ -175,6 +176,7 @@ class HumanAuthRegisterPasskey(
     human_presence_receipt: str | None = None
     enrolment_token: str | None = field(default=None, repr=False)
     recovery_execution_ref: str | None = None
+    recovery_token: str | None = field(default=None, repr=False)
     raw_credential_id_supplied: bool = False
     private_key_material_supplied: bool = False
 

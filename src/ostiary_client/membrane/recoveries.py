@@ -53,17 +53,32 @@ class RecoveryExecuted(_Recovery):
     replacement_passkey_binding: str | None = None
     recovery_contact_hash: str | None = None
     recovery_policy_consumed: bool | None = None
+    sessions_ended: int | None = None
+    passkeys_set_aside: int | None = None
+    contest_until: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryStep(_Recovery):
-    """One step on Ostiary's own paths. All it says for certain is that the step was taken."""
+    """One step on Ostiary's own paths. All it says for certain is that the step was taken.
 
+    A send answers `recovery_contact`, a confirmation `recovery_token`, shown this once, and until when to wait.
+    """
+
+    recovery_contact: str | None = None
+    attempts: int | None = None
     auth_recovery_execution: str | None = None
     auth_recovery_policy: str | None = None
-    state: str | None = None
+    subject: str | None = None
+    recovery_contact_hash: str | None = None
+    recovery_token: str | None = field(default=None, repr=False)
+    waits_until: str | None = None
+    waiting_seconds: int | None = None
     expires_at: str | None = None
-    earliest_execution_at: str | None = None
+    cancelled: bool | None = None
+    contested: bool | None = None
+    sessions_ended: int | None = None
+    passkeys_barred: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +117,8 @@ class AuthRecoveryExecute(
     replacement_passkey_binding: str
     human_presence_receipt: str
     recovery_contact_hash: str
-    recovery_execution_ref: str | None = None
+    recovery_execution_ref: str
+    recovery_token: str = field(repr=False)
     device_binding: str | None = None
     vessel: str | None = None
     standing: str | None = None
@@ -121,31 +137,27 @@ class AuthRecoveryContactSend(
 ):
     """Have a code sent to the typed address. The answer does not tell whether anybody has that address."""
 
-    contact: str = field(repr=False)
-    subject: str | None = None
-    recovery_policy: str | None = None
-    method: str = "email_link"
-    device_binding: str | None = None
+    contact_address: str = field(repr=False)
+    recovery_method: str = "email_link"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuthRecoveryContactConfirm(
     TenantRequest[RecoveryStep], operation="auth.recoveryContactConfirm", path="/v1/auth/recovery/contact/confirm"
 ):
-    """Confirm by the code that came. Tries are counted, so it is never sent twice."""
+    """Confirm by the code that came, or by a printed one. Tries are counted, so it is never sent twice."""
 
-    code: str = field(repr=False)
+    recovery_contact: str | None = None
+    code: str | None = field(default=None, repr=False)
+    recovery_code: str | None = field(default=None, repr=False)
     recovery_execution_ref: str | None = None
-    contact: str | None = field(default=None, repr=False)
-    device_binding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuthRecoveryCancel(TenantRequest[RecoveryStep], operation="auth.recoveryCancel", path="/v1/auth/recovery/cancel"):
     """Call a recovery off while it waits: by the token of the link in the notice; no login is needed."""
 
-    token: str | None = field(default=None, repr=False)
-    recovery_execution_ref: str | None = None
+    cancel_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +166,4 @@ class AuthRecoveryContest(
 ):
     """Contest a recovery after its execution, with the presence of an old passkey."""
 
-    recovery_execution_ref: str
     human_presence_receipt: str
-    device_binding: str | None = None

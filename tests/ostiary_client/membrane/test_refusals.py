@@ -161,7 +161,8 @@ def test_a_token_that_came_in_an_answer_too_odd_to_read_is_not_shown_either(kind
 def test_code_address_and_link_not_in_a_traceback_with_its_locals(kind, name, fault):
     fake = FakeMembrane()
     fake.next.append(FAULTS[fault])
-    given = {"auth_recovery_contact_send": "contact", "auth_recovery_contact_confirm": "code"}.get(name, "token")
+    said = {"auth_recovery_contact_send": "contact_address", "auth_recovery_contact_confirm": "code"}
+    given = said.get(name, "cancel_token")
     with pytest.raises(MembraneRefusal) as raised:
         getattr(Asker(kind, fake, TOKEN), name)(**{given: "THESECRET-OF-MAIL"})
     assert b"THESECRET-OF-MAIL" in fake.seen[0][2]

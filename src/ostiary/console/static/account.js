@@ -48,6 +48,16 @@ const acts = {
     await call("POST", `${AUTH}/passkeys/finish`, made);
     return "The new passkey is ready.";
   },
+  // Shown this once: the page stays as it is, so that they can be written down.
+  async codes(form) {
+    const { presence: proof } = await presence("recovery.codes");
+    const { codes } = await call("POST", `${AUTH}/recovery/codes`, { presence: proof });
+    const slips = form.querySelector("[data-slips]");
+    slips.replaceChildren(...codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
+    slips.hidden = false;
+    say("Write these down or print them now: they are not shown again.");
+    slips.focus();
+  },
 };
 
 async function run(event) {

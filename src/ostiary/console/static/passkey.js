@@ -10,6 +10,8 @@ function encoded(credential) {
   const { id, type, authenticatorAttachment, response: made } = credential;
   const response = { transports: made.getTransports?.() ?? [] };
   for (const name of BINARY) if (made[name]) response[name] = text(made[name]);
+  if (made.getPublicKey) response.publicKey = text(made.getPublicKey());
+  if (made.getAuthenticatorData) response.authenticatorData = text(made.getAuthenticatorData());
   return { id, rawId: id, type, authenticatorAttachment, response, clientExtensionResults: {} };
 }
 

@@ -1,0 +1,49 @@
+"""`live` and `fixture` are tenants of one home; `both` is each of them in turn; `lost` is the story in each."""
+
+from contextlib import closing
+
+import pytest
+
+from ostiary.kernel.values import Mode
+from tests.login.gatehouse import postgres_url
+from tests.membrane.stage import Stage
+from tests.recovery.story import Story
+from tests.sessions.home import Home
+
+
+@pytest.fixture
+def home(tmp_path):
+    with closing(Home(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def live(home):
+    return Stage(home)
+
+
+@pytest.fixture
+def fixture(home):
+    return Stage(home, "rehearsal", Mode.FIXTURE)
+
+
+@pytest.fixture(params=["live", "fixture"])
+def both(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def lost(live):
+    """Somebody of the default tenant, whose own address is their contact."""
+    return Story(live)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def anywhere(request, tmp_path):
+    """The same on either database."""
+    if request.param == "sqlite":
+        with closing(Home(tmp_path)) as made:
+            yield Story(Stage(made))
+        return
+    with postgres_url() as url, closing(Home(tmp_path, url=url)) as made:
+        yield Story(Stage(made))
