@@ -24,10 +24,7 @@ OUTCOMES = {
     "humanAuth.verifyPasskey": "verified",
     "authority.sessionRevoke": "admitted; verified where it was over before",
 }
-UNUSED = {
-    Code.AUTH_SESSION_UNKNOWN: "inspecting another's session and one of nobody answer alike: "
-    "`auth_session_inspect_session_mismatch`",
-}
+UNUSED: dict[Code, str] = {}
 """Codes of the contract that nothing answers, and why."""
 
 HEAD = """\

@@ -26,7 +26,7 @@ STATUS = {
     401: "token_tampered session_missing session_revoked session_expired token_reused",
     404: """
         route_unknown auth_login_passkey_binding_unknown auth_login_rate_limit_missing
-        human_auth_passkey_binding_unknown human_auth_challenge_unknown m13_session_unknown
+        human_auth_passkey_binding_unknown human_auth_challenge_unknown m13_session_unknown auth_session_unknown
         auth_recovery_policy_passkey_unknown auth_recovery_policy_unknown auth_recovery_replacement_unknown""",
     408: "request_too_slow",
     409: """

@@ -20,6 +20,7 @@ from ostiary.passkeys.ceremony import (
     Registered,
     RegistrationResponse,
     RelyingParty,
+    Stored,
 )
 from ostiary.passkeys.model import Facts, Hold, Passkey
 from ostiary.passkeys.service import Rules, sealed_label
@@ -139,12 +140,23 @@ def attested_id(attestation_object: bytes) -> bytes:
 
 def prove(tx: Tx, rp: RelyingParty, found: Passkey, nonce: bytes, parts: AssertionParts) -> Refusal | None:
     """Verify an assertion of a passkey that is known, and record the use."""
-    asserted = webauthn.verify_assertion(
-        rp, nonce, found.stored, AuthenticationResponse(_UNNAMED, _UNNAMED, "public-key", parts)
-    )
+    answer = AuthenticationResponse(_UNNAMED, _UNNAMED, "public-key", parts)
+    asserted = webauthn.verify_assertion(rp, nonce, _as_told(tx, found, parts), answer)
     if isinstance(asserted, Refusal):
         return asserted
     return None if store.use(tx, found, asserted) else Refusal(Code.PASSKEY_REFUSED, ("sign_count_raced",))
+
+
+def _as_told(tx: Tx, found: Passkey, parts: AssertionParts) -> Stored:
+    """Return what the verifier needs; whether an imported passkey may be synced is first told by its authenticator."""
+    held = store.facts(tx, found.id)
+    if held is None or not (held.imported and held.synced_allowed):
+        return found.stored
+    try:
+        data = authdata.read(unb64url(parts.authenticator_data))
+    except ValueError:
+        return found.stored
+    return msgspec.structs.replace(found.stored, backup_eligible=data.backup_eligible)
 
 
 def put(tx: Tx, rules: Rules, caller: Caller, wanted: Wanted, made: Registered, name: EventName) -> Bound | None:
