@@ -6,6 +6,7 @@ import pytest
 
 from ostiary.kernel.values import Mode
 from tests.membrane.stage import Stage
+from tests.recovery import story as story  # noqa: PLC0414 - completes what the stage can ask, by being imported
 from tests.sessions.home import Failing, Home
 
 
