@@ -63,6 +63,8 @@ FLAGGED = frozenset(
         "auth.sessionRefresh",
         "auth.rateLimitEvaluate",
         "humanAuth.passkeyImport",
+        "auth.recoveryPolicy",
+        "auth.recoveryExecute",
     }
 )
 """Whose requests say `fixture`."""

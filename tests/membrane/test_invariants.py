@@ -492,6 +492,8 @@ def test_invariant_21_no_ref_of_another_tenant_is_admitted(neighbours, operation
         "standing": "standing",
         "vessel": "vessel",
         "passkey_binding": "passkey_binding",
+        "replacement_passkey_binding": "passkey_binding",
+        "recovery_policy": "auth_recovery_policy",
         "session": "auth_session",
         "holder_key": "key_registry",
         "challenge": "human_auth_challenge",
