@@ -63,6 +63,8 @@ FLAGGED = frozenset(
         "auth.sessionRefresh",
         "auth.rateLimitEvaluate",
         "humanAuth.passkeyImport",
+        "auth.recoveryPolicy",
+        "auth.recoveryExecute",
     }
 )
 """Whose requests say `fixture`."""
@@ -200,10 +202,10 @@ class Stage:
         raw = asking.raw if asking.raw is not None else json.dumps(fields).encode()
         return PATHS[asking.operation], raw, sent | asking.headers
 
-    async def sending(self, asking):
-        """Send an asking and return what was heard."""
+    async def sending(self, asking, node=None):
+        """Send an asking, to another node's application where one is given, and return what was heard."""
         path, raw, sent = self.said(asking)
-        answer = await call(self.home.application.public, "POST", path, raw, sent)
+        answer = await call((node or self.home.application).public, "POST", path, raw, sent)
         heard = Heard(answer.status, answer.json, answer, raw)
         self.heard.append(heard)
         return declared(asking.operation, heard)

@@ -251,6 +251,19 @@ def test_invariant_11_a_stolen_token_cannot_refresh(each):
     assert good(each.inspect(token))
 
 
+def test_invariant_11_nor_does_a_stolen_token_at_the_refresh_that_asks_for_no_presence(stages):
+    live = stages["live"].anew()
+    for token in (
+        live.login()["bearer_token"],
+        good(live.send(live.whole("auth.sessionRefresh"))).json["body"]["bearer_token"],
+    ):
+        before = kept(live.home)
+        answer = asked(live.home, "POST", "/api/v1/auth/token/refresh", token)
+        assert (answer.status, answer.code) == (401, "presence_required")
+        assert kept(live.home) == before
+        assert good(live.inspect(token))
+
+
 def test_invariant_12_a_revocation_is_immediate_and_idempotent(each):
     body = each.login()
     token, session = body["bearer_token"], body["session"]
@@ -492,6 +505,8 @@ def test_invariant_21_no_ref_of_another_tenant_is_admitted(neighbours, operation
         "standing": "standing",
         "vessel": "vessel",
         "passkey_binding": "passkey_binding",
+        "replacement_passkey_binding": "passkey_binding",
+        "recovery_policy": "auth_recovery_policy",
         "session": "auth_session",
         "holder_key": "key_registry",
         "challenge": "human_auth_challenge",

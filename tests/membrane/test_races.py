@@ -1,9 +1,10 @@
-"""Two at once with one proof, one challenge, one evaluation: exactly one wins, on both databases."""
+"""Two at once, at two nodes, with one proof, one challenge, one evaluation: exactly one wins, on both databases."""
 
 from contextlib import closing
 
 import pytest
 
+from ostiary import app
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.values import Mode
 from ostiary_client.authenticator import SoftPasskey
@@ -16,7 +17,9 @@ FEW, MANY = 20, 1000
 @pytest.fixture
 def stage(tmp_path, database_url):
     with closing(Home(tmp_path, url=database_url, TRUSTED_PROXIES="127.0.0.1")) as home:
-        yield Stage(home, "rhein", Mode.LIVE)
+        made = Stage(home, "rhein", Mode.LIVE)
+        made.rival = app.build(home.beside().house)
+        yield made
 
 
 def counted(stage, table):
@@ -27,7 +30,7 @@ def counted(stage, table):
 def once(stage, table, one, other):
     """Send both at once: exactly one is admitted, and makes exactly one row; return (what won, what lost)."""
     before = counted(stage, table)
-    heard = stage.together(one, other)
+    heard = stage.home.together(stage.sending(one), stage.sending(other, stage.rival))
     assert sorted(each.status == 200 for each in heard) == [False, True], [each.json for each in heard]
     assert counted(stage, table) == before + 1
     won, lost = sorted(heard, key=lambda each: each.status)

@@ -10,7 +10,7 @@ from ostiary.access import service as access
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, Clock, instant
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import EventName
+from ostiary.kernel.values import EventName, Factor
 from ostiary.keys.model import Key, Purpose
 from ostiary.sessions import bearer, csrf, service, wire
 from ostiary.sessions.guard import bearer_token
@@ -193,10 +193,16 @@ async def _refresh(desk: Desk, x: Exchange) -> Reply | Refusal:
     known = await desk.recognise(bearer_token(x.headers.get("authorization", "")) or wire.BEARER.encode())
     if isinstance(known, Refusal):
         return known
-    outcome = await desk.vault.transact(x.scope, lambda tx: bearer.refresh(tx, desk.rules, x.caller, *known))
+    renewal = bearer.Renewal(gate=_on_somebodys_word)
+    outcome = await desk.vault.transact(x.scope, lambda tx: bearer.refresh(tx, desk.rules, x.caller, *known, renewal))
     if isinstance(outcome, Refusal):
         return outcome
     return Reply(token_of(desk.rules, outcome))
+
+
+def _on_somebodys_word(old: Session) -> Refusal | None:
+    """Refuse a token that a person's own proof has issued: only fresh presence refreshes it, at the membrane."""
+    return Refusal(Code.PRESENCE_REQUIRED) if old.factor in set(Factor) else None
 
 
 def operations(desk: Desk) -> tuple[Operation, ...]:
@@ -283,6 +289,7 @@ def _refreshing(desk: Desk) -> tuple[Operation, ...]:
                 Code.SESSION_EXPIRED_IDLE,
                 Code.SESSION_EXPIRED_ABSOLUTE,
                 Code.TOKEN_REUSED,
+                Code.PRESENCE_REQUIRED,
             ),
         ),
     )
