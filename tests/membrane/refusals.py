@@ -6,6 +6,7 @@ A case prepares whatever it takes on a stage and returns the one request that mu
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ostiary.access import clients
 from ostiary.identities import devices
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code
@@ -16,7 +17,7 @@ from ostiary.sessions import service as sessions
 from ostiary.web.operation import Audience
 from ostiary_client.authenticator import Behaviour, SoftPasskey
 from tests.login.gatehouse import OPERATOR
-from tests.membrane.stage import FIXTURE_ONLY, HASH, NUMBERS, Asking, Person, Stage, good, sha256
+from tests.membrane.stage import FIXTURE_ONLY, HASH, NUMBERS, SCOPES, Asking, Person, Stage, good, sha256
 
 HOUR = 3600 * SECOND
 LIVE, FIXTURE, SEEDED = "live", "fixture", "seeded"
@@ -401,6 +402,43 @@ def _anothers_session(s):
     mine = s.whole(REVOKE)
     s.person = Person(s)
     return mine.but(session=s.login()["session"])
+
+
+@case(REFRESH, Code.AUTH_SESSION_SCOPE_NOT_ALLOWED)
+def _of_a_client_that_is_gone(s):
+    s.client, before = s.key("client", SCOPES), s.client
+    asking = s.whole(REFRESH)
+    gone = s.act(lambda tx: clients.find(tx, s.client))
+    s.act(lambda tx: clients.remove(tx, OPERATOR, gone.name))
+    s.client = before
+    return asking
+
+
+@case(REGISTER, Code.AUTH_SESSION_DEVICE_MISMATCH)
+def _proved_on_another_device(s):
+    elsewhere = s.presence("passkey.add", device_binding="device_binding:another")
+    return s.whole(REGISTER).but(human_presence_receipt=elsewhere)
+
+
+@case(LOGIN_START, Code.AUTH_SESSION_DEVICE_MISMATCH)
+def _lifted_from_another_device(s):
+    elsewhere = s.presence("auth.login.start", device_binding="device_binding:another")
+    return s.whole(LOGIN_START).but(human_presence_receipt=elsewhere)
+
+
+def crowded(name, code, before):
+    """The case of a browser without a key at an address from which too much was asked."""
+
+    @case(name, code, (LIVE,))
+    def _crowded(s):
+        asking = s.whole(name).but(key=None)
+        s.together(*[asking] * before)
+        return asking
+
+
+for _name in (CHALLENGE, OPTIONS):
+    crowded(_name, Code.AUTH_RATE_LIMIT_THROTTLED, 100)
+    crowded(_name, Code.AUTH_RATE_LIMIT_LOCKED, 200)
 
 
 # Questions and answers

@@ -167,6 +167,7 @@ class Stage:
             made = Tenant(name, mode, self.rp, (self.origin, self.second_origin), seeded)
             assert self.act(lambda tx: identities.add_tenant(tx, OPERATOR, made)) is None
         self.client = self.key("client", SCOPES)
+        self.act(lambda tx: clients.add(tx, OPERATOR, "client", clients.BROWSER, SCOPES))
         self.operator = self.key("operator")
         self.person = Person(self)
 

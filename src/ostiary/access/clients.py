@@ -15,7 +15,10 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName
 from ostiary.storage.tx import Row, Tx
 
-__all__ = ["ClientKey", "ClientKind", "add", "find", "list_of", "remove"]
+__all__ = ["BROWSER", "ClientKey", "ClientKind", "add", "find", "list_of", "remove"]
+
+BROWSER = "browser"
+"""The name of the client whose scopes a browser may ask for that brings no key."""
 
 _SECRET = 32
 _FORM = re.compile(r"o[co]k-[A-Za-z0-9_-]{43}")

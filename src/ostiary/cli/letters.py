@@ -1,6 +1,6 @@
 """`ostiary mail`: list, show."""
 
-from ostiary.cli.terminal import Count, answer, house, one, table, to_the_second
+from ostiary.cli.terminal import DEFAULT_TENANT, Count, answer, house, one, table, to_the_second
 from ostiary.house import House
 from ostiary.kernel.clock import instant
 from ostiary.kernel.refusals import Refusal
@@ -12,7 +12,7 @@ from ostiary.storage.tx import Tx
 __all__ = ["list_letters", "show"]
 
 
-def list_letters(*, to: str = "", most: Count = 50, json_: bool = False) -> int:
+def list_letters(*, to: str = "", most: Count = 50, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """List letters, newest first; what waits stays sealed.
 
     Letters are captured where no other way for them is set (OSTIARY_MAIL_SERVICE_MODE). They are kept for a week.
@@ -23,27 +23,31 @@ def list_letters(*, to: str = "", most: Count = 50, json_: bool = False) -> int:
         Only letters to exactly that address.
     most
         How many at most, of each kind.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object a line.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         waiting, captured = opened.vault.read_now(opened.scope, lambda tx: _found(tx, opened, most, to))
     rows = [*map(_waiting, waiting), *map(_captured, captured)]
     table(rows if json_ else list(map(_short, rows)), as_json=json_, empty="No letter.")
     return 0
 
 
-def show(letter: str, /, *, json_: bool = False) -> int:
+def show(letter: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Show one captured letter.
 
     Parameters
     ----------
     letter
         The letter's id.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         found = opened.vault.read_now(opened.scope, lambda tx: service.show(tx, opened.keyring, letter))
     if isinstance(found, Refusal):
         return answer(found, letter)

@@ -2,7 +2,7 @@
 
 import re
 
-from ostiary.cli.terminal import answer, house, one, operator, say, table
+from ostiary.cli.terminal import DEFAULT_TENANT, answer, house, one, operator, say, table
 from ostiary.kernel.clock import MINUTE, SECOND
 from ostiary.limits import service as limits
 from ostiary.limits.model import DEFAULT, Policy
@@ -29,6 +29,7 @@ def set_policy(
     soft: int = DEFAULT.soft,
     lockout: int = DEFAULT.lockout,
     pause: str = "15m",
+    tenant: str = DEFAULT_TENANT,
     json_: bool = False,
 ) -> int:
     """Set the numbers of a policy.
@@ -47,11 +48,13 @@ def set_policy(
         With which one it closes.
     pause
         How long it is closed, at most 7d.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
     made = Policy(name, _micros(window), soft, lockout, _micros(pause))
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         refused = opened.vault.transact_now(opened.scope, lambda tx: limits.set_policy(tx, operator(), made))
     if refused is not None:
         said = {"name": name, "window": window, "soft": soft, "lockout": lockout, "pause": pause}
@@ -63,22 +66,24 @@ def set_policy(
     return 0
 
 
-def list_policies(*, json_: bool = False) -> int:
+def list_policies(*, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """List all policies; `default` is always there.
 
     Parameters
     ----------
+    tenant
+        The tenant's name.
     json_
         Print one JSON object a line.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         found = opened.vault.read_now(opened.scope, limits.list_policies)
     rows = [_fields(rule, built_in=own) if json_ else _short(rule, built_in=own) for rule, own in found]
     table(rows, as_json=json_, empty="")
     return 0
 
 
-def remove(name: str, /, *, json_: bool = False) -> int:
+def remove(name: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Remove a policy; `default` has its built-in numbers again.
 
     Nobody is let in under another name that was removed.
@@ -87,10 +92,12 @@ def remove(name: str, /, *, json_: bool = False) -> int:
     ----------
     name
         Its name.
+    tenant
+        The tenant's name.
     json_
         Print one JSON object.
     """
-    with house() as opened:
+    with house(tenant=tenant) as opened:
         refused = opened.vault.transact_now(opened.scope, lambda tx: limits.remove_policy(tx, operator(), name))
     if refused is not None:
         return answer(refused, name)

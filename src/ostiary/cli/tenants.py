@@ -7,6 +7,7 @@ import msgspec
 
 from ostiary.access import clients
 from ostiary.access.clients import ClientKey, ClientKind
+from ostiary.access.service import is_scope
 from ostiary.cli.seeding import SCOPES, TOKEN, sow
 from ostiary.cli.terminal import answer, house, one, operator, plain, say, table, to_the_second
 from ostiary.house import House
@@ -64,6 +65,9 @@ def add(
     """
     chosen = rp_id or (_host(origin[0]) if origin else "")
     wish = Tenant(name, Mode(mode), chosen, origin, seeded=fixture_seed)
+    odd = next((word for word in scope if not is_scope(word)), None)
+    if odd is not None:
+        return answer(Refusal(Code.SCOPE_MALFORMED), odd)
     wrong = flaw(wish)
     if wrong:
         return answer(Refusal(Code.TENANT_MALFORMED, (wrong,)), name, _RULES[wrong])

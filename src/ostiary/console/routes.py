@@ -21,7 +21,7 @@ from ostiary.console.returns import Returns
 from ostiary.identities import service as identities
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.kernel.values import Scope
+from ostiary.kernel.values import Mode, Scope
 from ostiary.login.account import passkey_views
 from ostiary.passkeys import service as passkeys
 from ostiary.presence import purposes
@@ -156,7 +156,8 @@ class Console(msgspec.Struct, frozen=True):
 
     async def recover(self, request: Request) -> Response:
         """Show the way back for somebody who lost every passkey; a code is in the fragment, which no server sees."""
-        return self._page("recovery", tenant=f"tenant_node:{self.scope.tenant}")
+        fixture = self.scope.mode is Mode.FIXTURE
+        return self._page("recovery", tenant=f"tenant_node:{self.scope.tenant}", fixture=fixture)
 
     async def recovery_undo(self, request: Request) -> Response:
         """Show what the link of a notice does; only the button does it."""

@@ -7,7 +7,7 @@ from ostiary.kernel import refs
 from ostiary.kernel.values import Mode
 from ostiary.storage.tx import Tx
 
-__all__ = ["move", "place", "ref_of", "target"]
+__all__ = ["is_alias", "move", "place", "ref_of", "target"]
 
 _FIXTURE = "fixture_"
 _SESSION = "auth_session"
@@ -22,6 +22,11 @@ def place(tx: Tx, ref: str, target: str) -> bool:
     """
     kind, name = _parts(ref)
     return bool(name) and store.place_ref(tx, kind, name, target)
+
+
+def is_alias(ref: str) -> bool:
+    """Tell whether a text can be a client's own name for something: well-formed, and not of an internal id's form."""
+    return bool(_parts(ref)[1])
 
 
 def move(tx: Tx, ref: str, target: str) -> bool:

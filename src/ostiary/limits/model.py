@@ -89,7 +89,8 @@ class Knock(msgspec.Struct, frozen=True):
 
     `policy` is the name of one that is there. `subject` is whom it is about. `address` is the keyed hash of the
     client's address as the server saw it (IPv6 by /64), "" where none can be told. `device` and `source` are claims
-    of the caller (a ref, a hash that the caller made): recorded, never trusted, and never raw material.
+    of the caller (a ref, a hash that the caller made): recorded, never trusted, and never raw material. `crowd` is
+    False where the address is a known program's, behind which all its people stand: it is not counted as such.
     """
 
     policy: str
@@ -100,6 +101,7 @@ class Knock(msgspec.Struct, frozen=True):
     device: str = ""
     source: str = ""
     numbers: Numbers | None = None
+    crowd: bool = True
 
 
 class Kind(StrEnum):
@@ -197,7 +199,7 @@ def counters(tenant: str, knock: Knock, policy: Policy) -> list[Counter]:
         crowd = msgspec.structs.replace(crowd, soft=ADDRESS_FACTOR * soft, lockout=ADDRESS_FACTOR * lockout)
         pair = Counter(Kind.PAIR, _id(Kind.PAIR, *within, knock.subject, knock.address), soft, lockout)
         device = Counter(Kind.DEVICE, _id(Kind.DEVICE, *within, knock.device, knock.address), soft, lockout)
-        made = [pair, *((device,) if knock.device else ()), crowd, *made]
+        made = [pair, *((device,) if knock.device else ()), *((crowd,) if knock.crowd else ()), *made]
     return made
 
 

@@ -103,9 +103,10 @@ def _refuse(tx: Tx, step: Step, refusal: Refusal) -> Refusal:
 def _limited(tx: Tx, step: Step, refusal: Refusal) -> Refusal:
     """Count a wrong answer of a sign-in by where it came from; beyond the limit the answer says so, and for how long.
 
-    Only wrong answers are counted, and a right one is never asked here: whoever guesses locks nobody out (ruling 27).
+    Only wrong answers are counted; a right one, and that of a passkey which is set aside, is never asked here: whoever
+    guesses locks nobody out (ruling 27).
     """
-    if step.event is not EventName.LOGIN_FINISH:
+    if step.event is not EventName.LOGIN_FINISH or refusal.code is not Code.LOGIN_REFUSED:
         return refusal
     route, method = "/login", step.method.name
     beyond = limits.count(tx, Knock(DEFAULT.name, "-", route, method, step.caller.address)).refusal

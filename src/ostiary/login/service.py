@@ -99,5 +99,6 @@ def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, rec
     if isinstance(shown, Refusal):
         return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, shown)
     passkeys.remove(tx, caller, passkey, f"presence:{shown.id}")
+    presence.void(tx, caller.actor)  # what it proved serves nothing any more, nor does what it answered
     sessions.end_opened_by(tx, caller, passkey, EndReason.PASSKEY_REMOVED)
     return None

@@ -75,6 +75,8 @@ class Callers:
         if audience is Audience.FIXTURE:
             return None if who.seeded else Refusal(Code.ROUTE_UNKNOWN)
         tenant = str(body.get("tenant") or "")
+        if tenant and named("tenant_node", tenant) is None:
+            return Refusal(Code.REQUEST_MALFORMED, ("tenant",))
         if tenant and named("tenant_node", tenant) != who.tenant:
             return Refusal(Code.CROSS_TENANT_ACCESS)
         if who.kind in _ANSWERS[audience] or (who.seeded and audience in {Audience.CLIENT, Audience.OPERATOR}):
@@ -102,6 +104,8 @@ class Callers:
 
     async def _browser(self, headers: Headers, asked: str) -> Who | Refusal:
         name = named("tenant_node", asked) if asked else self._scope.tenant
+        if name is None:
+            return Refusal(Code.REQUEST_MALFORMED, ("tenant",))
         tenant = await self.tenant(name) if name else None
         if tenant is None:
             return Refusal(Code.CROSS_TENANT_ACCESS)

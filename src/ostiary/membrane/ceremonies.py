@@ -9,6 +9,8 @@ from ostiary.kernel.ids import b64url, timed_id, unb64url
 from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName, Factor, Outcome, Proof
+from ostiary.limits import service as limits
+from ostiary.limits.model import DEFAULT, Knock
 from ostiary.membrane import store
 from ostiary.membrane.bodies import (
     Asked,
@@ -20,6 +22,7 @@ from ostiary.membrane.bodies import (
 )
 from ostiary.membrane.crossing import Crossing
 from ostiary.membrane.model import Asked as Kind
+from ostiary.membrane.model import Kind as Caller
 from ostiary.membrane.model import Progress, Question
 from ostiary.membrane.requests import AssertionOptionsWanted, ChallengeWanted, VerificationWanted
 from ostiary.passkeys import bindings
@@ -79,6 +82,9 @@ def assertion_options(c: Crossing) -> Envelope[AssertionOptions] | Refusal:
     passkey = named_passkey(c, body.passkey_binding, subject, codes)
     if isinstance(passkey, Refusal):
         return passkey
+    crowded = _crowded(c)
+    if crowded is not None:
+        return crowded
     question = _question(c, Kind.ASSERTION, subject, party, body.origin, body.scopes)
     return _asked(c, ask(c, question, passkey, body.device_binding), passkey)
 
@@ -91,8 +97,24 @@ def challenge(c: Crossing) -> Envelope[AssertionOptions] | Refusal:
     party = c.relying_party(body.relying_party_id or policy.relying_party_id, origin)
     if isinstance(party, Refusal):
         return party
+    crowded = _crowded(c)
+    if crowded is not None:
+        return crowded
     question = _question(c, Kind.ASSERTION, c.person(body.subject), party, origin, body.scopes)
     return _asked(c, ask(c, question, None, body.device_binding), None)
+
+
+def _crowded(c: Crossing) -> Refusal | None:
+    """Bound what one address can put on record without a key: by the wide numbers only, for many may share one."""
+    if c.who.kind is not Caller.BROWSER:
+        return None
+    asking = Knock(DEFAULT.name, _anybody(c), "/v1/human-auth/challenge", "challenge", c.caller.address)
+    return limits.count(c.tx, asking).refusal
+
+
+def _anybody(c: Crossing) -> str:
+    """Return a subject of its own for each question, so that the address alone is counted."""
+    return b64url(c.tx.secrets(12))
 
 
 def verify_passkey(c: Crossing) -> Envelope[Verified] | Refusal:
@@ -120,8 +142,7 @@ def verify_passkey(c: Crossing) -> Envelope[Verified] | Refusal:
 def _vouched(c: Crossing, question: Question, passkey: Passkey) -> Envelope[Verified]:
     proof = Proof(passkey.person, Factor.PASSKEY, c.tx.now, question.id, passkey.id, user_verified=True)
     made = presence.vouch(c.tx, proof, question.scopes, question.id)
-    by = passkey.id if question.asked is Kind.ASSERTION else question.passkey
-    if not store.answer(c.tx, question.id, made.id, by):
+    if not store.answer(c.tx, question.id, made.id, passkey.id):
         raise ContractBroken("a question that was held was answered by another")
     scopes = question.scopes.split()
     told = (f"challenge:{question.id}", f"passkey:{passkey.id}")
@@ -281,8 +302,6 @@ def _answering(c: Crossing, question: Question, body: VerificationWanted) -> Pas
         return Refusal(Code.HUMAN_AUTH_PASSKEY_CREDENTIAL_MISMATCH)
     if question.subject and found.person != question.subject:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
-    if found.hold and question.scopes != _HELD.get(Hold(found.hold)):
-        return Refusal(Code.PASSKEY_QUARANTINED, (found.hold,))
     return _bound_here(c, question, found)
 
 
@@ -303,7 +322,10 @@ def _proved(c: Crossing, question: Question, passkey: Passkey, parts: AssertionP
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH, ("user_handle_mismatch",))
     party = RelyingParty(question.rp_id, "Ostiary", frozenset({question.origin}))
     refused = bindings.prove(c.tx, party, passkey, question.nonce, parts)
-    return None if refused is None else fault_of(refused)
+    if refused is not None:
+        return fault_of(refused)
+    held = passkey.hold and question.scopes != _HELD.get(Hold(passkey.hold))
+    return Refusal(Code.PASSKEY_QUARANTINED, (passkey.hold,)) if held else None  # told to its holder only
 
 
 def fault_of(refused: Refusal) -> Refusal:

@@ -7,8 +7,9 @@ import msgspec
 
 from ostiary.access import service as access
 from ostiary.access import standings
-from ostiary.access.clients import ClientKind, list_of
+from ostiary.access.clients import BROWSER, ClientKind, list_of
 from ostiary.identities import devices, refs
+from ostiary.identities import service as identities
 from ostiary.identities.model import Tenant
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.refs import named, ref
@@ -20,7 +21,7 @@ from ostiary.membrane import store
 from ostiary.membrane.bodies import Boundaries, Commit, OriginPolicy, Privacy, Signer
 from ostiary.membrane.model import Binding, Who
 from ostiary.membrane.witness import Witness
-from ostiary.passkeys import holds
+from ostiary.passkeys import bindings, holds
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence import service as presence
@@ -176,6 +177,11 @@ class Crossing(msgspec.Struct, frozen=True):
         words = tuple(f"scope:{scope}" for scope in lacking if access.is_scope(scope))
         return Refusal(Code.AUTH_SESSION_SCOPE_NOT_ALLOWED, words) if lacking else None
 
+    def browser(self) -> tuple[str, tuple[str, ...]]:
+        """Return (client id, scopes) of a browser without a key: those of the tenant's client `browser`, if any."""
+        every = [key for key in list_of(self.tx) if key.name == BROWSER and key.kind == ClientKind.CLIENT]
+        return (every[0].id, every[0].scopes) if every else ("", ())
+
     def client_scopes(self, client: str) -> tuple[str, ...] | None:
         """Return what the client of a session may ask for, None for no client; nothing where its key is gone."""
         if not client:
@@ -201,8 +207,10 @@ class Crossing(msgspec.Struct, frozen=True):
             return Refusal(Code.M13_HUMAN_PRESENCE_CONSUMED)
         if self.tx.now >= held.expires_at:
             return Refusal(Code.M13_HUMAN_PRESENCE_STALE)
-        question = store.hold(self.tx, held.subject) if device is not None else None
-        elsewhere = question is not None and question.device not in {"", device}
+        question = store.hold(self.tx, held.subject)
+        if question is None or bindings.find(self.tx, question.passkey) is None:
+            return Refusal(Code.M13_HUMAN_PRESENCE_STALE, ("passkey_removed",))
+        elsewhere = device is not None and question.device not in {"", device}
         return Refusal(Code.AUTH_SESSION_DEVICE_MISMATCH) if elsewhere else held
 
     def unguarded(self, person: str) -> Refusal | None:
@@ -214,15 +222,20 @@ class Crossing(msgspec.Struct, frozen=True):
 
     # The caller's own session
 
-    def own(self) -> Session | Refusal:
+    def own(self, *, acting: bool = True) -> Session | Refusal:
         """Return the caller's living session, by the truth: signature, commitment, life, idle and absolute time.
 
-        A token that was refreshed longer than the grace ago and is used again ends its family.
+        Where it is `acting`, it is held: an end that came first lets nothing happen any more. A token that was
+        refreshed longer than the grace ago and is used again ends its family.
         """
         rules, who = self.desk.sessions, self.who
         found = bearer.living(self.tx, rules, who.id, who.key, who.commitment)
-        if not isinstance(found, Refusal):
-            return found
+        if isinstance(found, Session):
+            if not acting:
+                return found
+            identities.hold(self.tx, found.person)
+            ended = sessions.still(self.tx, self.caller)
+            return found if ended is None else self.dead(ended)
         return bearer.reused(self.tx, rules, self.caller, who.id) or self.dead(found)
 
     def dead(self, refusal: Refusal) -> Refusal:

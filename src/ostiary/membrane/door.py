@@ -108,13 +108,13 @@ class MembraneDoor(msgspec.Struct, frozen=True):
     async def _who(self, request: Request, value: Any) -> Who | Refusal:  # noqa: ANN401 - JSON is any value
         if isinstance(value, Refusal):
             return value
-        if not same_origin(request.headers, self.origin):
-            return Refusal(Code.ORIGIN_REFUSED)
         return await self.callers.who(request.headers, value)
 
     async def _served(
         self, row: Row, knock: Knock, tenant: Tenant, who: Who, caller: Caller, value: dict[str, Any]
     ) -> Envelope[Any] | Refusal:
+        if not any(same_origin(knock.headers, one) for one in (self.origin, *tenant.origins)):
+            return Refusal(Code.ORIGIN_REFUSED)
         entitled = self.callers.entitled(row.operation.audience, who, value)
         refusal = entitled or passed(row.gates, value, tenant.mode) or well_named(value)
         if refusal is not None:

@@ -8,6 +8,7 @@ import msgspec
 
 from ostiary.kernel.refs import named
 from ostiary.kernel.refusals import Code, Refusal
+from ostiary.kernel.texts import is_address
 from ostiary.kernel.values import Mode
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "hashed_all",
     "no_raw",
     "numbers",
+    "one_of",
     "passed",
     "said_false",
     "well_named",
@@ -145,6 +147,17 @@ def claimed(name: str, kind: str = "") -> Gate:
         if given is None or given == "":
             return None
         well = isinstance(given, str) and named(kind or given.partition(":")[0], given) is not None
+        well = well and not is_address(str(given).partition(":")[2])  # a raw address is no name of a device
+        return None if well else Refusal(Code.REQUEST_MALFORMED, (name,))
+
+    return Gate(rule, (Code.REQUEST_MALFORMED,))
+
+
+def one_of(name: str, *words: str) -> Gate:
+    """Ask that a field, where it says anything, says one of these words."""
+
+    def rule(value: dict[str, Any], mode: Mode) -> Refusal | None:
+        well = value.get(name, "") in ("", *words)
         return None if well else Refusal(Code.REQUEST_MALFORMED, (name,))
 
     return Gate(rule, (Code.REQUEST_MALFORMED,))

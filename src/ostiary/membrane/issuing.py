@@ -24,7 +24,10 @@ __all__ = ["Issue", "Made", "chosen_ref", "issue", "lifecycle", "shown", "token_
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """The session that is asked for. `ref` is the client's own name for it, or ""; `life` is in microseconds."""
+    """The session that is asked for. `ref` is the client's own name for it, or ""; `life` is in microseconds.
+
+    `family` is what it shall end with, "" for one of its own.
+    """
 
     person: str
     ref: str
@@ -34,6 +37,7 @@ class Issue(msgspec.Struct, frozen=True):
     standing: str
     device: str
     client: str
+    family: str = ""
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -77,12 +81,19 @@ def issue(c: Crossing, wanted: Issue, held: Held, taken: Code) -> Made | Refusal
         return Refusal(taken)
     if not presence.use(c.tx, held):
         raise ContractBroken("a proof of presence that was held was consumed by another")
-    wish = bearer.Wish(wanted.person, wanted.vessel or "membrane", wanted.life, wanted.scopes, session)
+    family = _family(c, wanted, held, session)
+    wish = bearer.Wish(wanted.person, wanted.vessel or "membrane", wanted.life, wanted.scopes, session, family)
     mine = msgspec.structs.replace(c.caller, actor=wanted.person)
     opened = bearer.issue(c.tx, c.desk.sessions, mine, wish, Factor.PASSKEY, f"presence:{held.id}")
     if isinstance(opened, Refusal):
         raise ContractBroken("a session whose scopes were allowed was refused")
     return shown(c, opened, bound)
+
+
+def _family(c: Crossing, wanted: Issue, held: Held, session: str) -> str:
+    """Return what the session shall end with: the caller's own family, else one that its passkey begins."""
+    question = store.hold(c.tx, held.subject)
+    return wanted.family or (f"{question.passkey}:{session}" if question else session)
 
 
 def chosen_ref(c: Crossing, text: str, taken: Code) -> str | Refusal:

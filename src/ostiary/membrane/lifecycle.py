@@ -18,11 +18,12 @@ from ostiary.presence import service as presence
 from ostiary.sessions import bearer
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason, Session
-from ostiary.web.envelope import Envelope
+from ostiary.web.envelope import Envelope, FixtureEnvelope
 
 __all__ = ["exchange", "inspect", "issue_beside", "refresh", "revoke"]
 
 _ISSUE, _REFRESH = "auth.session.issue", "auth.session.refresh"
+_REVOKE = "auth.session.revoke"
 _ALREADY = "auth_session_already_revoked"
 
 
@@ -67,7 +68,8 @@ def _beside(c: Crossing, body: IssueWanted, own: Session, bound: Binding | None)
     if refused is not None:
         return refused
     life = body.expires_in_seconds * SECOND
-    return Issue(own.person, body.session, tuple(body.scopes), life, vessel, standing, device, client)
+    scopes = tuple(body.scopes)
+    return Issue(own.person, body.session, scopes, life, vessel, standing, device, client, own.binding)
 
 
 def inspect(c: Crossing) -> Envelope[Inspected] | Refusal:
@@ -76,7 +78,7 @@ def inspect(c: Crossing) -> Envelope[Inspected] | Refusal:
     A token of ours whose session was over so long ago that its row is gone is answered that there is none.
     """
     body: InspectWanted = c.body
-    own = c.own()
+    own = c.own(acting=False)
     if isinstance(own, Refusal):
         collected = isinstance(sessions.find(c.tx, c.who.id), Refusal)
         return Refusal(Code.AUTH_SESSION_UNKNOWN) if collected else own
@@ -142,6 +144,8 @@ def _renewable(c: Crossing, body: RefreshWanted, old: Session) -> Refusal | None
     bound = c.binding(old.id)
     if not set(body.scopes) <= set(old.scopes.split()):
         return Refusal(Code.AUTH_SESSION_REFRESH_SCOPE_EXPANSION_REFUSED)
+    if bound is not None and c.client_scopes(bound.client) == ():
+        return Refusal(Code.AUTH_SESSION_SCOPE_NOT_ALLOWED, ("client_removed",))
     key = c.signing_key(body.holder_key, Code.AUTH_SESSION_REFRESH_HOLDER_KEY_MISMATCH)
     if isinstance(key, Refusal):
         return key
@@ -198,7 +202,9 @@ def revoke(c: Crossing) -> Envelope[Revoked] | Refusal:
 
 
 def _may_end(c: Crossing, own: Session, found: Session) -> bool:
-    return found.person == own.person or access.ADMINISTRATOR in access.roles(c.tx, own.person)
+    """Tell whether the session's person may end another: their own, or an administrator's token that is for it."""
+    administrator = access.ADMINISTRATOR in access.roles(c.tx, own.person)
+    return found.person == own.person or (administrator and own.may_use((_REVOKE,)))
 
 
 def _revoked(c: Crossing, found: Session, *, first: bool) -> Envelope[Revoked]:
@@ -221,13 +227,13 @@ def _revoked(c: Crossing, found: Session, *, first: bool) -> Envelope[Revoked]:
     )
 
 
-def exchange(c: Crossing) -> Envelope[Exchange] | Refusal:
+def exchange(c: Crossing) -> FixtureEnvelope[Exchange] | Refusal:
     """Show the context of a seeded fixture tenant's own word; no ceremony stands behind it (ruling 26)."""
     own = c.own()
     if isinstance(own, Refusal):
         return own
     receipt = c.tell(EventName.SESSION_EXCHANGE, own.id)
-    return c.done(
+    made = c.done(
         Outcome.ADMITTED,
         receipt,
         Exchange,
@@ -236,3 +242,4 @@ def exchange(c: Crossing) -> Envelope[Exchange] | Refusal:
         session=c.session_ref(own.id),
         tenant=ref("tenant_node", c.tenant.id),
     )
+    return FixtureEnvelope(made.operation, made.outcome, made.body, made.receipt)

@@ -11,6 +11,7 @@ from ostiary.limits import service as limits
 from ostiary.limits.model import Decision, Knock, Numbers
 from ostiary.membrane.bodies import Durable, EvaluationShown
 from ostiary.membrane.crossing import Crossing
+from ostiary.membrane.model import Kind
 from ostiary.membrane.requests import EvaluationWanted
 from ostiary.web.envelope import Envelope
 
@@ -29,8 +30,9 @@ def knock(c: Crossing, code: Code, route: str, action: str) -> Knock | Refusal:
     if not policy or (c.live and limits.policy(c.tx, policy) is None):
         return Refusal(code)
     numbers = None if c.live else _numbers(body)
+    chosen = c.live and c.who.kind is Kind.OPERATOR  # nobody else says by which numbers they are counted
     return Knock(
-        policy=policy if c.live else _DEFAULT,
+        policy=policy if chosen else _DEFAULT,
         subject=c.person(body.subject) or body.subject,
         route=route,
         action=action,
@@ -38,6 +40,7 @@ def knock(c: Crossing, code: Code, route: str, action: str) -> Knock | Refusal:
         device=body.device_binding,
         source=body.source_ip_hash,
         numbers=numbers,
+        crowd=c.who.kind is Kind.BROWSER,
     )
 
 

@@ -54,7 +54,7 @@ def start(c: Crossing) -> Envelope[Started] | Refusal:
     asking = knock(c, Code.AUTH_LOGIN_RATE_LIMIT_POLICY_INVALID, "/v1/auth/login/start", _START)
     if isinstance(asking, Refusal):
         return asking
-    lifted = _lifted(c, body.human_presence_receipt, subject)
+    lifted = _lifted(c, body.human_presence_receipt, subject, body.device_binding)
     if isinstance(lifted, Refusal):
         return lifted
     attempt = timed_id("la", c.tx.secrets, c.tx.now)
@@ -74,11 +74,11 @@ def _passkey(c: Crossing, body: StartWanted, subject: str) -> Passkey | Refusal 
     return passkey
 
 
-def _lifted(c: Crossing, receipt: str, subject: str) -> bool | Refusal:
+def _lifted(c: Crossing, receipt: str, subject: str, device: str) -> bool | Refusal:
     """Consume presence that lifts the limits, where it is shown."""
     if not receipt:
         return False
-    held = c.proof(receipt, _START, subject)
+    held = c.proof(receipt, _START, subject, device)
     if isinstance(held, Refusal):
         return held
     return presence.use(c.tx, held)
@@ -143,7 +143,10 @@ def _question(c: Crossing, body: FinishWanted) -> Question | Refusal:
         return Refusal(Code.HUMAN_AUTH_CHALLENGE_UNKNOWN)
     if question.asked is not Asked.LOGIN:
         return Refusal(Code.AUTH_LOGIN_CHALLENGE_MISMATCH)
-    return Refusal(Code.AUTH_LOGIN_SESSION_ALREADY_ISSUED) if question.state is Progress.SPENT else question
+    if question.state is not Progress.SPENT:
+        return question
+    guessed = not question.presence
+    return Refusal(Code.AUTH_LOGIN_HUMAN_PRESENCE_INVALID if guessed else Code.AUTH_LOGIN_SESSION_ALREADY_ISSUED)
 
 
 def _evaluation(c: Crossing, body: FinishWanted, question: Question) -> Evaluation | Refusal:
@@ -174,12 +177,19 @@ def _wanted(c: Crossing, body: FinishWanted, question: Question, person: str) ->
         return vessel
     if body.device_binding != question.device:
         return Refusal(Code.AUTH_SESSION_DEVICE_MISMATCH)
-    refused = c.allowed(body.scopes, person, c.who.scopes)
+    client, scopes = _client(c)
+    refused = c.allowed(body.scopes, person, scopes)
     if refused is not None:
         return refused
-    client = c.who.id if c.who.kind is Kind.CLIENT else ""
     life = body.expires_in_seconds * SECOND
     return Issue(person, body.session, tuple(body.scopes), life, vessel, standing, body.device_binding, client)
+
+
+def _client(c: Crossing) -> tuple[str, tuple[str, ...] | None]:
+    """Return for whom the session is issued and what that may ask for; None for no bound (the fixture's own word)."""
+    if c.who.kind is Kind.BROWSER:
+        return c.browser()
+    return (c.who.id, c.who.scopes) if c.who.kind is Kind.CLIENT else ("", None)
 
 
 def _presence(c: Crossing, body: FinishWanted, question: Question, person: str) -> Held | Refusal:

@@ -44,7 +44,9 @@ def set_policy(c: Crossing) -> Envelope[PolicySet] | Refusal:
     passkey = named_passkey(c, body.passkey_binding, own.person, _PASSKEY)
     if isinstance(passkey, Refusal):
         return passkey
-    held = c.proof(body.human_presence_receipt, "auth.recovery.policy", own.person)
+    bound = c.binding(own.id)
+    device = bound.device if bound else None
+    held = c.proof(body.human_presence_receipt, "auth.recovery.policy", own.person, device)
     if isinstance(held, Refusal):
         return held if held.code in _ABSENT else Refusal(Code.AUTH_RECOVERY_POLICY_PRESENCE_INVALID, (held.code.value,))
     _used(c, held)
@@ -138,10 +140,10 @@ def _named_wrong(c: Crossing, body: ExecuteWanted, run: Run) -> Refusal | None:
     """Refuse another person, a standing or vessel that is not theirs, another passkey than the replacement."""
     if c.person(body.actor) != run.person:
         return Refusal(Code.M13_WRONG_ACTOR)
-    standing = c.standing(body.standing, run.person, Code.AUTH_RECOVERY_POLICY_STANDING_MISMATCH)
+    standing = body.standing and c.standing(body.standing, run.person, Code.AUTH_RECOVERY_POLICY_STANDING_MISMATCH)
     if isinstance(standing, Refusal):
         return standing
-    vessel = c.vessel(body.vessel, run.person, "")
+    vessel = body.vessel and c.vessel(body.vessel, run.person, "")
     if isinstance(vessel, Refusal):
         return vessel
     replacement = c.passkey(body.replacement_passkey_binding)

@@ -200,7 +200,7 @@ def _material(c: Crossing, body: RegistrationWanted) -> Refusal | None:
     c.witness.saw("attestation", attestation)
     c.witness.saw("credential", bindings.attested_id(attestation))
     said = ((body.client_data_json_hash, client_data), (body.attestation_object_hash, attestation))
-    fits = all(not text or hmac.compare_digest(text, _sha256(data)) for text, data in said)
+    fits = all(not text or hmac.compare_digest(text.encode(), _sha256(data).encode()) for text, data in said)
     return None if fits else Refusal(Code.HUMAN_AUTH_WEBAUTHN_CLIENT_DATA_INVALID, ("hash",))
 
 
@@ -251,7 +251,8 @@ def _consume_entitlement(c: Crossing, body: RegistrationWanted, person: str) -> 
     if c.who.kind is not Kind.SESSION:
         used = enrolment.use_up(c.tx, c.caller, body.enrolment_token)
         return None if used else Refusal(Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED)
-    held = c.proof(body.human_presence_receipt, _ADD, person)
+    bound = c.binding(c.who.id)
+    held = c.proof(body.human_presence_receipt, _ADD, person, bound.device if bound else None)
     if isinstance(held, Refusal):
         return held
     return None if presence.use(c.tx, held) else Refusal(Code.M13_HUMAN_PRESENCE_CONSUMED)
@@ -279,8 +280,8 @@ def _spells(c: Crossing, text: str, made: Ceremony) -> bool:
 def _free(c: Crossing, text: str) -> bool:
     if not text:
         return True
-    name = refs.target(c.tx, "passkey_binding", text)
-    return name is not None and f"passkey_binding:{name}" == text and bindings.find(c.tx, name) is None
+    name = refs.target(c.tx, "passkey_binding", text) if refs.is_alias(text) else None
+    return name is not None and f"passkey_binding:{name}" == text
 
 
 def _placed(c: Crossing, text: str, passkey: str) -> PasskeyShown:

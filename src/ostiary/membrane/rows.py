@@ -7,7 +7,7 @@ import msgspec
 from ostiary.kernel.refusals import Code
 from ostiary.kernel.values import EventName
 from ostiary.membrane.crossing import UseCase
-from ostiary.membrane.gates import Gate, claimed
+from ostiary.membrane.gates import Gate, claimed, one_of
 from ostiary.web.envelope import Envelope
 from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
 
@@ -43,6 +43,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 _DEVICE = claimed("device_binding", "device_binding")
+_ATTACHMENT = one_of("authenticator_attachment", "platform", "cross-platform")
 
 
 async def _at_its_own_door(x: Exchange) -> Reply:
@@ -64,10 +65,13 @@ def row(
     refusals: tuple[Code, ...],
     empty: bool = False,
     pace: float = 0.0,
+    envelope: Any = Envelope,  # noqa: ANN401 - a generic struct type
 ) -> Row:
     """Return the row of an operation that is asked by POST at its path."""
     if "device_binding" in request.__struct_fields__:
         gates = (*gates, _DEVICE)
+    if "authenticator_attachment" in request.__struct_fields__:
+        gates = (*gates, _ATTACHMENT)
     operation = Operation(
         name=name,
         method="POST",
@@ -77,7 +81,7 @@ def row(
         event=event,
         handler=_at_its_own_door,
         request=request,
-        response=Envelope[body],
+        response=envelope[body],
         refusals=(*(code for gate in gates for code in gate.codes), *refusals),
         secrets=_MATERIAL,
         dialect=Dialect.MEMBRANE,

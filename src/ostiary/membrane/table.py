@@ -6,6 +6,7 @@ from ostiary.membrane import bodies, ceremonies, lifecycle, limiting, login, rec
 from ostiary.membrane.gates import claimed, expires, fixture_said, hashed, hashed_all, no_raw, numbers, said_false
 from ostiary.membrane.rows import Row
 from ostiary.membrane.rows import row as _row
+from ostiary.web.envelope import FixtureEnvelope
 from ostiary.web.operation import Audience
 
 __all__ = ["ROWS", "Row"]
@@ -65,6 +66,7 @@ _LOGIN = (
             *_LIMITED,
             *_PARTY,
             *_PRESENCE,
+            Code.AUTH_SESSION_DEVICE_MISMATCH,
             Code.AUTH_LOGIN_PASSKEY_BINDING_UNKNOWN,
             Code.AUTH_LOGIN_PASSKEY_SUBJECT_MISMATCH,
             Code.AUTH_LOGIN_PASSKEY_ORIGIN_MISMATCH,
@@ -135,6 +137,7 @@ _LIFE = (
         gates=(),
         refusals=(Code.ROUTE_UNKNOWN,),
         empty=True,
+        envelope=FixtureEnvelope,
     ),
     _row(
         "auth.sessionIssue",
@@ -192,6 +195,7 @@ _LIFE = (
             *_PRESENCE,
             _STALE,
             Code.AUTH_SESSION_DEVICE_MISMATCH,
+            Code.AUTH_SESSION_SCOPE_NOT_ALLOWED,
             Code.AUTH_SESSION_REFRESH_SCOPE_EXPANSION_REFUSED,
             Code.AUTH_SESSION_REFRESH_HOLDER_KEY_MISMATCH,
             Code.AUTH_SESSION_ISSUE_ALREADY_ISSUED,
@@ -221,7 +225,7 @@ _HUMAN = (
         request=requests.ChallengeWanted,
         body=bodies.AssertionOptions,
         gates=(_ANY_RAW,),
-        refusals=(Code.HUMAN_AUTH_WRONG_RP_ID,),
+        refusals=(Code.HUMAN_AUTH_WRONG_RP_ID, *_LIMITED),
         empty=True,
     ),
     _row(
@@ -234,7 +238,12 @@ _HUMAN = (
         request=requests.AssertionOptionsWanted,
         body=bodies.AssertionOptions,
         gates=(_ANY_RAW, _BIOMETRIC, _CUSTOMER),
-        refusals=(*_PARTY, Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN, Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH),
+        refusals=(
+            *_PARTY,
+            *_LIMITED,
+            Code.HUMAN_AUTH_PASSKEY_BINDING_UNKNOWN,
+            Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH,
+        ),
     ),
     _row(
         "humanAuth.verifyPasskey",
@@ -303,6 +312,7 @@ _HUMAN = (
             *_CHALLENGE,
             *_PARTY,
             *_PRESENCE,
+            Code.AUTH_SESSION_DEVICE_MISMATCH,
             *_RUNNING,
             Code.HUMAN_AUTH_REGISTRATION_CHALLENGE_REQUIRED,
             Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,

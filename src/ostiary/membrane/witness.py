@@ -15,6 +15,9 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 _SHORTEST = 7
 """What is shorter than the shortest address would be found in anything."""
 
+_LIKE_NOTHING_ELSE = 40
+"""From here on a user agent is looked for within other texts; a shorter one could be any word of ours."""
+
 _PROOFS = frozenset({"receipts", "outbox", "tree_leaves", "tree_pending"})
 
 
@@ -41,7 +44,7 @@ class Witness:
         self._written: list[tuple[str, bytes]] = []
         self.tables: set[str] = set()
         self.saw("address", raw.address.encode())
-        self.saw("agent", raw.agent.encode())
+        self._agent = raw.agent.encode()
         tx.watch = self._watch
 
     def saw(self, word: str, *material: bytes) -> None:
@@ -53,6 +56,13 @@ class Witness:
         """Tell whether material under these words lies in what was written (to `tables`, where given)."""
         written = [value for table, value in self._written if not tables or table in tables]
         return any(one in value for word in words for one in self._seen.get(word, ()) for value in written)
+
+    def holds_agent(self) -> bool:
+        """Tell whether the user agent was written: whole, or within something else where it is like nothing else."""
+        within = len(self._agent) >= _LIKE_NOTHING_ELSE
+        return bool(self._agent) and any(
+            self._agent == value or (within and self._agent in value) for _, value in self._written
+        )
 
     def body(self, wanted: type[Body], **fields: Any) -> Body:  # noqa: ANN401 - the fields of the struct
         """Make an answer: what has a predicate is computed. Raises TypeError where it is given as well."""
@@ -106,7 +116,7 @@ def _biometric(witness: Witness, shown: bytes) -> bool:
 
 PREDICATES: dict[str, _Predicate] = {
     "source_ip_raw_stored": _stored("address"),
-    "raw_user_agent_stored": _stored("agent"),
+    "raw_user_agent_stored": lambda witness, _: witness.holds_agent(),
     "raw_credential_id_stored": _stored("credential"),
     "raw_assertion_bytes_stored": _stored("assertion"),
     "raw_attestation_object_stored": _stored("attestation"),

@@ -24,7 +24,7 @@ class Wish(msgspec.Struct, frozen=True):
     """What is asked for: a token for `person`, with a label, for at most `life` microseconds (0 for no wish).
 
     `scopes` are those of the person's that it may use; without any it opens only what asks for none. `session` is
-    the id that it shall have, "" for a fresh one.
+    the id that it shall have, "" for a fresh one, and `family` what it shall end with, "" for one of its own.
     """
 
     person: str
@@ -32,6 +32,7 @@ class Wish(msgspec.Struct, frozen=True):
     life: int = 0
     scopes: tuple[str, ...] = ()
     session: str = ""
+    family: str = ""
 
 
 class Renewal(msgspec.Struct, frozen=True):
@@ -79,14 +80,14 @@ def issue(tx: Tx, rules: Rules, caller: Caller, wish: Wish, because: str, *told:
         return tx.refuse(EventName.SESSION_OPEN, caller, wish.person, refused)
     key = rules.keyring.active(tx.scope.tenant, Purpose.SESSION)
     session_id = wish.session or new_token_id(tx)
-    about = _About(wish.person, because, session_id, tx.now, tx.now + rules.settings.family)
+    about = _About(wish.person, because, wish.family or session_id, tx.now, tx.now + rules.settings.family)
     made = _fresh(tx, rules, key, session_id, about, wish)
     store.add(tx, made, session_id)
+    for oldest in store.beyond(tx, wish.person, MOST_SESSIONS):
+        end_found(tx, caller, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
     scopes = (f"scope:{scope}" for scope in made.scopes.split())
     reasons = (BEARER, f"person:{wish.person}", *scopes, *told)
     tx.emit(Event(EventName.SESSION_OPEN, caller, made.id, reasons=reasons))
-    for oldest in store.beyond(tx, wish.person, MOST_SESSIONS):
-        end_found(tx, caller, oldest, EndReason.TOO_MANY, EventName.SESSION_END)
     return Opened(made, wire.seal(made.id, key))
 
 

@@ -131,9 +131,13 @@ def end_all(tx: Tx, caller: Caller, person: str, reason: EndReason) -> int:
 
 
 def end_opened_by(tx: Tx, caller: Caller, binding: str, reason: EndReason) -> int:
-    """End the caller's sessions that one passkey opened, but for the session that asks; return how many."""
+    """End the caller's sessions that one passkey opened, but for the session that asks; return how many.
+
+    A bearer session that a proof opened has a family whose name begins with its passkey.
+    """
     tx.settle("session", caller.session)
-    opened = [s for s in store.live_of(tx, caller.actor) if s.binding == binding and s.id != caller.session]
+    own = [s for s in store.live_of(tx, caller.actor) if s.id != caller.session]
+    opened = [s for s in own if s.binding == binding or s.binding.startswith(f"{binding}:")]
     return sum(end_found(tx, caller, found, reason, EventName.SESSION_END) for found in opened)
 
 

@@ -139,9 +139,9 @@ _LIVE_OF = Statement(
 )
 _KEY_REVOKED = Statement(select(_revoked.key_id).where(_revoked.key_id == bindparam("key")))
 _HOLD = Statement(
-    update(sessions)
+    select(_s.id)
     .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.ended_at == 0)
-    .values(ended_at=0)
+    .with_for_update()
 )
 _BEYOND = Statement(
     select(_s.id)
@@ -278,7 +278,7 @@ def key_revoked(tx: Tx, key_id: str) -> bool:
 
 def hold(tx: Tx, session_id: str) -> bool:
     """Keep a living session from ending until this transaction is over; False when it has ended."""
-    return bool(tx.do(_HOLD, session=session_id, tenant=tx.scope.tenant))
+    return tx.one(_HOLD, session=session_id, tenant=tx.scope.tenant) is not None
 
 
 def end(tx: Tx, session_id: str, reason: EndReason, by: str) -> bool:

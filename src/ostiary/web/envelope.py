@@ -11,7 +11,7 @@ from ostiary.kernel.values import Mode, Outcome
 from ostiary.web.catalogue import CATALOGUE
 from ostiary.web.problems import dressed
 
-__all__ = ["Envelope", "ReceiptShown", "Refused", "envelope", "refused"]
+__all__ = ["Envelope", "FixtureEnvelope", "ReceiptShown", "Refused", "envelope", "refused"]
 
 Body = TypeVar("Body")
 
@@ -32,6 +32,12 @@ class Envelope(msgspec.Struct, Generic[Body], frozen=True):
     outcome: str
     body: Body
     receipt: ReceiptShown
+
+
+class FixtureEnvelope(Envelope[Body], Generic[Body], frozen=True):
+    """An answer of something that is there in fixture tenants only, and says so first."""
+
+    fixture: bool = True
 
 
 class Refused(msgspec.Struct, frozen=True):

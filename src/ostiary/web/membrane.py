@@ -55,10 +55,14 @@ MEMBRANE: dict[Code, Entry] = {
         403, "The rate-limit evaluation does not allow this finish.", "Begin the login again."
     ),
     Code.AUTH_LOGIN_STANDING_MISMATCH: Entry(
-        403, "The standing is not this person's.", "Name a standing that this person holds, or leave it out."
+        403,
+        "The standing is not this person's.",
+        "Name a standing that this person holds; a live tenant lets you leave it out.",
     ),
     Code.AUTH_LOGIN_HOLDER_KEY_MISMATCH: Entry(
-        403, "That key does not sign sessions here.", "Name the active session key, or leave it out."
+        403,
+        "That key does not sign sessions here.",
+        "Name the active session key; a live tenant lets you leave it out.",
     ),
     Code.AUTH_LOGIN_EXPIRY_INVALID: Entry(
         400, "A session lives from 1 to 86400 seconds.", "Send expires_in_seconds as a whole number in that range."
@@ -80,10 +84,14 @@ MEMBRANE: dict[Code, Entry] = {
         "Send fixture true, production_session false, and a session of the form auth_session:fixture_….",
     ),
     Code.AUTH_SESSION_ISSUE_STANDING_MISMATCH: Entry(
-        403, "The standing is not this person's.", "Name a standing that this person holds, or leave it out."
+        403,
+        "The standing is not this person's.",
+        "Name a standing that this person holds; a live tenant lets you leave it out.",
     ),
     Code.AUTH_SESSION_ISSUE_HOLDER_KEY_MISMATCH: Entry(
-        403, "That key does not sign sessions here.", "Name the active session key, or leave it out."
+        403,
+        "That key does not sign sessions here.",
+        "Name the active session key; a live tenant lets you leave it out.",
     ),
     Code.AUTH_SESSION_ISSUE_EXPIRY_INVALID: Entry(
         400, "A session lives from 1 to 86400 seconds.", "Send expires_in_seconds as a whole number in that range."
@@ -105,7 +113,7 @@ MEMBRANE: dict[Code, Entry] = {
         "Send the device_binding that the login or the session was begun with.",
     ),
     Code.AUTH_SESSION_HOLDER_KEY_STALE: Entry(
-        403, "That key signs nothing any more.", "Name the active session key, or leave it out."
+        403, "That key signs nothing any more.", "Name the active session key; a live tenant lets you leave it out."
     ),
     Code.AUTH_SESSION_INSPECT_SESSION_MISMATCH: Entry(
         403, "A session can inspect only itself.", "Leave the session out, or name your own."
@@ -117,7 +125,9 @@ MEMBRANE: dict[Code, Entry] = {
         "Send fixture true, production_session false, and a session of the form auth_session:fixture_….",
     ),
     Code.AUTH_SESSION_REFRESH_HOLDER_KEY_MISMATCH: Entry(
-        403, "The key differs from the one that signs sessions here.", "Name the active session key, or leave it out."
+        403,
+        "The key differs from the one that signs sessions here.",
+        "Name the active session key; a live tenant lets you leave it out.",
     ),
     Code.AUTH_SESSION_REFRESH_EXPIRY_INVALID: Entry(
         400, "A session lives from 1 to 86400 seconds.", "Send expires_in_seconds as a whole number in that range."
@@ -177,7 +187,9 @@ MEMBRANE: dict[Code, Entry] = {
         403, "The passkey binding belongs to another person.", "Name one of this person, or leave it out."
     ),
     Code.HUMAN_AUTH_PASSKEY_IMPORT_FIXTURE_ONLY: Entry(
-        403, "Passkeys are imported into fixture tenants only.", "Register the passkey with a challenge."
+        403,
+        "Passkeys are imported into fixture tenants only.",
+        "Send fixture true in a fixture tenant; elsewhere register the passkey with a challenge.",
     ),
     Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED: Entry(
         403,
@@ -251,7 +263,9 @@ MEMBRANE: dict[Code, Entry] = {
         403, "A recovery never creates a standing.", "Send create_standing_from_recovery as false."
     ),
     Code.AUTH_RECOVERY_POLICY_STANDING_MISMATCH: Entry(
-        403, "The standing is not this person's.", "Name a standing that this person holds, or leave it out."
+        403,
+        "The standing is not this person's.",
+        "Name a standing that this person holds; a live tenant lets you leave it out.",
     ),
     Code.AUTH_RECOVERY_POLICY_HASH_REQUIRED: Entry(
         400,

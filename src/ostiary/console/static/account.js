@@ -55,6 +55,8 @@ const acts = {
     const slips = form.querySelector("[data-slips]");
     slips.replaceChildren(...codes.map((code) => Object.assign(document.createElement("li"), { textContent: code })));
     slips.hidden = false;
+    form.querySelector("button").hidden = true;
+    document.querySelector("[data-left]").textContent = codes.length;
     say("Write these down or print them now: they are not shown again.");
     slips.focus();
   },

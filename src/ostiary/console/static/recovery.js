@@ -62,8 +62,9 @@ async function make() {
   say("Now use the new passkey once. If your device does not ask, press the button once more.");
   const { binding, id } = going.made;
   const proof = await prove(tenant, "auth.recovery.execute", { subject, passkey_binding: binding }, [id]);
+  const mode = page.dataset.fixture ? { fixture: true } : {};
   const done = await cross("auth/recovery/execute", {
-    tenant, actor: subject, recovery_token, recovery_execution_ref, recovery_policy: going.auth_recovery_policy,
+    ...mode, tenant, actor: subject, recovery_token, recovery_execution_ref, recovery_policy: going.auth_recovery_policy,
     replacement_passkey_binding: binding, human_presence_receipt: proof, recovery_contact_hash: going.recovery_contact_hash,
   });
   localStorage.removeItem(KEPT);

@@ -41,7 +41,8 @@ async function finish(attempt, rpId, credential) {
 function again(error) {
   report(error);
   pressed = false;
-  offer();
+  if (error.wait) setTimeout(offer, error.wait * 1000); // the button works meanwhile
+  else offer();
 }
 
 async function offer() {

@@ -33,7 +33,7 @@ form.addEventListener("submit", async (event) => {
   if (busy) return;
   busy = true;
   await acts[act]().then(() => {
-    for (const button of form.querySelectorAll("button")) button.hidden = true;
+    form.querySelectorAll("p:not(.live p), button").forEach((one) => (one.hidden = !one.closest(".live")));
     say(done);
   }).catch(report);
   busy = false;
