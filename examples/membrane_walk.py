@@ -1,7 +1,8 @@
 """The whole walk of a login through the membrane: start, sign, verify, finish, inspect, issue, refresh, revoke, limits.
 
-    python examples/membrane_walk.py --url http://localhost:8080 --origin https://id.acme.test --tenant tenant_node:acme \
-        --subject human_person:user-… --scope reports.read --client-key ock-… --operator-key ook-… --enrolment-token …
+    python examples/membrane_walk.py --url http://localhost:8080 --origin https://id.acme.test \
+        --tenant tenant_node:acme --subject human_person:user-… --scope reports.read \
+        --client-key ock-… --operator-key ook-… --enrolment-token …
 
 `--fixture` walks a seeded fixture tenant instead, `--sync` with the other client; docs/sdk.md says how each is made.
 

@@ -321,11 +321,13 @@ def _proved(c: Crossing, question: Question, passkey: Passkey, parts: AssertionP
     if parts.user_handle and own and parts.user_handle != b64url(passkey.person.encode()):
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH, ("user_handle_mismatch",))
     party = RelyingParty(question.rp_id, "Ostiary", frozenset({question.origin}))
-    refused = bindings.prove(c.tx, party, passkey, question.nonce, parts)
-    if refused is not None:
-        return fault_of(refused)
-    held = passkey.hold and question.scopes != _HELD.get(Hold(passkey.hold))
-    return Refusal(Code.PASSKEY_QUARANTINED, (passkey.hold,)) if held else None  # told to its holder only
+    asserted = bindings.verified(c.tx, party, passkey, question.nonce, parts)
+    if isinstance(asserted, Refusal):
+        return fault_of(asserted)
+    if passkey.hold and question.scopes != _HELD.get(Hold(passkey.hold)):
+        return Refusal(Code.PASSKEY_QUARANTINED, (passkey.hold,))  # told to its holder only
+    refused = bindings.used(c.tx, passkey, asserted)
+    return None if refused is None else fault_of(refused)
 
 
 def fault_of(refused: Refusal) -> Refusal:

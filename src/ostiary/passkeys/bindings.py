@@ -13,6 +13,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName
 from ostiary.passkeys import attestation, authdata, cose, store, webauthn
 from ostiary.passkeys.ceremony import (
+    Asserted,
     AssertionParts,
     AttestationParts,
     AuthenticationResponse,
@@ -38,9 +39,10 @@ __all__ = [
     "key_hash",
     "known",
     "point",
-    "prove",
     "put",
     "same_key",
+    "used",
+    "verified",
 ]
 
 _UNCOMPRESSED = 65
@@ -138,12 +140,14 @@ def attested_id(attestation_object: bytes) -> bytes:
         return b""
 
 
-def prove(tx: Tx, rp: RelyingParty, found: Passkey, nonce: bytes, parts: AssertionParts) -> Refusal | None:
-    """Verify an assertion of a passkey that is known, and record the use."""
+def verified(tx: Tx, rp: RelyingParty, found: Passkey, nonce: bytes, parts: AssertionParts) -> Asserted | Refusal:
+    """Verify an assertion of a passkey that is known; nothing is recorded yet."""
     answer = AuthenticationResponse(_UNNAMED, _UNNAMED, "public-key", parts)
-    asserted = webauthn.verify_assertion(rp, nonce, _as_told(tx, found, parts), answer)
-    if isinstance(asserted, Refusal):
-        return asserted
+    return webauthn.verify_assertion(rp, nonce, _as_told(tx, found, parts), answer)
+
+
+def used(tx: Tx, found: Passkey, asserted: Asserted) -> Refusal | None:
+    """Record the use of a passkey whose assertion held; refused where another use moved its counter meanwhile."""
     return None if store.use(tx, found, asserted) else Refusal(Code.PASSKEY_REFUSED, ("sign_count_raced",))
 
 

@@ -101,7 +101,9 @@ CATALOGUE: dict[Code, Entry] = {
         429, "That was tried too often.", "Slow down: wait as long as Retry-After says."
     ),
     Code.AUTH_RATE_LIMIT_LOCKED: Entry(
-        429, "That was tried far too often; it is closed for a while.", "Wait, or prove presence with a passkey, for auth.login.start."
+        429,
+        "That was tried far too often; it is closed for a while.",
+        "Wait, or prove presence with a passkey, for auth.login.start.",
     ),
     Code.LIMIT_POLICY_UNKNOWN: Entry(404, "There is no such policy of limits.", "See `ostiary limits list`."),
     Code.LIMIT_POLICY_INVALID: Entry(
