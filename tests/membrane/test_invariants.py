@@ -18,7 +18,8 @@ from ostiary.receipts import service as receipts
 from ostiary_client.authenticator import ED25519, RS256, Behaviour, SoftPasskey
 from tests.membrane.planted import BY_MODE, FAULTS
 from tests.membrane.refusals import strangers
-from tests.membrane.stage import DEVICE, FIXTURE_ONLY, Person, Stage, code, good, kept
+from tests.membrane.stage import DEVICE, FIXTURE_ONLY, Asking, Person, Stage, code, good, kept
+from tests.recovery.story import Story
 from tests.sessions.home import HOUR, Home
 from tests.sessions.test_bearer import asked, check
 
@@ -560,6 +561,17 @@ def test_invariant_23_a_refusal_is_evidence_that_a_restart_keeps(both):
     found = both.act(lambda tx: receipts.find(tx, heard.json["receipt"]["ref"].partition(":")[2]))
     assert (found.outcome, found.reasons[0]) == ("refused", "auth_login_expiry_invalid")
     assert found.operation == "login.finish"
+
+
+def test_invariant_24_a_recovery_policy_is_consumed_once(live):
+    lost = Story(live)
+    lost.begin()
+    lost.wait()
+    lost.register()
+    said = [lost.executing() for _ in range(2)]
+    heard = live.together(*(Asking("auth.recoveryExecute", live.client, one) for one in said))
+    assert sorted(one.status for one in heard) == [200, 409]
+    assert code(lost.execute(**said[0])) == "auth_recovery_policy_consumed"
 
 
 def test_invariant_25_a_sign_count_never_goes_back(each):
