@@ -9,13 +9,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from ostiary.kernel.clock import SECOND
+from ostiary.kernel.values import Mode
 from ostiary.limits.model import EVALUATION_LIFE
-from tests.membrane.stage import Person, Stage, code, good, kept
+from tests.membrane.stage import FIXTURE_ONLY, WHOLE, Person, Stage, code, good, kept
+from tests.recovery import story as story  # noqa: PLC0414 - it brings the operations of recovery into WHOLE
 from tests.sessions.home import Home
 
 FRESH = 300 * SECOND
 GUESSES = 5
 ANY = st.integers(0, 1000)
+MODELLED = {
+    "auth.loginStart",
+    "auth.loginFinish",
+    "auth.sessionIssue",
+    "auth.sessionInspect",
+    "auth.sessionRefresh",
+    "authority.sessionRevoke",
+    "humanAuth.passkeyAssertionOptions",
+    "humanAuth.verifyPasskey",
+}
+"""What the model knows step by step; the others are done in a tenant of their own."""
+ELSEWHERE = set(WHOLE) - MODELLED
 ACTS = ("auth.session.issue", "auth.session.refresh", "auth.login.start")
 
 
@@ -65,7 +79,7 @@ class Machine(RuleBasedStateMachine):
         self.stranger = Person(self.stage)
         self.home.clock.hold()
         self.grace = self.home.settings.sessions.grace
-        self.questions, self.proofs, self.tokens, self.count = [], [], [], 0
+        self.questions, self.proofs, self.tokens, self.count, self.beside = [], [], [], 0, {}
 
     def teardown(self):
         if hasattr(self, "home"):
@@ -267,6 +281,26 @@ class Machine(RuleBasedStateMachine):
         }[wrong]
         may = {"sessions"} if wrong != "key" and self.caught(token) else ()
         self.sent(self.stage.issuing(token.token, proof.ref, **{wrong: odd}), False, may)
+
+    @rule(name=st.sampled_from(sorted(ELSEWHERE)), how=st.sampled_from(("whole", "tenant", "field", "nobody")))
+    def elsewhere(self, name, how):
+        """Do one of the other operations in another tenant, whole or with something wrong: a refusal changes nothing."""
+        mode = Mode.FIXTURE if name in FIXTURE_ONLY else Mode.LIVE
+        if mode not in self.beside:
+            self.beside[mode] = Stage(self.home, f"beside_{mode.value}", mode, seeded=mode is Mode.FIXTURE)
+        stage = self.beside[mode].anew()
+        whole = stage.whole(name)
+        if how == "whole":
+            good(stage.send(whole))
+            return
+        wrong = {
+            "tenant": {"tenant": self.stage.ref},
+            "field": {"no_such_field": 1},
+            "nobody": {"key": "v1.tok-forged"},
+        }
+        before, heard = kept(self.home), stage.send(whole.but(**wrong[how]))
+        assert heard.status in {400, 401, 403}, heard.json
+        assert kept(self.home) == before
 
     @rule(seconds=st.sampled_from((1, 4, 20, 61, 150, 299, 301, 1000)))
     def turn(self, seconds):
