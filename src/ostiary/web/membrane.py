@@ -303,7 +303,9 @@ MEMBRANE: dict[Code, Entry] = {
         "Come back when it is; until then the account's owner can cancel the recovery.",
     ),
     Code.AUTH_RECOVERY_CANCELLED: Entry(
-        409, "This recovery was cancelled, replaced by a newer one, or not finished in time.", "Begin a new one."
+        409,
+        "This recovery is over: cancelled, replaced by a newer one, or not finished in time.",
+        "Nothing about the account has changed; whoever still needs one begins anew.",
     ),
     Code.AUTH_RECOVERY_CONTACT_MISMATCH: Entry(
         403, "The contact is not the one that was proved.", "Send the hash that the confirmation answered."
