@@ -63,7 +63,7 @@ CATALOGUE: dict[Code, Entry] = {
     Code.PASSKEY_QUARANTINED: Entry(
         403,
         "A recovery of the account has set this passkey aside.",
-        "Use the newest passkey, once its recovery is executed; if that was not yours, contest it at /recovery/contest.",
+        "Use the newest passkey, once its recovery is executed; if it was not yours, contest it at /recovery/contest.",
     ),
     Code.PASSKEY_UNKNOWN: Entry(404, "There is no such passkey.", "List your passkeys to see those you have."),
     Code.PASSKEY_REFUSED: Entry(403, "The passkey could not be verified.", "Try again, or use another authenticator."),
