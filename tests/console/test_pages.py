@@ -21,7 +21,7 @@ CONTEXTS = {
     "sign_in": {"next": None, "reason": "idle_timeout", "unset": True},
     "enrol": {},
     "account": {"name": "Ann", "sessions": [session()], "passkeys": [], "recovery": NO_RECOVERY},
-    "recovery": {"tenant": "tenant_node:default"},
+    "recovery": {"tenant": "tenant_node:default", "fixture": False},
     "recovery_undo": {"act": "cancel", "tenant": "tenant_node:default"},
     "presence": {
         "title": "Pay an invoice",
