@@ -3,6 +3,7 @@
 import hmac
 
 from ostiary.identities import refs
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import instant
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.refs import named, ref
@@ -38,6 +39,7 @@ def set_policy(c: Crossing) -> Envelope[PolicySet] | Refusal:
     own = c.own()
     if isinstance(own, Refusal):
         return own
+    identities.hold(c.tx, own.person)  # before the proof, which a recovery voids while it holds the person
     refused = _unfit(c, body, own) or c.unguarded(own.person)
     if refused is not None:
         return refused

@@ -160,6 +160,7 @@ def _question(c: Crossing, body: RegistrationWanted) -> Question | Refusal:
         return Refusal(Code.HUMAN_AUTH_WRONG_RP_ID if wrong else Code.HUMAN_AUTH_WRONG_ORIGIN)
     if c.person(body.subject) != question.subject:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
+    identities.hold(c.tx, question.subject)  # what a recovery ends or guards at this moment entitles no more
     entitled = _entitled(c, body)
     return entitled if isinstance(entitled, Refusal) else question
 

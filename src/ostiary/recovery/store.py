@@ -36,6 +36,7 @@ __all__ = [
     "execute",
     "fail_attempt",
     "find_policy",
+    "find_run",
     "given_before",
     "hold_attempt",
     "hold_run",
@@ -188,8 +189,9 @@ _RUN = select(
 _IS = (_r.id == bindparam("run"), _r.tenant_id == _TENANT)
 _OF = (_r.tenant_id == _TENANT, _r.person_id == bindparam("person"), _r.state == bindparam("wanted"))
 _ADD_RUN = Statement(insert(_runs))
+_FIND_RUN = Statement(_RUN.where(*_IS))
 _HOLD_RUN = Statement(_RUN.where(*_IS).with_for_update())
-_OF_CANCEL = Statement(_RUN.where(_r.tenant_id == _TENANT, _r.cancel_hash == bindparam("token")).with_for_update())
+_OF_CANCEL = Statement(_RUN.where(_r.tenant_id == _TENANT, _r.cancel_hash == bindparam("token")))
 _OPEN = Statement(_RUN.where(*_OF).order_by(_r.begun_at.desc()).with_for_update())
 _LOOK = Statement(_RUN.where(*_OF, _r.expires_at > bindparam("now")).order_by(_r.begun_at.desc()).limit(1))
 _WAITS = (*_IS, _r.state == State.WAITING.value)
@@ -337,6 +339,12 @@ def _run(row: tuple[object, ...]) -> Run:
     return msgspec.convert(dict(zip(Run.__struct_fields__, row, strict=True)), Run)
 
 
+def find_run(tx: Tx, run: str) -> Run | None:
+    """Return a run of the tenant; holds nothing."""
+    row = tx.one(_FIND_RUN, tenant=tx.scope.tenant, run=run)
+    return None if row is None else _run(row)
+
+
 def hold_run(tx: Tx, run: str) -> Run | None:
     """Return a run of the tenant and hold its row."""
     row = tx.one(_HOLD_RUN, tenant=tx.scope.tenant, run=run)
@@ -344,7 +352,7 @@ def hold_run(tx: Tx, run: str) -> Run | None:
 
 
 def run_of_cancel(tx: Tx, token: str) -> Run | None:
-    """Return the run that a cancel link is for, by the hash of its token, and hold it."""
+    """Return the run that a cancel link is for, by the hash of its token; holds nothing."""
     row = tx.one(_OF_CANCEL, tenant=tx.scope.tenant, token=token)
     return None if row is None else _run(row)
 
