@@ -42,7 +42,7 @@ def send(c: Crossing) -> Envelope[CodeSent] | Refusal:
 def confirm(c: Crossing) -> Envelope[Confirmed] | Refusal:
     """Take the code, mailed or printed; the right one begins the recovery and its waiting period."""
     body: ConfirmWanted = c.body
-    if body.recovery_execution_ref and not _free(c, body.recovery_execution_ref):
+    if body.recovery_execution_ref and not refs.is_free(c.tx, _EXECUTION, body.recovery_execution_ref):
         return Refusal(Code.REF_TAKEN)
     c.witness.saw("secret", body.code.encode(), body.recovery_code.encode())
     begun = _proved(c, body)
@@ -95,8 +95,3 @@ def _begun(c: Crossing, begun: Begun, hashed: str) -> Envelope[Confirmed]:
         waiting_seconds=-(-max(0, run.ready_at - c.tx.now) // SECOND),
         expires_at=instant(run.expires_at),
     )
-
-
-def _free(c: Crossing, text: str) -> bool:
-    name = named(_EXECUTION, text)
-    return name is not None and refs.target(c.tx, _EXECUTION, text) == name
