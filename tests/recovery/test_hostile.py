@@ -273,6 +273,16 @@ def test_notices_go_to_the_own_address_and_to_the_proved_one(live):
     assert {one.to for one in lost.letters("recovery_begun")} == {lost.own, OTHER}
 
 
+def test_a_contest_is_told_to_the_account_and_to_who_recovered(live):
+    lost = Story(live)
+    lost.contact = OTHER
+    lost.insured()
+    lost.recovered()
+    assert lost.letters("recovery_contested") == []
+    assert lost.contest().status == 200
+    assert {one.to for one in lost.letters("recovery_contested")} == {lost.own, OTHER}
+
+
 def test_nothing_raw_is_kept(lost):
     """Neither the address, nor the code, nor a secret, nor a link's token lies in the database as it is."""
     sent = lost.send()

@@ -155,7 +155,7 @@ def execute(tx: Tx, rules: Rules, caller: Caller, run: Run) -> Done | Refusal:
     return Done(done, ended, aside)
 
 
-def contest(tx: Tx, caller: Caller, person: str, run: str) -> Done | Refusal:
+def contest(tx: Tx, rules: Rules, caller: Caller, person: str, run: str) -> Done | Refusal:
     """Undo an execution, by one of the passkeys that it set aside: those sign in again, what came after does not."""
     found = _held(tx, store.find_run(tx, run))
     if found is None or found.person != person or not store.contest(tx, run):
@@ -166,6 +166,8 @@ def contest(tx: Tx, caller: Caller, person: str, run: str) -> Done | Refusal:
     end_open(tx, person)
     barred, back = holds.contested(tx, person, run, [one.id for one in later])
     ended = _end_access(tx, caller, found, EndReason.CONTESTED)
+    for address in _addresses(tx, rules, found, *later):
+        _post(tx, rules, caller, letters.contested(page(tx, rules), address))
     told = (f"person:{person}", f"barred:{barred}", f"restored:{back}", f"sessions:{ended}")
     tx.emit(Event(EventName.RECOVERY_CONTEST, caller, run, reasons=told))
     return Done(msgspec.structs.replace(found, state=State.CONTESTED), ended, barred)
@@ -226,11 +228,11 @@ def _end_access(tx: Tx, caller: Caller, run: Run, why: EndReason) -> int:
     return sessions.end_all(tx, caller, run.person, why)
 
 
-def _addresses(tx: Tx, rules: Rules, run: Run) -> list[str]:
-    """Return where notices go: the account's own address and the one that was proved, each once."""
-    person = identities.find_person(tx, rules.keyring, run.person)
-    proved = opened_address(tx, rules, run.id, run.address_sealed)
-    return list(dict.fromkeys(one for one in (person.email if person else "", proved) if one))
+def _addresses(tx: Tx, rules: Rules, *of: Run) -> list[str]:
+    """Return where notices of a person's runs go: their own address and those that were proved, each once."""
+    person = identities.find_person(tx, rules.keyring, of[0].person)
+    proved = (opened_address(tx, rules, run.id, run.address_sealed) for run in of)
+    return list(dict.fromkeys(one for one in (person.email if person else "", *proved) if one))
 
 
 def _post(tx: Tx, rules: Rules, caller: Caller, letter: Letter) -> None:
