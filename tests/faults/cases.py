@@ -355,7 +355,7 @@ def _policy_set(home, tx, known):
 
 
 def _code_sent(home, tx, known):
-    return recovery_contacts.send(tx, _rules(home), ANONYMOUS, known[1])
+    return recovery_contacts.send(tx, _rules(home), ANONYMOUS, recovery.Asker("pl-none", shared=False), known[1])
 
 
 def _printed(home):

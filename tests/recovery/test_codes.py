@@ -98,7 +98,7 @@ def test_sending_refuses_what_is_no_address_and_what_nobody_delivers(lost):
 
 def test_too_many_letters_are_throttled_whoever_lives_there(lost):
     for address in (lost.own, "nobody@example.test"):
-        heard = [lost.send(address) for _ in range(6)]
+        heard = [lost.send(address, key=None) for _ in range(6)]
         assert [one.status for one in heard] == [200] * 5 + [429]
         assert code(heard[-1]) == "auth_rate_limit_throttled"
 

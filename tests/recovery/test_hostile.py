@@ -9,6 +9,7 @@ from ostiary.access import service as access
 from ostiary.identities import service as identities
 from ostiary.kernel.values import Mode
 from ostiary.membrane.recovery_table import PACE
+from ostiary.recovery import contacts
 from tests.login.gatehouse import OPERATOR
 from tests.membrane.stage import Asking, Person, Stage, code
 from tests.recovery.story import DAY, OTHER, Story, hashed
@@ -281,6 +282,11 @@ def test_a_contest_is_told_to_the_account_and_to_who_recovered(live):
     assert lost.letters("recovery_contested") == []
     assert lost.contest().status == 200
     assert {one.to for one in lost.letters("recovery_contested")} == {lost.own, OTHER}
+
+
+def test_a_code_that_were_stored_as_it_is_would_be_told(lost, monkeypatch):
+    monkeypatch.setattr(contacts, "_code_hash", lambda *given: given[-1])
+    assert lost.send().json["body"]["raw_recovery_secret_stored"] is True
 
 
 def test_nothing_raw_is_kept(lost):

@@ -22,7 +22,9 @@ class Page(msgspec.Struct, frozen=True):
 def code(page: Page, attempt: str, digits: str, to: str) -> Letter:
     """Write the letter with the code, and with a link that fills it in where the page is ours."""
     origin, tenant = page.origin, page.tenant
-    opened = f" Or open\n{origin}/recovery/code#{tenant}.{attempt}.{digits}" if page.ours else ""
+    opened = (
+        f" Or open, in that\nsame browser,\n{origin}/recovery/code#{tenant}.{attempt}.{digits}" if page.ours else ""
+    )
     text = f"""Somebody, probably you, wants to recover your account at {origin}.
 
 Your code: {digits}
