@@ -8,10 +8,9 @@ from contextlib import closing
 import pytest
 
 from ostiary import app
-from ostiary.membrane import registration
-from ostiary.recovery import runs
 from tests.login.gatehouse import call, postgres_url
 from tests.membrane.stage import Asking, Stage
+from tests.recovery.between import Between
 from tests.recovery.story import Story
 from tests.sessions.home import Home
 
@@ -20,8 +19,10 @@ PATIENCE = 15.0
 
 @pytest.fixture
 def stage(tmp_path):
-    with postgres_url() as url, closing(Home(tmp_path, url=url)) as made:
-        yield Stage(made)
+    with postgres_url() as url:
+        home = Home(tmp_path, url=url, vault=lambda house: Between(house.vault))
+        with closing(home):
+            yield Stage(home)
 
 
 class Beside:
@@ -53,16 +54,9 @@ class Beside:
         return self.answer
 
 
-def in_the_middle(monkeypatch, module, name, beside):
-    """Let the other node be asked when this function is called for the first time, before it does its work."""
-    real = getattr(module, name)
-
-    def slow(*given):
-        monkeypatch.setattr(module, name, real)
-        beside.begin()
-        return real(*given)
-
-    monkeypatch.setattr(module, name, slow)
+def in_the_middle(stage, table, beside):
+    """Let the other node be asked just before the next change of this table."""
+    stage.home.house.vault.once(table, lambda _: beside.begin())
 
 
 def executable(stage):
@@ -81,52 +75,31 @@ def adding(stage):
     return story, token, story.options(key=token), stage.presence("passkey.add")
 
 
-def test_an_execution_and_a_new_policy_do_not_wait_for_each_other(stage, monkeypatch):
+def test_an_execution_and_a_new_policy_do_not_wait_for_each_other(stage):
     story = executable(stage)
     token, proof = stage.login()["bearer_token"], stage.presence("auth.recovery.policy")
     beside = Beside(stage, Asking("auth.recoveryPolicy", token, story.setting(proof)))
     said = story.executing()
-    in_the_middle(monkeypatch, runs, "ready", beside)
+    in_the_middle(stage, "recovery_policies", beside)
     assert story.execute(**said).status == 200
     assert beside.heard() in {401, 403}, "its session ended, and what it proved is void"
 
 
-def test_a_contest_and_a_new_recovery_do_not_wait_for_each_other(stage, monkeypatch):
-    story = Story(stage)
-    story.recovered()
-    stage.home.clock.turn(3600 * 1_000_000)
-    again = Story(stage)
-    sent = again.send()
-    contact = sent.json["body"]["recovery_contact"]
-    said = {"tenant": stage.ref, "recovery_contact": contact, "code": again.code()}
-    beside = Beside(stage, Asking("auth.recoveryContactConfirm", stage.client, said))
-    proof = story.presence(story.person.passkey, "auth.recovery.contest")
-    in_the_middle(monkeypatch, runs, "end_open", beside)
-    assert story.contest(presence=proof).status == 200
-    assert beside.heard() < 500
-
-
-def test_a_passkey_that_is_being_added_does_not_outlive_a_recovery(stage, monkeypatch):
+def test_a_passkey_that_is_being_added_does_not_outlive_a_recovery(stage):
     owner = executable(stage)
     thief, token, asked, proof = adding(stage)
     beside = Beside(stage, Asking("auth.recoveryExecute", stage.client, owner.executing()))
-    in_the_middle(monkeypatch, registration, "_placed", beside)
+    in_the_middle(stage, "passkey_bindings", beside)
     made = thief.registered(asked, key=token, human_presence_receipt=proof)
     assert (made.status, beside.heard()) == (200, 200)
     assert thief.signs_in(thief.passkey) == "passkey_quarantined"
 
 
-def test_a_passkey_is_not_added_by_what_a_recovery_ends_at_this_moment(stage, monkeypatch):
+def test_a_passkey_is_not_added_by_what_a_recovery_ends_at_this_moment(stage):
     owner = executable(stage)
     thief, token, asked, proof = adding(stage)
-    wanted = {}
-    keep = lambda asking: wanted.setdefault("asking", asking)  # noqa: E731 - stands in for the sending
-    monkeypatch.setattr(stage, "send", keep)
-    with pytest.raises(AttributeError):
-        thief.registered(asked, key=token, human_presence_receipt=proof)
-    monkeypatch.undo()
-    beside = Beside(stage, wanted["asking"])
+    beside = Beside(stage, thief.registering(asked, key=token, human_presence_receipt=proof))
     said = owner.executing()
-    in_the_middle(monkeypatch, runs, "page", beside)
+    in_the_middle(stage, "mail_outbox", beside)
     assert owner.execute(**said).status == 200
     assert beside.heard() in {401, 403}
