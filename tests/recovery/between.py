@@ -10,7 +10,7 @@ class Between:
     def __init__(self, vault, secrets=None):
         self.vault, self.step, self.secrets = vault, None, secrets
 
-    @property
+    @property  # type: ignore[misc]  # mypy takes it for a field that somebody sets
     def __class__(self):
         """The class of the vault that it stands for: the house asks which database it is on."""
         return type(self.vault)
