@@ -103,3 +103,17 @@ def test_a_passkey_is_not_added_by_what_a_recovery_ends_at_this_moment(stage):
     in_the_middle(stage, "mail_outbox", beside)
     assert owner.execute(**said).status == 200
     assert beside.heard() in {401, 403}
+
+
+def test_a_passkey_that_is_being_added_on_the_account_page_does_not_outlive_a_recovery(stage):
+    owner, visitor = executable(stage), stage.home.visitor(stage.person.passkey)
+    assert visitor.sign_in().status == 200
+    presence = visitor.presence("passkey.add")
+    begun = visitor.send("POST", "/api/v1/auth/passkeys/begin", {}).json
+    thief, _ = owner.fresh()
+    made = {"attempt": begun["attempt"], "credential": thief.create(begun["options"]), "presence": presence}
+    beside = Beside(stage, Asking("auth.recoveryExecute", stage.client, owner.executing()))
+    in_the_middle(stage, "passkeys", beside)
+    added = visitor.send("POST", "/api/v1/auth/passkeys/finish", made | {"label": "another"})
+    assert (added.status, beside.heard()) == (201, 200)
+    assert owner.signs_in(thief) == "passkey_quarantined"
