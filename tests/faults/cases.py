@@ -355,7 +355,7 @@ def _policy_set(home, tx, known):
 
 
 def _code_sent(home, tx, known):
-    return recovery_contacts.send(tx, _rules(home), ANONYMOUS, known[1])
+    return recovery_contacts.send(tx, _rules(home), ANONYMOUS, recovery.Asker("pl-none", shared=False), known[1])
 
 
 def _printed(home):
@@ -379,6 +379,10 @@ def _link(home):
     told = home.read(lambda tx: mail.waiting(tx, home.house.keyring, 1, to))
     letter = home.read(lambda tx: mail.unpack(tx, home.house.keyring, told[0].id)).letter
     return re.search(r"/recovery/cancel#\w+\.([\w-]+)", letter.text)[1]
+
+
+def _contested(home, tx, run):
+    return recovery_runs.contest(tx, _rules(home), ANONYMOUS, run.person, run.id)
 
 
 def _waited(home):
@@ -494,9 +498,7 @@ _MORE = {
         _does(lambda tx, token: recovery_runs.cancel(tx, ANONYMOUS, token), _link), ["recovery.cancel"]
     ),
     "recovery executed": Case(_acts(_executed, _waited), ["session.end", "mail.queue", "recovery.execute"]),
-    "recovery contested": Case(
-        _does(lambda tx, run: recovery_runs.contest(tx, ANONYMOUS, run.person, run.id), _done), ["recovery.contest"]
-    ),
+    "recovery contested": Case(_acts(_contested, _done), ["mail.queue", "recovery.contest"]),
     "chore: recovery": Case(
         _collected(recovery_upkeep.collect, lambda home: home.act(partial(_code_sent, home, known=_to_recover(home)))),
         ["recovery.collect"],

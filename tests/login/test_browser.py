@@ -96,7 +96,7 @@ def test_the_cookie_before_a_session_is_kept_from_scripts_and_other_sites(gateho
     line = gatehouse.visitor().send("POST", "/login/passkey/begin", {}).header("set-cookie")
     assert re.fullmatch(
         rf"{PRELOGIN}=v1\.pl-[\w-]{{22}}\.sk-[\w-]{{22}}\.[\w-]{{43}}"
-        r"; Path=/; Max-Age=600; Secure; HttpOnly; SameSite=Lax",
+        r"; Path=/; Max-Age=1200; Secure; HttpOnly; SameSite=Lax",
         line,
     )
 

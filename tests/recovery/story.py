@@ -143,8 +143,8 @@ class Story:
         assert asked.status == 200, asked.json
         return self.registered(asked, **fields)
 
-    def registered(self, asked, **fields):
-        """humanAuth.registerPasskey after these options."""
+    def registering(self, asked, **fields):
+        """An asking for humanAuth.registerPasskey after these options; keeps the new authenticator."""
         given = asked.json["body"]["public_key_credential_creation_options"]
         passkey, _ = self.fresh()
         made = passkey.create(
@@ -169,9 +169,14 @@ class Story:
             "recovery_execution_ref": self.begun["auth_recovery_execution"],
             "recovery_token": self.begun["recovery_token"],
         } | fields
-        heard = self.stage.ask("humanAuth.registerPasskey", wanted.pop("key", self.stage.client), **wanted)
+        self.made = passkey
+        return Asking("humanAuth.registerPasskey", wanted.pop("key", self.stage.client), wanted)
+
+    def registered(self, asked, **fields):
+        """humanAuth.registerPasskey after these options."""
+        heard = self.stage.send(self.registering(asked, **fields))
         if heard.status == 200:
-            self.passkey, self.binding = passkey, heard.json["body"]["passkey_binding"]["id"]
+            self.passkey, self.binding = self.made, heard.json["body"]["passkey_binding"]["id"]
         return heard
 
     def fresh(self):

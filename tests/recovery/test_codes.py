@@ -54,6 +54,7 @@ def answered(heard):
         ({"contains_biometric_material": True}, 400, "human_auth_biometric_material_refused"),
         ({"contains_customer_data": True}, 400, "customer_data_refused"),
         ({"recovery_policy_ref": "passkey_binding:x"}, 409, "ref_taken"),
+        ({"recovery_policy_ref": "auth_recovery_policy:rp-AAAAAAAAAAAAAAAAAAAAAA"}, 409, "ref_taken"),
     ],
 )
 def test_a_policy_is_refused(insured, fields, status, word):
@@ -97,7 +98,7 @@ def test_sending_refuses_what_is_no_address_and_what_nobody_delivers(lost):
 
 def test_too_many_letters_are_throttled_whoever_lives_there(lost):
     for address in (lost.own, "nobody@example.test"):
-        heard = [lost.send(address) for _ in range(6)]
+        heard = [lost.send(address, key=None) for _ in range(6)]
         assert [one.status for one in heard] == [200] * 5 + [429]
         assert code(heard[-1]) == "auth_rate_limit_throttled"
 
@@ -204,6 +205,16 @@ def test_a_chosen_ref_of_a_recovery_is_used_once(lost):
     assert first.json["body"]["auth_recovery_execution"] == "auth_recovery_execution:mine"
     again = lost.send()
     assert answered(lost.confirm(again, **chosen)) == (409, "ref_taken")
+
+
+@pytest.mark.parametrize("name", ["rx-AAAAAAAAAAAAAAAAAAAAAA", "auth_session:x", "", "a b"])
+def test_a_chosen_ref_that_spells_an_id_or_none_at_all_is_refused_and_no_outage(lost, name):
+    """The code is not spent by it."""
+    sent = lost.send()
+    right = lost.code()
+    heard = lost.confirm(sent, right, recovery_execution_ref=f"auth_recovery_execution:{name}")
+    assert heard.status in {400, 409}, heard.json
+    assert lost.confirm(sent, right).status == 200
 
 
 def test_only_a_quarantined_passkey_contests(ready):

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from contextlib import closing
 
 import pytest
 
@@ -11,7 +12,9 @@ from ostiary.kernel.values import Mode
 from ostiary.membrane.recovery_table import PACE
 from tests.login.gatehouse import OPERATOR
 from tests.membrane.stage import Asking, Person, Stage, code
+from tests.recovery.between import Between
 from tests.recovery.story import DAY, OTHER, Story, hashed
+from tests.sessions.home import Home
 
 
 def answered(heard):
@@ -271,6 +274,30 @@ def test_notices_go_to_the_own_address_and_to_the_proved_one(live):
     lost.insured()
     lost.begin()
     assert {one.to for one in lost.letters("recovery_begun")} == {lost.own, OTHER}
+
+
+def test_a_contest_is_told_to_the_account_and_to_who_recovered(live):
+    lost = Story(live)
+    lost.contact = OTHER
+    lost.insured()
+    lost.recovered()
+    assert lost.letters("recovery_contested") == []
+    assert lost.contest().status == 200
+    assert {one.to for one in lost.letters("recovery_contested")} == {lost.own, OTHER}
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_a_code_that_is_stored_as_it_is_is_told(tmp_path, planted):
+    """By a store that writes the plain code, which the test knows."""
+    chance = b"\7" * 16
+    digits = f"{int.from_bytes(chance) % 10**8:08}"
+    with closing(Home(tmp_path, vault=lambda house: Between(house.vault))) as home:
+        lost, vault = Story(Stage(home)), home.house.vault
+        vault.secrets = lambda count: chance[:1] * count
+        if planted:
+            vault.once("recovery_attempts", lambda values: values.update(code_hash=digits))
+        assert lost.send().json["body"]["raw_recovery_secret_stored"] is planted
+        assert lost.code() == digits
 
 
 def test_nothing_raw_is_kept(lost):

@@ -1,5 +1,7 @@
 """Printed codes: made with presence, shown once, each good once; and how a person sees their own recovery."""
 
+from functools import partial
+
 import pytest
 
 from ostiary.recovery.model import plain_code
@@ -67,8 +69,22 @@ def test_a_code_is_good_in_its_own_tenant_only(home, stage, person):
 
 
 def test_guessing_is_slowed_down(stage):
-    heard = [typed(stage, f"0000-0000-0000-{number:04}") for number in range(6)]
+    """By the numbers that many people behind one address have: a code has too many signs to be guessed."""
+    heard = [typed(stage, f"0000-0000-0000-{number:04}") for number in range(101)]
+    assert [code(one) for one in heard] == ["auth_recovery_code_refused"] * 100 + ["auth_rate_limit_throttled"]
+
+
+def test_one_code_over_and_over_is_slowed_down_sooner(stage):
+    heard = [typed(stage, "0000-0000-0000-0000") for _ in range(6)]
     assert [code(one) for one in heard] == ["auth_recovery_code_refused"] * 5 + ["auth_rate_limit_throttled"]
+
+
+def test_wrong_codes_at_an_application_do_not_close_it_for_its_users(stage, person):
+    codes = made(person)
+    ask = partial(stage.ask, "auth.recoveryContactConfirm", stage.client, tenant=stage.ref)
+    for number in range(30):
+        assert code(ask(recovery_code=f"0000-0000-0000-{number:04}")) == "auth_recovery_code_refused"
+    assert ask(recovery_code=codes[0]).status == 200
 
 
 def test_no_code_lies_in_the_database(home, person):

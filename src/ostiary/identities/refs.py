@@ -7,7 +7,7 @@ from ostiary.kernel import refs
 from ostiary.kernel.values import Mode
 from ostiary.storage.tx import Tx
 
-__all__ = ["is_alias", "move", "place", "ref_of", "target"]
+__all__ = ["is_free", "move", "place", "ref_of", "target"]
 
 _FIXTURE = "fixture_"
 _SESSION = "auth_session"
@@ -24,9 +24,10 @@ def place(tx: Tx, ref: str, target: str) -> bool:
     return bool(name) and store.place_ref(tx, kind, name, target)
 
 
-def is_alias(ref: str) -> bool:
-    """Tell whether a text can be a client's own name for something: well-formed, and not of an internal id's form."""
-    return bool(_parts(ref)[1])
+def is_free(tx: Tx, kind: str, ref: str) -> bool:
+    """Tell whether `place` would take a ref of that kind."""
+    given, name = _parts(ref)
+    return given == kind and store.target_of(tx, kind, name) is None
 
 
 def move(tx: Tx, ref: str, target: str) -> bool:

@@ -119,6 +119,7 @@ async def _finish(desk: AccountDesk, x: Exchange) -> Reply | Refusal:
 
 
 def _add(tx: Tx, desk: AccountDesk, caller: Caller, challenge: Challenge, made: PasskeyMade) -> PasskeyView | Refusal:
+    identities.hold(tx, caller.actor)  # what a recovery voids at this moment proves nothing more
     spent = presence.spend(tx, challenge)
     if spent is not None:
         return tx.refuse(EventName.PASSKEY_ADD, caller, caller.actor, spent)

@@ -9,7 +9,8 @@ from ostiary.web.cookies import PRELOGIN, clear_cookie, set_cookie
 
 __all__ = ["browser_cookie", "forget_browser"]
 
-_SECONDS = 600
+_SECONDS = 1200
+"""Longer than anything that a browser begins before it signs in: a code by mail is good for 15 minutes."""
 
 
 def browser_cookie(keyring: Keyring, secrets: Secrets, scope: Scope, browser: str) -> tuple[str, str]:

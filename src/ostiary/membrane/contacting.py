@@ -8,9 +8,10 @@ from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Outcome
 from ostiary.membrane.crossing import Crossing
+from ostiary.membrane.model import Kind
 from ostiary.membrane.recovery_wire import Cancelled, CancelWanted, CodeSent, CodeWanted, Confirmed, ConfirmWanted
 from ostiary.recovery import contacts, runs
-from ostiary.recovery.model import TRIES, Method, address_hash, plain_code
+from ostiary.recovery.model import TRIES, Asker, Method, address_hash, plain_code
 from ostiary.recovery.runs import Begun
 from ostiary.web.envelope import Envelope
 
@@ -25,9 +26,11 @@ def send(c: Crossing) -> Envelope[CodeSent] | Refusal:
     if body.recovery_method != Method.EMAIL_LINK:
         return Refusal(Code.AUTH_RECOVERY_METHOD_UNSUPPORTED)
     c.witness.saw("contact", body.contact_address.encode(), (normalise_email(body.contact_address) or "").encode())
-    made = contacts.send(c.tx, c.desk.recovery, c.caller, body.contact_address)
-    if isinstance(made, Refusal):
-        return made
+    sent = contacts.send(c.tx, c.desk.recovery, c.caller, _asker(c), body.contact_address)
+    if isinstance(sent, Refusal):
+        return sent
+    c.witness.saw("secret", sent.code.encode())
+    made = sent.attempt
     return c.done(
         Outcome.ADMITTED,
         c.tx.receipt,
@@ -42,7 +45,7 @@ def send(c: Crossing) -> Envelope[CodeSent] | Refusal:
 def confirm(c: Crossing) -> Envelope[Confirmed] | Refusal:
     """Take the code, mailed or printed; the right one begins the recovery and its waiting period."""
     body: ConfirmWanted = c.body
-    if body.recovery_execution_ref and not _free(c, body.recovery_execution_ref):
+    if body.recovery_execution_ref and not refs.is_free(c.tx, _EXECUTION, body.recovery_execution_ref):
         return Refusal(Code.REF_TAKEN)
     c.witness.saw("secret", body.code.encode(), body.recovery_code.encode())
     begun = _proved(c, body)
@@ -63,12 +66,16 @@ def cancel(c: Crossing) -> Envelope[Cancelled] | Refusal:
     return c.done(Outcome.ADMITTED, c.tx.receipt, Cancelled, auth_recovery_execution=shown, cancelled=True)
 
 
+def _asker(c: Crossing) -> Asker:
+    return Asker(c.who.id, shared=c.who.kind is not Kind.BROWSER)
+
+
 def _proved(c: Crossing, body: ConfirmWanted) -> Begun | Refusal:
     rules = c.desk.recovery
     if body.recovery_code:
         return contacts.confirm_printed(c.tx, rules, c.caller, plain_code(body.recovery_code))
     attempt = named("auth_recovery_contact", body.recovery_contact) or ""
-    return contacts.confirm(c.tx, rules, c.caller, attempt, "".join(body.code.split()))
+    return contacts.confirm(c.tx, rules, c.caller, _asker(c), attempt, "".join(body.code.split()))
 
 
 def _hash(c: Crossing, begun: Begun, body: ConfirmWanted) -> str:
@@ -95,8 +102,3 @@ def _begun(c: Crossing, begun: Begun, hashed: str) -> Envelope[Confirmed]:
         waiting_seconds=-(-max(0, run.ready_at - c.tx.now) // SECOND),
         expires_at=instant(run.expires_at),
     )
-
-
-def _free(c: Crossing, text: str) -> bool:
-    name = named(_EXECUTION, text)
-    return name is not None and refs.target(c.tx, _EXECUTION, text) == name

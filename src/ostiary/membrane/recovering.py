@@ -3,6 +3,7 @@
 import hmac
 
 from ostiary.identities import refs
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import instant
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.refs import named, ref
@@ -38,6 +39,7 @@ def set_policy(c: Crossing) -> Envelope[PolicySet] | Refusal:
     own = c.own()
     if isinstance(own, Refusal):
         return own
+    identities.hold(c.tx, own.person)  # before the proof, which a recovery voids while it holds the person
     refused = _unfit(c, body, own) or c.unguarded(own.person)
     if refused is not None:
         return refused
@@ -79,12 +81,11 @@ _TAKEN = Refusal(Code.REF_TAKEN)
 
 def _mine(c: Crossing, text: str, person: str) -> bool:
     """Tell whether a ref may stand for a policy of this person: it is free, or stands for one of theirs."""
-    name = named(_POLICY, text)
+    if refs.is_free(c.tx, _POLICY, text):
+        return True
     target = refs.target(c.tx, _POLICY, text)
-    if name is None or target is None:
-        return False
-    kept = policies.find(c.tx, target)
-    return target == name if kept is None else kept.person == person and target != name
+    kept = policies.find(c.tx, target) if target and target != named(_POLICY, text) else None
+    return kept is not None and kept.person == person
 
 
 def _set(c: Crossing, body: PolicyWanted, made: Policy) -> Envelope[PolicySet]:
@@ -198,7 +199,7 @@ def contest(c: Crossing) -> Envelope[Contested] | Refusal:
     passkey = bindings.find(c.tx, question.passkey) if question else None
     if passkey is None or passkey.hold != Hold.QUARANTINED:
         return Refusal(Code.AUTH_RECOVERY_CONTEST_REFUSED)
-    done = runs.contest(c.tx, c.caller, held.person, passkey.held_by)
+    done = runs.contest(c.tx, c.desk.recovery, c.caller, held.person, passkey.held_by)
     if isinstance(done, Refusal):
         return done
     return c.done(

@@ -160,6 +160,7 @@ def _question(c: Crossing, body: RegistrationWanted) -> Question | Refusal:
         return Refusal(Code.HUMAN_AUTH_WRONG_RP_ID if wrong else Code.HUMAN_AUTH_WRONG_ORIGIN)
     if c.person(body.subject) != question.subject:
         return Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
+    identities.hold(c.tx, question.subject)  # what a recovery ends or guards at this moment entitles no more
     entitled = _entitled(c, body)
     return entitled if isinstance(entitled, Refusal) else question
 
@@ -278,10 +279,7 @@ def _spells(c: Crossing, text: str, made: Ceremony) -> bool:
 
 
 def _free(c: Crossing, text: str) -> bool:
-    if not text:
-        return True
-    name = refs.target(c.tx, "passkey_binding", text) if refs.is_alias(text) else None
-    return name is not None and f"passkey_binding:{name}" == text
+    return not text or refs.is_free(c.tx, "passkey_binding", text)
 
 
 def _placed(c: Crossing, text: str, passkey: str) -> PasskeyShown:

@@ -8,6 +8,7 @@ import hmac
 
 import msgspec
 
+from ostiary.identities import service as identities
 from ostiary.kernel.ids import b64url, new_id, unb64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName
@@ -164,7 +165,11 @@ def _as_told(tx: Tx, found: Passkey, parts: AssertionParts) -> Stored:
 
 
 def put(tx: Tx, rules: Rules, caller: Caller, wanted: Wanted, made: Registered, name: EventName) -> Bound | None:
-    """Store a verified or imported passkey; None when its credential is known in the tenant, removed ones included."""
+    """Store a verified or imported passkey; None when its credential is known in the tenant, removed ones included.
+
+    The person is held: a recovery of theirs that is executed at this moment sees the passkey, or comes first.
+    """
+    identities.hold(tx, wanted.person)
     passkey = new_id("pk", tx.secrets)
     hold = Hold.REPLACEMENT if wanted.recovery else Hold.NONE
     label = sealed_label(tx, rules.keyring, passkey, "")

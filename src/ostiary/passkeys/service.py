@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ostiary.identities import service as identities
 from ostiary.kernel.ids import new_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName
@@ -58,10 +59,14 @@ def register(
     credential: RegistrationResponse,
     label: str,
 ) -> str | Refusal:
-    """Verify a registration and store the passkey for a person; return its id."""
+    """Verify a registration and store the passkey for a person; return its id.
+
+    The person is held: a recovery of theirs that is executed at this moment sees the passkey, or comes first.
+    """
     verdict = webauthn.verify_registration(rules.relying_party, nonce, credential)
     if isinstance(verdict, Refusal):
         return tx.refuse(EventName.PASSKEY_ADD, caller, person, verdict)
+    identities.hold(tx, person)
     passkey = new_id("pk", tx.secrets)
     if not store.add(tx, passkey, person, verdict, sealed_label(tx, rules.keyring, passkey, label)):
         return tx.refuse(EventName.PASSKEY_ADD, caller, person, Code.PASSKEY_ALREADY_REGISTERED)

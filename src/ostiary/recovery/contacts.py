@@ -14,20 +14,31 @@ from ostiary.limits import service as limits
 from ostiary.limits.model import Knock
 from ostiary.mail import service as mail
 from ostiary.recovery import letters, policies, runs, store
-from ostiary.recovery.model import CODE_LIFE, DAY, MOST_LETTERS, MOST_WRONG, TRIES, Attempt, Method, Rules, address_hash
+from ostiary.recovery.model import CODE_LIFE, DAY, TRIES, Asker, Attempt, Method, Rules, address_hash
 from ostiary.recovery.policies import Found
 from ostiary.recovery.printed import service as printed
 from ostiary.recovery.runs import Begun, Claim
 from ostiary.storage.tx import Tx
 
-__all__ = ["confirm", "confirm_printed", "send"]
+__all__ = ["Sent", "confirm", "confirm_printed", "send"]
 
 _ROUTE, _POLICY = "/v1/auth/recovery/contact", "default"
 _DIGITS = 8
 _REFUSED = Refusal(Code.AUTH_RECOVERY_CODE_REFUSED)
 
 
-def send(tx: Tx, rules: Rules, caller: Caller, typed: str) -> Attempt | Refusal:
+class Sent(msgspec.Struct, frozen=True):
+    """An attempt, and the code that fits it, which the letter alone shows."""
+
+    attempt: Attempt
+    code: str
+
+    def __repr__(self) -> str:
+        """Show no code, whoever prints it."""
+        return f"Sent({self.attempt.id!r})"
+
+
+def send(tx: Tx, rules: Rules, caller: Caller, asker: Asker, typed: str) -> Sent | Refusal:
     """Send a code to an address that may recover an account.
 
     Whether there is such an account shows in nothing: for an address that nobody has, and for one that has had its
@@ -36,31 +47,33 @@ def send(tx: Tx, rules: Rules, caller: Caller, typed: str) -> Attempt | Refusal:
     address = normalise_email(typed)
     if address is None:
         return Refusal(Code.EMAIL_INVALID)
-    contact = policies.contact_of(tx, rules, address_hash(address))
     found = policies.found(tx, rules, address)
-    made, code = _attempt(tx, rules, contact, found, address)
+    made, code = _attempt(tx, rules, found, address)
+    made = msgspec.structs.replace(made, asker=asker.id, requester=asker.requester(caller.address))
     letter = letters.code(runs.page(tx, rules), made.id, code, found.to if found else address)
     if letter.faults:
         return Refusal(Code.EMAIL_INVALID)
-    refused = _limited(tx, caller, contact, "recovery_send")
+    refused = _limited(tx, caller, made.id if asker.shared else made.contact, "recovery_send")
     if refused is not None:
         return refused
-    sent, _ = store.tried(tx, contact, tx.now - DAY)
-    if sent >= MOST_LETTERS:
+    if not store.tried(tx, made.contact, made.requester, tx.now - DAY).may_ask:
         made = msgspec.structs.replace(made, person="", policy="")
     store.add_attempt(tx, made)
     mail.queue(tx, rules.keyring, caller, letter if made.person else msgspec.structs.replace(letter, life=0))
     tx.emit(Event(EventName.RECOVERY_SEND, caller, made.id, reasons=(Method.EMAIL_LINK.value,)))
-    return made
+    return Sent(made, code)
 
 
-def confirm(tx: Tx, rules: Rules, caller: Caller, attempt: str, code: str) -> Begun | Refusal:
-    """Take the code that went out; the right one begins the recovery. Unknown, spent, late and wrong are one answer."""
+def confirm(tx: Tx, rules: Rules, caller: Caller, asker: Asker, attempt: str, code: str) -> Begun | Refusal:
+    """Take the code that went out, from who asked for it; the right one begins the recovery.
+
+    Unknown, another's, spent, late and wrong are one answer.
+    """
     made = store.hold_attempt(tx, attempt)
-    if made is None:
+    if made is None or made.asker != asker.id:
         return _REFUSED
-    _, wrong = store.tried(tx, made.contact, tx.now - DAY)
-    if made.spent_at or made.expires_at <= tx.now or made.failures >= TRIES or wrong >= MOST_WRONG:
+    over = made.spent_at or made.expires_at <= tx.now or made.failures >= TRIES
+    if over or not store.tried(tx, made.contact, made.requester, tx.now - DAY).may_guess:
         return _REFUSED
     fits = hmac.compare_digest(made.code_hash, _code_hash(tx, rules, made.id, code))
     if not (fits and made.person):
@@ -78,25 +91,26 @@ def confirm(tx: Tx, rules: Rules, caller: Caller, attempt: str, code: str) -> Be
 
 def confirm_printed(tx: Tx, rules: Rules, caller: Caller, code: str) -> Begun | Refusal:
     """Take a printed code, whose it may be; a good one is used up and begins the recovery."""
-    refused = _limited(tx, caller, Method.RECOVERY_CODE.value, "recovery_code")
+    kept = policies.contact_of(tx, rules, address_hash(code))
+    refused = _limited(tx, caller, kept, "recovery_code")
     if refused is not None:
         return refused
     person = printed.owner(tx, rules, code)
     methods, policy = policies.standing(tx, rules, person)
     if not person or Method.RECOVERY_CODE.value not in methods or not printed.use(tx, rules, code):
         return tx.refuse(EventName.RECOVERY_CONFIRM, caller, "-", Code.AUTH_RECOVERY_CODE_REFUSED)
-    kept = policies.contact_of(tx, rules, address_hash(code))
     claim = Claim(person, kept, Method.RECOVERY_CODE, "", "printed")
     return runs.begin(tx, rules, caller, claim, policy or policies.by_default(tx, rules, person).id)
 
 
-def _attempt(tx: Tx, rules: Rules, contact: str, found: Found | None, address: str) -> tuple[Attempt, str]:
+def _attempt(tx: Tx, rules: Rules, found: Found | None, address: str) -> tuple[Attempt, str]:
     """Return an attempt and its code; the same work is done whether somebody was found or not."""
     made, code = new_id("rc", tx.secrets), _digits(tx)
+    contact = policies.contact_of(tx, rules, address_hash(address))
     sealed = runs.sealed_address(tx, rules, made, found.to if found else address)
     person, policy = (found.person, found.policy) if found else ("", "")
     kept = _code_hash(tx, rules, made, code)
-    return Attempt(made, person, policy, contact, kept, sealed, 0, tx.now, tx.now + CODE_LIFE, 0), code
+    return Attempt(made, person, policy, contact, kept, sealed, 0, tx.now, tx.now + CODE_LIFE, 0, "", ""), code
 
 
 def _digits(tx: Tx) -> str:
@@ -110,5 +124,9 @@ def _code_hash(tx: Tx, rules: Rules, attempt: str, code: str) -> str:
 
 
 def _limited(tx: Tx, caller: Caller, subject: str, action: str) -> Refusal | None:
-    """Count a try, by contact and requester; nobody can mute somebody else."""
+    """Count a try, by subject and requester, and all of one address by the wide numbers; nobody can mute another.
+
+    A subject that comes but once leaves the wide numbers only: what many people share must not stop all of them, and
+    a printed code has too many signs to be guessed.
+    """
     return limits.evaluate(tx, caller, Knock(_POLICY, subject, _ROUTE, action, caller.address)).refusal

@@ -6,7 +6,7 @@ from ostiary.kernel.clock import MINUTE, SECOND, instant
 from ostiary.mail.model import Letter
 from ostiary.recovery.model import CODE_LIFE, CONTEST_PERIOD, DAY, Run
 
-__all__ = ["Page", "begun", "code", "done"]
+__all__ = ["Page", "begun", "code", "contested", "done"]
 
 _NOTHING = "Nothing about your role, your rights or your name changes by a recovery."
 
@@ -22,7 +22,9 @@ class Page(msgspec.Struct, frozen=True):
 def code(page: Page, attempt: str, digits: str, to: str) -> Letter:
     """Write the letter with the code, and with a link that fills it in where the page is ours."""
     origin, tenant = page.origin, page.tenant
-    opened = f" Or open\n{origin}/recovery/code#{tenant}.{attempt}.{digits}" if page.ours else ""
+    opened = (
+        f" Or open, in that\nsame browser,\n{origin}/recovery/code#{tenant}.{attempt}.{digits}" if page.ours else ""
+    )
     text = f"""Somebody, probably you, wants to recover your account at {origin}.
 
 Your code: {digits}
@@ -63,6 +65,18 @@ All sessions were ended, and the old passkeys are set aside. {_NOTHING}
 Was that not you? Until {until} one of your old passkeys can undo it{where}
 """
     return Letter(to, "Your account was recovered", text, "recovery_done", DAY)
+
+
+def contested(page: Page, to: str) -> Letter:
+    """Write the notice that a recovery was undone."""
+    text = f"""A recovery of your account at {page.origin} was undone with one of the old passkeys.
+
+All sessions were ended. The passkeys from before the recovery sign in again, those that came with it or after it do
+not. {_NOTHING}
+
+Was that not you? Then tell whoever runs {page.origin} at once: somebody has one of your old passkeys.
+"""
+    return Letter(to, "The recovery of your account was undone", text, "recovery_contested", DAY)
 
 
 def _read(micros: int) -> str:

@@ -14,10 +14,14 @@ __all__ = [
     "CODE_LIFE",
     "CONTEST_PERIOD",
     "DAY",
+    "LETTERS_OF_ALL",
     "MOST_LETTERS",
     "MOST_WRONG",
+    "RESERVE",
     "RUN_LIFE",
     "TRIES",
+    "WRONG_OF_ALL",
+    "Asker",
     "Attempt",
     "Method",
     "Policy",
@@ -25,6 +29,7 @@ __all__ = [
     "Rules",
     "Run",
     "State",
+    "Tried",
     "address_hash",
     "plain_code",
     "supported",
@@ -36,10 +41,10 @@ CODE_LIFE = 15 * MINUTE
 """How long a code that went out by mail is good."""
 TRIES = 5
 """Wrong codes that spend one proof."""
-MOST_WRONG = 20
-"""Wrong codes for one contact in a day, over all its proofs (ruling 34)."""
-MOST_LETTERS = 20
-"""Letters with a code to one contact in a day."""
+MOST_WRONG, WRONG_OF_ALL = 20, 100
+"""Wrong codes for one contact in a day, over all its proofs: of one requester, and of all of them (ruling 34)."""
+MOST_LETTERS, RESERVE, LETTERS_OF_ALL = 20, 3, 60
+"""Letters with a code to one contact in a day: whoever asks; then so many for each requester; and never more."""
 RUN_LIFE = 7 * DAY
 """How long after its waiting period a recovery can be executed."""
 CONTEST_PERIOD = 14 * DAY
@@ -104,10 +109,48 @@ class Policy(msgspec.Struct, frozen=True):
     consumed_at: int
 
 
+class Asker(msgspec.Struct, frozen=True):
+    """Who asks for a code and types it: a browser by its id before sign-in, or an application by that of its key.
+
+    `shared` tells that many people ask by this one: an application's, who all come from one address.
+    """
+
+    id: str
+    shared: bool
+
+    def requester(self, address: str) -> str:
+        """Return as whom it is counted: the hash of its address, or the application."""
+        return self.id if self.shared else address
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What was tried at one contact in a day: letters and wrong codes, `here` those of one requester.
+
+    No stranger alone keeps the owner from a letter or from their code.
+    """
+
+    letters: int
+    letters_here: int
+    wrong: int
+    wrong_here: int
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether another letter goes out to this requester."""
+        reserved = self.letters_here < RESERVE and self.letters < LETTERS_OF_ALL
+        return self.letters < MOST_LETTERS or reserved
+
+    @property
+    def may_guess(self) -> bool:
+        """Whether a code of this requester may still fit."""
+        return self.wrong_here < MOST_WRONG and self.wrong < WRONG_OF_ALL
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """A code that went out, or would have: of a contact that nobody has, `person` is "", and no code fits.
 
-    `contact` is the keyed hash of the address, `address_sealed` the address itself. Times in microseconds.
+    `contact` is the keyed hash of the address, `address_sealed` the address itself. Only `asker` may type the code;
+    its wrong ones count for `requester`. Times in microseconds.
     """
 
     id: str
@@ -120,6 +163,8 @@ class Attempt(msgspec.Struct, frozen=True):
     begun_at: int
     expires_at: int
     spent_at: int
+    asker: str
+    requester: str
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -86,15 +86,20 @@ def still(tx: Tx, rules: Rules, person: str, policy: str) -> str | Refusal:
 def found(tx: Tx, rules: Rules, address: str) -> Found | None:
     """Return who may recover by this normalised address through mail; None for nobody.
 
+    Nothing proves that who names a contact has it. So an account's own address opens no other account, and a contact
+    that several people name opens none: a stranger who writes the hash of it would be recovered by its owner.
+
     Mail goes to what is on record (the account's own address, or what was hashed), never to what somebody typed:
     letters that fold into one another would let a stranger's mailbox pass for the account's.
     """
     own = identities.person_of(tx, rules.keyring, address)
-    candidates = store.holders(tx, contact_of(tx, rules, address_hash(address)))
-    candidates = [one for one in candidates if Method.EMAIL_LINK.value in one.methods.split()]
-    mine = next((one for one in candidates if own and one.person == own.id), None) or next(iter(candidates), None)
-    if mine is not None:
-        return Found(mine.person, mine.id, address)
+    named = store.holders(tx, contact_of(tx, rules, address_hash(address)))
+    named = [one for one in named if Method.EMAIL_LINK.value in one.methods.split()]
+    if own is None and len({one.person for one in named}) > 1:
+        return None
+    held = next((one for one in named if own is None or one.person == own.id), None)
+    if held is not None:
+        return Found(held.person, held.id, address)
     if own is None:
         return None
     methods, policy = standing(tx, rules, own.id)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import instant
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName
@@ -77,6 +78,7 @@ async def _show(desk: RecoveryDesk, x: Exchange) -> Reply:
 
 async def _codes(desk: RecoveryDesk, x: Exchange) -> Reply | Refusal:
     def use_case(tx: Tx) -> list[str] | Refusal:
+        identities.hold(tx, x.caller.actor)  # before the proof, which a recovery voids while it holds the person
         shown = show_presence(tx, x.caller, x.body.presence, Purpose.RECOVERY_CODES)
         if isinstance(shown, Refusal):
             return tx.refuse(EventName.RECOVERY_CODES, x.caller, x.caller.actor, shown)

@@ -95,8 +95,8 @@ def end_open(tx: Tx, person: str) -> int:
 
 
 def held(tx: Tx, run: str, secret: str) -> Run | Refusal:
-    """Return the run whose secret this is, held; an unknown one and another's are refused alike."""
-    found = store.hold_run(tx, run)
+    """Return the run whose secret this is, held with its person; an unknown one and another's are refused alike."""
+    found = _held(tx, store.find_run(tx, run))
     if found is None or not hmac.compare_digest(found.secret_hash, token_hash(secret)):
         return Refusal(Code.AUTH_RECOVERY_POLICY_UNKNOWN, ("execution",))
     return found
@@ -121,7 +121,7 @@ def place(tx: Tx, run: str, passkey: str) -> None:
 
 def cancel(tx: Tx, caller: Caller, token: str) -> Run | Refusal:
     """Cancel by the link of a notice, once; nobody need be signed in."""
-    found = store.run_of_cancel(tx, token_hash(token))
+    found = _held(tx, store.run_of_cancel(tx, token_hash(token)))
     if found is None:
         return Refusal(Code.AUTH_RECOVERY_CODE_REFUSED)
     refused = ready(tx, found)
@@ -135,12 +135,12 @@ def cancel(tx: Tx, caller: Caller, token: str) -> Run | Refusal:
 def execute(tx: Tx, rules: Rules, caller: Caller, run: Run) -> Done | Refusal:
     """Replace the passkey: the policy is consumed, the old passkeys are set aside, every session ends.
 
-    Of two at once, the one that consumes the policy wins. Nothing here touches a role, a scope or a standing.
+    Whoever calls holds the run; of two at once, the one that consumes the policy wins. Nothing here touches a role, a
+    scope or a standing.
     """
     if not store.consume(tx, run.policy):
         return Refusal(Code.AUTH_RECOVERY_POLICY_CONSUMED)
     until = tx.now + CONTEST_PERIOD
-    identities.hold(tx, run.person)
     aside = holds.quarantine(tx, run.person, run.id)
     admitted = holds.admit(tx, run.person, run.replacement, run.id, until)
     if not (admitted and store.execute(tx, run.id, until)):
@@ -155,18 +155,19 @@ def execute(tx: Tx, rules: Rules, caller: Caller, run: Run) -> Done | Refusal:
     return Done(done, ended, aside)
 
 
-def contest(tx: Tx, caller: Caller, person: str, run: str) -> Done | Refusal:
+def contest(tx: Tx, rules: Rules, caller: Caller, person: str, run: str) -> Done | Refusal:
     """Undo an execution, by one of the passkeys that it set aside: those sign in again, what came after does not."""
-    found = store.hold_run(tx, run)
+    found = _held(tx, store.find_run(tx, run))
     if found is None or found.person != person or not store.contest(tx, run):
         return Refusal(Code.AUTH_RECOVERY_CONTEST_REFUSED)
-    identities.hold(tx, person)
     later = [one for one in store.open_runs(tx, person, State.EXECUTED) if one.executed_at > found.executed_at]
     for one in later:
         store.contest(tx, one.id)
     end_open(tx, person)
     barred, back = holds.contested(tx, person, run, [one.id for one in later])
     ended = _end_access(tx, caller, found, EndReason.CONTESTED)
+    for address in _addresses(tx, rules, found, *later):
+        _post(tx, rules, caller, letters.contested(page(tx, rules), address))
     told = (f"person:{person}", f"barred:{barred}", f"restored:{back}", f"sessions:{ended}")
     tx.emit(Event(EventName.RECOVERY_CONTEST, caller, run, reasons=told))
     return Done(msgspec.structs.replace(found, state=State.CONTESTED), ended, barred)
@@ -185,6 +186,14 @@ def sealed_address(tx: Tx, rules: Rules, place: str, address: str) -> bytes:
 def opened_address(tx: Tx, rules: Rules, place: str, sealed: bytes) -> str:
     """Open it again."""
     return _sealer(tx, rules).open(("recovery.address", place, tx.scope.tenant), sealed).decode()
+
+
+def _held(tx: Tx, seen: Run | None) -> Run | None:
+    """Return a run as it is once it is held: first its person, then itself, as everywhere."""
+    if seen is None:
+        return None
+    identities.hold(tx, seen.person)
+    return store.hold_run(tx, seen.id)
 
 
 def _run(tx: Tx, rules: Rules, claim: Claim, policy: str, hashes: tuple[str, str]) -> Run:
@@ -219,11 +228,11 @@ def _end_access(tx: Tx, caller: Caller, run: Run, why: EndReason) -> int:
     return sessions.end_all(tx, caller, run.person, why)
 
 
-def _addresses(tx: Tx, rules: Rules, run: Run) -> list[str]:
-    """Return where notices go: the account's own address and the one that was proved, each once."""
-    person = identities.find_person(tx, rules.keyring, run.person)
-    proved = opened_address(tx, rules, run.id, run.address_sealed)
-    return list(dict.fromkeys(one for one in (person.email if person else "", proved) if one))
+def _addresses(tx: Tx, rules: Rules, *of: Run) -> list[str]:
+    """Return where notices of a person's runs go: their own address and those that were proved, each once."""
+    person = identities.find_person(tx, rules.keyring, of[0].person)
+    proved = (opened_address(tx, rules, run.id, run.address_sealed) for run in of)
+    return list(dict.fromkeys(one for one in (person.email if person else "", *proved) if one))
 
 
 def _post(tx: Tx, rules: Rules, caller: Caller, letter: Letter) -> None:

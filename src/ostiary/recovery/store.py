@@ -1,5 +1,7 @@
 """The tables of recovery. Contacts and secrets are hashes; an address is sealed, for the notices."""
 
+from typing import Any
+
 import msgspec
 from sqlalchemy import (
     BigInteger,
@@ -8,17 +10,20 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Select,
     String,
     Table,
     bindparam,
+    case,
     delete,
     func,
     insert,
     select,
+    text,
     update,
 )
 
-from ostiary.recovery.model import Attempt, Policy, Run, State
+from ostiary.recovery.model import Attempt, Policy, Run, State, Tried
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Tx
 
@@ -36,6 +41,7 @@ __all__ = [
     "execute",
     "fail_attempt",
     "find_policy",
+    "find_run",
     "given_before",
     "hold_attempt",
     "hold_run",
@@ -85,6 +91,8 @@ _attempts = Table(
     Column("begun_at", BigInteger, nullable=False, index=True),
     Column("expires_at", BigInteger, nullable=False),
     Column("spent_at", BigInteger, nullable=False),
+    Column("asker", String, nullable=False, server_default=text("''")),
+    Column("requester", String, nullable=False, server_default=text("''")),
     Index("recovery_attempts_of_contact", "tenant_id", "contact_hash", "begun_at"),
 )
 _runs = Table(
@@ -108,19 +116,16 @@ _runs = Table(
     Column("contest_until", BigInteger, nullable=False),
     Index("recovery_runs_of_person", "tenant_id", "person_id", "state"),
 )
+
+
+def _fields(table: Table) -> Select[Any]:
+    """Select what the value of a table has, in the order of its fields."""
+    return select(*(column for column in table.columns if column.name != "tenant_id"))
+
+
 _p, _c, _a, _r = _policies.c, _contacts.c, _attempts.c, _runs.c
 _TENANT: BindParameter[str] = bindparam("tenant")
-_POLICY = select(
-    _p.id,
-    _p.person_id,
-    _p.passkey_id,
-    _p.policy_hash,
-    _p.methods,
-    _p.given,
-    _p.created_at,
-    _p.replaced_at,
-    _p.consumed_at,
-)  # fmt: skip - the order of Policy's fields
+_POLICY = _fields(_policies)
 _STANDS = (_p.tenant_id == _TENANT, _p.replaced_at == 0, _p.consumed_at == 0)
 _ADD_POLICY = Statement(insert(_policies))
 _ADD_CONTACT = Statement(insert(_contacts))
@@ -144,52 +149,26 @@ _CONSUME = Statement(
 
 _ADD_ATTEMPT = Statement(insert(_attempts))
 _MINE = (_a.id == bindparam("attempt"), _a.tenant_id == _TENANT)
-_HOLD_ATTEMPT = Statement(
-    select(
-        _a.id,
-        _a.person_id,
-        _a.policy_id,
-        _a.contact_hash,
-        _a.code_hash,
-        _a.address_sealed,
-        _a.failures,
-        _a.begun_at,
-        _a.expires_at,
-        _a.spent_at,
-    )  # fmt: skip - the order of Attempt's fields
-    .where(*_MINE)
-    .with_for_update()
-)
+_HOLD_ATTEMPT = Statement(_fields(_attempts).where(*_MINE).with_for_update())
 _FAIL_ATTEMPT = Statement(update(_attempts).where(*_MINE).values(failures=_a.failures + 1))
 _SPEND_ATTEMPT = Statement(update(_attempts).where(*_MINE, _a.spent_at == 0).values(spent_at=bindparam("now")))
+_HERE = case((_a.requester == bindparam("requester"), 1), else_=0)
 _TRIED = Statement(
-    select(func.count(), func.coalesce(func.sum(_a.failures), 0)).where(
-        _a.tenant_id == _TENANT, _a.contact_hash == bindparam("contact"), _a.begun_at > bindparam("since")
+    select(func.count(), *(func.coalesce(func.sum(one), 0) for one in (_HERE, _a.failures, _a.failures * _HERE))).where(
+        _a.tenant_id == _TENANT,
+        _a.contact_hash == bindparam("contact"),
+        _a.person_id != "",
+        _a.begun_at > bindparam("since"),
     )
 )
 
-_RUN = select(
-    _r.id,
-    _r.person_id,
-    _r.policy_id,
-    _r.contact_hash,
-    _r.method,
-    _r.secret_hash,
-    _r.cancel_hash,
-    _r.address_sealed,
-    _r.state,
-    _r.replacement_id,
-    _r.begun_at,
-    _r.ready_at,
-    _r.expires_at,
-    _r.executed_at,
-    _r.contest_until,
-)  # fmt: skip - the order of Run's fields
+_RUN = _fields(_runs)
 _IS = (_r.id == bindparam("run"), _r.tenant_id == _TENANT)
 _OF = (_r.tenant_id == _TENANT, _r.person_id == bindparam("person"), _r.state == bindparam("wanted"))
 _ADD_RUN = Statement(insert(_runs))
+_FIND_RUN = Statement(_RUN.where(*_IS))
 _HOLD_RUN = Statement(_RUN.where(*_IS).with_for_update())
-_OF_CANCEL = Statement(_RUN.where(_r.tenant_id == _TENANT, _r.cancel_hash == bindparam("token")).with_for_update())
+_OF_CANCEL = Statement(_RUN.where(_r.tenant_id == _TENANT, _r.cancel_hash == bindparam("token")))
 _OPEN = Statement(_RUN.where(*_OF).order_by(_r.begun_at.desc()).with_for_update())
 _LOOK = Statement(_RUN.where(*_OF, _r.expires_at > bindparam("now")).order_by(_r.begun_at.desc()).limit(1))
 _WAITS = (*_IS, _r.state == State.WAITING.value)
@@ -285,6 +264,8 @@ def add_attempt(tx: Tx, made: Attempt) -> None:
         begun_at=made.begun_at,
         expires_at=made.expires_at,
         spent_at=0,
+        asker=made.asker,
+        requester=made.requester,
     )
 
 
@@ -304,10 +285,10 @@ def spend_attempt(tx: Tx, attempt: str) -> bool:
     return bool(tx.do(_SPEND_ATTEMPT, tenant=tx.scope.tenant, attempt=attempt, now=tx.now))
 
 
-def tried(tx: Tx, contact: str, since: int) -> tuple[int, int]:
-    """Return (attempts, wrong codes) for a contact since an instant."""
-    row = tx.one(_TRIED, tenant=tx.scope.tenant, contact=contact, since=since)
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+def tried(tx: Tx, contact: str, requester: str, since: int) -> Tried:
+    """Return what was tried at a contact since an instant; what brought no letter is nothing that could be guessed."""
+    row = tx.one(_TRIED, tenant=tx.scope.tenant, contact=contact, requester=requester, since=since)
+    return Tried(*map(int, row)) if row else Tried(0, 0, 0, 0)
 
 
 def add_run(tx: Tx, made: Run) -> None:
@@ -337,6 +318,12 @@ def _run(row: tuple[object, ...]) -> Run:
     return msgspec.convert(dict(zip(Run.__struct_fields__, row, strict=True)), Run)
 
 
+def find_run(tx: Tx, run: str) -> Run | None:
+    """Return a run of the tenant; holds nothing."""
+    row = tx.one(_FIND_RUN, tenant=tx.scope.tenant, run=run)
+    return None if row is None else _run(row)
+
+
 def hold_run(tx: Tx, run: str) -> Run | None:
     """Return a run of the tenant and hold its row."""
     row = tx.one(_HOLD_RUN, tenant=tx.scope.tenant, run=run)
@@ -344,7 +331,7 @@ def hold_run(tx: Tx, run: str) -> Run | None:
 
 
 def run_of_cancel(tx: Tx, token: str) -> Run | None:
-    """Return the run that a cancel link is for, by the hash of its token, and hold it."""
+    """Return the run that a cancel link is for, by the hash of its token; holds nothing."""
     row = tx.one(_OF_CANCEL, tenant=tx.scope.tenant, token=token)
     return None if row is None else _run(row)
 
