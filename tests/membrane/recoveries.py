@@ -89,12 +89,12 @@ def _policy_too_early(s):
 
 @case(SEND, Code.AUTH_RATE_LIMIT_THROTTLED)
 def _throttled(s):
-    return tried(s, s.whole(SEND), 5)
+    return tried(s, s.whole(SEND)._replace(key=None), 5)
 
 
 @case(SEND, Code.AUTH_RATE_LIMIT_LOCKED)
 def _locked(s):
-    return tried(s, s.whole(SEND), 10)
+    return tried(s, s.whole(SEND)._replace(key=None), 10)
 
 
 def guess(s):
