@@ -2,7 +2,7 @@
 
 import pytest
 
-PAGES = ("/recovery", "/recovery/code", "/recovery/cancel", "/recovery/contest", "/v1/auth/recovery/cancel")
+PAGES = ("/recovery", "/recovery/code", "/recovery/cancel", "/recovery/contest")
 
 
 @pytest.mark.parametrize("path", PAGES)

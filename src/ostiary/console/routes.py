@@ -88,7 +88,6 @@ class Console(msgspec.Struct, frozen=True):
             Route("/recovery/code", self.recover),
             Route("/recovery/cancel", self.recovery_undo),
             Route("/recovery/contest", self.recovery_undo),
-            Route("/v1/auth/recovery/cancel", self.recovery_undo, methods=["GET"]),
             Route("/docs", self.docs),
             Route("/docs/refusals", self.refusals),
             Route("/docs/api", self.api),
