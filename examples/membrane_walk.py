@@ -2,7 +2,7 @@
 
     python examples/membrane_walk.py --url http://localhost:8080 --origin https://id.acme.test \
         --tenant tenant_node:acme --subject human_person:user-… --scope reports.read \
-        --client-key ock-… --operator-key ook-… --enrolment-token …
+        --client-key ock-… --operator-key ook-… --enrolment-token=…
 
 `--fixture` walks a seeded fixture tenant instead, `--sync` with the other client; docs/sdk.md says how each is made.
 
@@ -16,6 +16,8 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import shlex
+import subprocess
 import sys
 from argparse import Namespace
 from collections.abc import Generator
@@ -114,7 +116,9 @@ def walk(given: Namespace, membrane: Client) -> Steps:
     )
     tell(refreshed, f"{refreshed.body.session} took the place of {refreshed.body.previous_session}, which has ended")
 
-    say(7, "Revoke, twice: the second time changes nothing and says so.")
+    kept = yield from leave_a_policy(given, session, client, passkey)
+
+    say(8, "Revoke, twice: the second time changes nothing and says so.")
     revoked = yield session.m13_session_revoke(session=refreshed.body.session)
     tell(revoked, f"{revoked.body.session} has ended")
     again = yield session.m13_session_revoke(session=refreshed.body.session)
@@ -129,6 +133,70 @@ def walk(given: Namespace, membrane: Client) -> Steps:
     tell(own, "and the first session has ended itself")
 
     yield from ask_the_limiter(given, membrane)
+    yield from recover(given, client, kept)
+
+
+def leave_a_policy(given: Namespace, session: Client, client: Client, passkey: SoftPasskey) -> Steps:
+    """Say how the person recovers who loses every passkey; return the policy. The server keeps a keyed hash."""
+    say(7, "Leave a recovery policy behind, with presence: an address, of which only the hash goes over the wire.")
+    presence = yield from prove(given, client, passkey, "auth.recovery.policy")
+    kept = yield session.auth_recovery_policy(
+        actor=given.subject,
+        human_presence_receipt=presence,
+        recovery_policy_hash=sha256("mail, then a day of waiting"),
+        recovery_contact_hashes=[sha256(given.contact)],
+        recovery_methods=["email_link"],
+        **fixture(given, "vessel", "standing", "fixture", "production_login"),
+    )
+    tell(kept, f"{kept.body.auth_recovery_policy}")
+    return kept.body.auth_recovery_policy
+
+
+def recover(given: Namespace, client: Client, policy: str) -> Steps:
+    """Recover by the code that goes out by mail: where somebody reads it, and there is nothing to wait for."""
+    say(10, "Lose every passkey, and recover: a code goes to the address, and comes back.")
+    if not given.code_command:
+        tell(None, "left out: that takes whoever reads the mail (--code-command)")
+        return
+    sent = yield client.auth_recovery_contact_send(contact_address=given.contact)
+    tell(sent, "the answer would be the same for an address that nobody has")
+    command = shlex.split(given.code_command)
+    code = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - the walker's own command
+    begun = yield client.auth_recovery_contact_confirm(recovery_contact=sent.body.recovery_contact, code=code)
+    tell(begun, f"it waits until {begun.body.waits_until}, and whoever reads the notice can cancel it")
+    if begun.body.waiting_seconds:
+        return
+    run = {
+        "recovery_execution_ref": begun.body.auth_recovery_execution,
+        "recovery_token": begun.body.recovery_token,
+    }
+    replacement = SoftPasskey(given.origin)
+    bound = yield from register(given, client, replacement, run)
+    presence = yield from prove(given, client, replacement, "auth.recovery.execute")
+    done = yield client.auth_recovery_execute(
+        actor=given.subject,
+        recovery_policy=policy,
+        replacement_passkey_binding=bound,
+        human_presence_receipt=presence,
+        recovery_contact_hash=sha256(given.contact),
+        device_binding=given.device,
+        **run,
+        **fixture(given, "vessel", "standing", "fixture", "production_login"),
+    )
+    tell(done, f"{done.body.sessions_ended} sessions ended, {done.body.passkeys_set_aside} passkeys set aside")
+    tell(None, "nothing about the person's role changed; an old passkey can contest it for 14 days")
+
+
+def register(given: Namespace, client: Client, passkey: SoftPasskey, entitled: dict[str, Any]) -> Steps:
+    """Register a passkey, with what entitles to it; return its ref."""
+    common = {"subject": given.subject, "relying_party_id": given.rp_id, "origin": given.origin}
+    asked = yield client.human_auth_passkey_registration_options(**common, **entitled)
+    options = creation_options(asked.body.public_key_credential_creation_options, name=given.subject)
+    challenge = asked.body.challenge.id
+    made = registration(passkey.create(options))
+    kept = yield client.human_auth_register_passkey(challenge=challenge, **common, **entitled, **made)
+    tell(kept, f"passkey {kept.body.passkey_binding.id}; of its credential id the server keeps a hash")
+    return kept.body.passkey_binding.id
 
 
 def make_known(given: Namespace, membrane: Client, passkey: SoftPasskey) -> Steps:
@@ -137,14 +205,7 @@ def make_known(given: Namespace, membrane: Client, passkey: SoftPasskey) -> Step
     if given.enrolment_token:
         say(0, "Register a new passkey, by an enrolment link.")
         client = membrane.bearing(given.client_key)  # who asks for a challenge is who may answer it
-        asked = yield client.human_auth_passkey_registration_options(**common, enrolment_token=given.enrolment_token)
-        options = creation_options(asked.body.public_key_credential_creation_options, name=given.subject)
-        kept = yield client.human_auth_register_passkey(
-            challenge=asked.body.challenge.id,
-            enrolment_token=given.enrolment_token,
-            **common,
-            **registration(passkey.create(options)),
-        )
+        yield from register(given, client, passkey, {"enrolment_token": given.enrolment_token})
     else:
         say(0, "Import the public half of a new passkey, as an operator.")
         point = passkey.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -154,7 +215,7 @@ def make_known(given: Namespace, membrane: Client, passkey: SoftPasskey) -> Step
             **common,
             **fixture(given, "fixture"),
         )
-    tell(kept, f"passkey {kept.body.passkey_binding.id}; of its credential id the server keeps a hash")
+        tell(kept, f"passkey {kept.body.passkey_binding.id}; of its credential id the server keeps a hash")
 
 
 def sign(given: Namespace, client: Client, passkey: SoftPasskey, asked: Any) -> Steps:  # noqa: ANN401 - a start or options
@@ -182,7 +243,7 @@ def prove(given: Namespace, client: Client, passkey: SoftPasskey, purpose: str) 
 
 def ask_the_limiter(given: Namespace, membrane: Client) -> Steps:
     """Evaluate a limit, where there is an operator's key."""
-    say(8, "Ask the limiter about an act of one's own.")
+    say(9, "Ask the limiter about an act of one's own.")
     if not given.operator_key:
         tell(None, "left out: that takes an operator key (--operator-key)")
         return
@@ -203,6 +264,10 @@ def fixture(given: Namespace, *names: str, session: str = "") -> dict[str, Any]:
         return {}
     named = {"session": f"auth_session:fixture_walk_{session}_{given.run}"} if session else {}
     return {name: FIXTURE[name] for name in names} | named
+
+
+def sha256(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def hashed_address() -> str:
@@ -257,6 +322,8 @@ def arguments(words: list[str] | None = None) -> Namespace:
     parser.add_argument("--operator-key", default="", help="the tenant's operator key")
     parser.add_argument("--enrolment-token", default="", help="of a link for this person; else the passkey is imported")
     parser.add_argument("--subject", default="human_person:anna", help="the person who signs in")
+    parser.add_argument("--contact", default="", help="an address for recovery; a made-up one if none is given")
+    parser.add_argument("--code-command", default="", help="a command that prints the code which went to --contact")
     parser.add_argument("--device", default="device_binding:membrane_walk", help="what the client calls its device")
     parser.add_argument("--scope", action="append", default=[], help="a scope to ask for; may be repeated")
     parser.add_argument("--origin", help="of the page that signs; the URL's where it is not given")
@@ -267,6 +334,7 @@ def arguments(words: list[str] | None = None) -> Namespace:
     given.origin = given.origin or given.url
     given.rp_id = given.rp_id or urlsplit(given.origin).hostname
     given.run = secrets.token_hex(4)
+    given.contact = given.contact or f"walker-{given.run}@example.test"
     if not (given.operator_key or given.enrolment_token):
         parser.error("the passkey must be made known: give --operator-key or --enrolment-token")
     return given

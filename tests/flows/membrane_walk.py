@@ -17,11 +17,13 @@ STEPS = (
     "auth.sessionInspect admitted",
     "auth.sessionIssue admitted",
     "auth.sessionRefresh admitted",
+    "auth.recoveryPolicy admitted",
     "authority.sessionRevoke admitted",
     "authority.sessionRevoke verified",
     "auth_session_already_revoked",
     "opens nothing any more (401",
     "auth.rateLimitEvaluate admitted",
+    "recover",
     "Done.",
 )
 """What a whole walk says, in this order."""

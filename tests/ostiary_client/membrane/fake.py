@@ -219,6 +219,13 @@ class FakeMembrane:
         told = {"auth_rate_limit_evaluation": "auth_rate_limit_evaluation:lev-2", "decision": "allow", "allowed": True}
         return told | {"failed_gate": None, "retry_after_seconds": 0, "subject": sent["subject"]}
 
+    def policy(self, sent):
+        self.as_session()
+        self.present(sent, "auth.recovery.policy")
+        if not all(one.startswith("sha256:") for one in sent["recovery_contact_hashes"]):
+            raise No("request_malformed")
+        return {"auth_recovery_policy": self.name("auth_recovery_policy:rp"), "recovery_policy_active": True}
+
     def exchange(self, sent):
         if self.bearer != "fixture-session-token":
             raise No("session_missing")
@@ -233,6 +240,7 @@ ACTS = {
     "/v1/auth/sessions/inspect": ("auth.sessionInspect", FakeMembrane.inspect),
     "/v1/auth/sessions/refresh": ("auth.sessionRefresh", FakeMembrane.refresh),
     "/v1/authority/sessions/revoke": ("authority.sessionRevoke", FakeMembrane.revoke),
+    "/v1/auth/recovery/policy": ("auth.recoveryPolicy", FakeMembrane.policy),
     "/v1/auth/rate-limit/evaluate": ("auth.rateLimitEvaluate", FakeMembrane.evaluate),
     "/v1/human-auth/passkey/registration/options": (
         "humanAuth.passkeyRegistrationOptions",

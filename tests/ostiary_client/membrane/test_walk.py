@@ -23,7 +23,7 @@ def test_the_whole_walk(fake, tmp_path, sync, more):
         walked = walk(url, tmp_path, client_key=CLIENT, operator_key=OPERATOR, sync=sync, more=more)
     walked.whole().secret(ENROLMENT, *fake.sessions)
     bodies = [json.loads(raw) for _, _, raw in fake.seen]
-    assert len(bodies) == 16 + ("--enrolment-token" in more)
+    assert len(bodies) == 19 + ("--enrolment-token" in more)
     assert {body["tenant"] for body in bodies} == {"tenant_node:default"}
     assert any("fixture" in body for body in bodies) is ("--fixture" in more)
     assert not [name for body in bodies for name in body if name.startswith("raw_") and body[name] is not False]
@@ -44,6 +44,13 @@ def test_without_an_operator_key_the_limiter_is_left_out_and_said_so(fake, tmp_p
         walked = walk(url, tmp_path, client_key=CLIENT, more=("--enrolment-token", ENROLMENT))
     assert walked.status == 0
     assert "left out: that takes an operator key" in walked.said
+
+
+def test_without_whoever_reads_the_mail_recovery_is_left_out_and_said_so(fake, tmp_path):
+    with served(fake) as url:
+        walked = walk(url, tmp_path, client_key=CLIENT, operator_key=OPERATOR)
+    assert "left out: that takes whoever reads the mail" in walked.said
+    assert not [path for path, _, _ in fake.seen if "contact" in path]
 
 
 @pytest.mark.parametrize("sync", [True, False], ids=["sync", "async"])
