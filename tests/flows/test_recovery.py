@@ -94,7 +94,7 @@ def test_cancelled_once_completed_once_contested_once(tmp_path):
         proved(lost, box, 1)
         cancelled(launched, served, box)
         lost.get_by_role("button", name="Make the new passkey").click(timeout=PATIENCE_S * 1000)
-        expect(lost.get_by_role("alert")).to_contain_text("was cancelled")
+        expect(lost.get_by_role("alert")).to_contain_text("This recovery is over")
         ann.reload()
         expect(ann.get_by_role("heading", name="Your account")).to_be_visible()
 
@@ -145,7 +145,7 @@ def cancelled(launched, served, box):
     page.goto("/signed-out")
     page.goto(link)
     page.get_by_role("button", name="Cancel the recovery").click()
-    expect(page.get_by_role("alert")).to_contain_text("was cancelled")
+    expect(page.get_by_role("alert")).to_contain_text("This recovery is over")
 
 
 def contested(page, box):

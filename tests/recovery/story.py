@@ -89,8 +89,8 @@ class Story:
         return [one.letter for one in every if not purpose or one.letter.purpose == purpose]
 
     def code(self, to=""):
-        """The code of the newest letter."""
-        return re.search(r"code: (\d+)", self.letters("recovery_code", to)[0].text)[1]
+        """The code of the newest letter to that address, or to the contact."""
+        return re.search(r"code: (\d+)", self.letters("recovery_code", to or self.contact)[0].text)[1]
 
     def confirm(self, sent, digits=None, **fields):
         """The code is typed."""

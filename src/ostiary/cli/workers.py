@@ -89,8 +89,10 @@ class Supervisor:
     def _start(self) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # what meets a fork before it forgets our handlers is not lost
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             self._running[pid] = self._ticks()
             self._noted(list(self._running))
             return
@@ -99,6 +101,7 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             os.close(self._life[1])
             code = self._worker(self._life[0], self._say_bound)
         except OstiaryError as fault:
