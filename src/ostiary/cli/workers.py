@@ -89,7 +89,7 @@ class Supervisor:
     def _start(self) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # what meets a fork before it forgets our handlers is not lost
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # none is lost in what forgets our handlers first
         pid = os.fork()
         if pid:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
