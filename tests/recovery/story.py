@@ -113,7 +113,7 @@ class Story:
 
     def token(self, purpose="recovery_begun"):
         """The token of the cancel link in the newest notice."""
-        return re.search(r"/recovery/cancel#\w+\.([\w-]+)", self.letters(purpose)[0].text)[1]
+        return re.search(r"/recovery/cancel#\w+\.([\w-]+)", self.letters(purpose, self.own)[0].text)[1]
 
     def cancel(self, token=None, **fields):
         """The link of the notice is followed."""
