@@ -83,9 +83,9 @@ def find_tenant(tx: Tx) -> Tenant | None:
     return store.find_tenant(tx, tx.scope.tenant)
 
 
-def hold(tx: Tx, person: str) -> None:
-    """Let other transactions that hold this person wait until this one ends."""
-    store.hold(tx, person)
+def hold(tx: Tx, person: str) -> bool:
+    """Let other transactions that hold this person wait until this one ends; tell whether the person is blocked."""
+    return store.hold(tx, person)
 
 
 def found(tx: Tx, was: str, becomes: str) -> bool:

@@ -55,6 +55,7 @@ tenants = Table(
     Column("rp_id", String, nullable=False, server_default=text("''")),
     Column("origins", String, nullable=False, server_default=text("''")),
     Column("seeded", Integer, nullable=False, server_default="0"),
+    Column("methods", String, nullable=False, server_default=text("'passkey'")),
 )
 people = Table(
     "people",
@@ -65,7 +66,10 @@ people = Table(
     Column("email_sealed", LargeBinary, nullable=False),
     Column("name_sealed", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("folded_hash", String),
+    Column("blocked_at", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("tenant_id", "email_hash", name="people_one_per_address"),
+    Index("people_by_folded_address", "tenant_id", "folded_hash"),
 )
 refs = Table(
     "refs",
@@ -107,7 +111,7 @@ _FIND_ADDRESS = Statement(
     select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant"), people.c.email_hash == bindparam("address"))
 )
 _HOLD = Statement(
-    select(people.c.id)
+    select(people.c.blocked_at)
     .where(people.c.tenant_id == bindparam("tenant"), people.c.id == bindparam("person"))
     .with_for_update()
 )
@@ -146,7 +150,7 @@ def add_tenant(tx: Tx, tenant: Tenant) -> bool:
     """Store a tenant; False when it is there."""
     given = {"id": tenant.id, "mode": tenant.mode.value, "founder": "", "created_at": tx.now}
     passkeys = {"rp_id": tenant.rp_id, "origins": " ".join(tenant.origins)}
-    return bool(tx.do(_ADD_TENANT, **given, **passkeys, seeded=int(tenant.seeded)))
+    return bool(tx.do(_ADD_TENANT, **given, **passkeys, seeded=int(tenant.seeded), methods="passkey"))
 
 
 def find_tenant(tx: Tx, tenant: str) -> Tenant | None:
@@ -184,6 +188,8 @@ def add_person(tx: Tx, person: str, email_hash: str | None, email_sealed: bytes,
             id=person,
             tenant_id=tx.scope.tenant,
             email_hash=email_hash,
+            folded_hash=email_hash,
+            blocked_at=0,
             email_sealed=email_sealed,
             name_sealed=name_sealed,
             created_at=tx.now,
@@ -201,9 +207,10 @@ def find_address(tx: Tx, email_hash: str) -> Row | None:
     return tx.one(_FIND_ADDRESS, tenant=tx.scope.tenant, address=email_hash)
 
 
-def hold(tx: Tx, person: str) -> None:
-    """Hold a person's row until the transaction ends (SQLite has one writer anyway)."""
-    tx.one(_HOLD, tenant=tx.scope.tenant, person=person)
+def hold(tx: Tx, person: str) -> bool:
+    """Hold a person's row until the transaction ends (SQLite has one writer anyway); tell whether they are blocked."""
+    row = tx.one(_HOLD, tenant=tx.scope.tenant, person=person)
+    return row is not None and row[0] > 0
 
 
 def list_people(tx: Tx) -> list[Row]:

@@ -151,6 +151,12 @@ class EventName(StrEnum):
     LIMIT_REMOVE = "limit.remove"
     LIMIT_COLLECT = "limit.collect"
     KEY_COLLECT = "key.collect"
+    CODE_SEND = "code.send"
+    CODE_CONFIRM = "code.confirm"
+    CODE_COLLECT = "code.collect"
+    PERSON_BLOCK = "person.block"
+    PERSON_UNBLOCK = "person.unblock"
+    TENANT_CHANGE = "tenant.change"
     ACCOUNT_READ = "account.read"
 
 

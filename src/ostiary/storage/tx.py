@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 BOOKKEEPING = frozenset(
     {
+        "code_budgets",
         "heartbeats",
         "limit_counters",
         "mail_turns",
@@ -30,6 +31,7 @@ BOOKKEEPING = frozenset(
         "session_seen",
         "tree_leaves",
         "tree_pending",
+        "unpublished",
     }
 )
 """The closed list of tables whose changes need no event: last seen, counters, turns, the outbox, the log."""

@@ -1,6 +1,7 @@
 """Every refusal's HTTP status, public words, remedy and cause: the only place that joins a code to HTTP."""
 
 from ostiary.kernel.refusals import Code, Refusal
+from ostiary.web.device_entries import DEVICE
 from ostiary.web.entry import Entry
 from ostiary.web.membrane import MEMBRANE
 from ostiary.web.operation import MEMBRANE_AUDIENCES, Audience, Operation
@@ -121,6 +122,7 @@ CATALOGUE: dict[Code, Entry] = {
         "Revoke session, prelogin or receipt keys; see docs/operations.md.",
     ),
     Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
+    **DEVICE,
     **MEMBRANE,
 }
 

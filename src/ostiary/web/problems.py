@@ -6,7 +6,16 @@ from starlette.responses import Response
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.web.catalogue import CATALOGUE, FAULT, cause
 
-__all__ = ["INTERNAL_ERROR", "Problem", "challenge", "dressed", "internal_fault", "problem", "unavailable"]
+__all__ = [
+    "INTERNAL_ERROR",
+    "Problem",
+    "challenge",
+    "dressed",
+    "internal_fault",
+    "json_answer",
+    "problem",
+    "unavailable",
+]
 
 INTERNAL_ERROR = "internal_error"
 _STATUS_TEXT = {
@@ -55,7 +64,7 @@ def problem(refusal: Refusal, request_id: str) -> Response:
 def dressed(refusal: Refusal, body: bytes) -> Response:
     """Answer a refusal with this body of JSON: its status, and the headers that its status demands."""
     status = CATALOGUE[refusal.code].status
-    made = _answer(status, body)
+    made = json_answer(status, body)
     if status == 401:  # noqa: PLR2004 - the status Unauthorized
         made.headers["www-authenticate"] = challenge(refusal)
     if status in _LATER or refusal.retry_after:
@@ -71,12 +80,13 @@ def unavailable(request_id: str, retry_after: int = 1) -> Response:
 def internal_fault(request_id: str) -> Response:
     """Answer for a broken contract of ours. It says nothing of what broke."""
     body = _body(FAULT.status, f"{FAULT.message} {FAULT.remedy}", INTERNAL_ERROR, request_id)
-    return _answer(FAULT.status, body)
+    return json_answer(FAULT.status, body)
 
 
 def _body(status: int, message: str, code: str, request_id: str) -> bytes:
     return msgspec.json.encode(Problem(_STATUS_TEXT[status], message, code, request_id))
 
 
-def _answer(status: int, body: bytes) -> Response:
+def json_answer(status: int, body: bytes) -> Response:
+    """Answer with a body of JSON that nobody may keep."""
     return Response(body, status, {"cache-control": "no-store"}, media_type="application/json")

@@ -1,0 +1,170 @@
+"""The tables `device_sessions` and `device_limits`."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql
+
+from ostiary.sessions.device.model import Act, Actor, DeviceSession
+from ostiary.storage.statements import METADATA, Statement
+from ostiary.storage.tx import Row, Tx
+
+__all__ = [
+    "FIND",
+    "active_of",
+    "add",
+    "after",
+    "collect",
+    "count_active",
+    "device_limits",
+    "device_session",
+    "device_sessions",
+    "expired",
+    "find",
+    "find_by_challenge",
+    "forget_limit",
+    "limit",
+    "list_of",
+    "revoke",
+    "set_limit",
+]
+
+device_sessions = Table(
+    "device_sessions",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("tenant_id", String, nullable=False),
+    Column("person_id", String, nullable=False),
+    Column("client_public_key", String, nullable=False),
+    Column("challenge_id", String, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger, nullable=False),
+    Column("revoke_reason", String, nullable=False),
+    Column("revoke_actor_type", String, nullable=False),
+    Column("revoke_actor_id", String, nullable=False),
+    Column("revoked_by", String, nullable=False),
+    Index("device_sessions_of_person", "tenant_id", "person_id", "created_at"),
+    Index("device_sessions_by_expiry", "revoked_at", "expires_at"),
+)
+device_limits = Table(
+    "device_limits",
+    METADATA,
+    Column("tenant_id", String, primary_key=True),
+    Column("most", Integer, nullable=False),
+)
+
+_s, _l = device_sessions.c, device_limits.c
+_FIELDS = select(*_s)
+_ACTIVE = (_s.revoked_at == 0, (_s.expires_at == 0) | (_s.expires_at > bindparam("now")))
+_OF = (_s.tenant_id == bindparam("tenant"), _s.person_id == bindparam("person"))
+_ADD = Statement(postgresql.insert(device_sessions).on_conflict_do_nothing())
+FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
+"""One device session of whichever tenant; binds: session."""
+
+_BY_CHALLENGE = Statement(_FIELDS.where(_s.challenge_id == bindparam("challenge")))
+_LIST_OF = Statement(_FIELDS.where(*_OF).order_by(_s.created_at.desc(), _s.id.desc()))
+_ACTIVE_OF = Statement(_FIELDS.where(*_OF, *_ACTIVE).order_by(_s.created_at.desc(), _s.id.desc()))
+_COUNT_ACTIVE = Statement(select(func.count()).select_from(device_sessions).where(*_OF, *_ACTIVE))
+_REVOKE = Statement(
+    update(device_sessions)
+    .where(_s.id == bindparam("session"), _s.tenant_id == bindparam("tenant"), _s.revoked_at == 0)
+    .values(
+        revoked_at=bindparam("now"),
+        revoke_reason=bindparam("reason"),
+        revoke_actor_type=bindparam("actor_type"),
+        revoke_actor_id=bindparam("actor_id"),
+        revoked_by=bindparam("by"),
+    )
+)
+_EXPIRED = Statement(
+    _FIELDS.where(_s.revoked_at == 0, _s.expires_at > 0, _s.expires_at <= bindparam("now"))
+    .order_by(_s.expires_at)
+    .limit(bindparam("most"))
+)
+_AFTER = Statement(_FIELDS.where(_s.id > bindparam("last")).order_by(_s.id).limit(bindparam("most")))
+_OLD = select(_s.id).where(_s.revoked_at > 0, _s.revoked_at <= bindparam("before")).limit(bindparam("most"))
+_COLLECT = Statement(delete(device_sessions).where(_s.id.in_(_OLD)))
+_LIMIT = Statement(select(_l.most).where(_l.tenant_id == bindparam("tenant")))
+_NEW_LIMIT = postgresql.insert(device_limits).values(tenant_id=bindparam("tenant"), most=bindparam("most"))
+_SET_LIMIT = Statement(
+    _NEW_LIMIT.on_conflict_do_update(index_elements=["tenant_id"], set_={"most": _NEW_LIMIT.excluded.most})
+)
+_FORGET_LIMIT = Statement(delete(device_limits).where(_l.tenant_id == bindparam("tenant")))
+
+
+def device_session(row: Row) -> DeviceSession:
+    """Turn a row of FIND into a DeviceSession."""
+    return DeviceSession(*row[:9], actor=Actor(row[9], row[10]), revoked_by=row[11])
+
+
+def add(tx: Tx, made: DeviceSession) -> bool:
+    """Store a new session; False when its challenge has opened one already (ruling 60)."""
+    given = {"id": made.id, "tenant_id": made.tenant, "person_id": made.person, "challenge_id": made.challenge}
+    key = {"client_public_key": made.client_public_key}
+    times = {"created_at": made.created_at, "expires_at": made.expires_at, "revoked_at": 0}
+    end = {"revoke_reason": "", "revoke_actor_type": "", "revoke_actor_id": "", "revoked_by": ""}
+    return bool(tx.do(_ADD, **given, **key, **times, **end))
+
+
+def find(tx: Tx, session: str) -> DeviceSession | None:
+    """Return one session of the tenant, whatever its state."""
+    row = tx.one(FIND, session=session)
+    return device_session(row) if row is not None and row[1] == tx.scope.tenant else None
+
+
+def find_by_challenge(tx: Tx, challenge: str) -> DeviceSession | None:
+    """Return the session that a challenge has opened."""
+    row = tx.one(_BY_CHALLENGE, challenge=challenge)
+    return device_session(row) if row is not None and row[1] == tx.scope.tenant else None
+
+
+def list_of(tx: Tx, person: str) -> list[DeviceSession]:
+    """Return a person's sessions, active and revoked, newest first."""
+    return [device_session(row) for row in tx.all(_LIST_OF, tenant=tx.scope.tenant, person=person)]
+
+
+def active_of(tx: Tx, person: str) -> list[DeviceSession]:
+    """Return a person's living sessions, newest first."""
+    return [device_session(row) for row in tx.all(_ACTIVE_OF, tenant=tx.scope.tenant, person=person, now=tx.now)]
+
+
+def count_active(tx: Tx, person: str) -> int:
+    """Return how many sessions of a person live."""
+    row = tx.one(_COUNT_ACTIVE, tenant=tx.scope.tenant, person=person, now=tx.now)
+    return int(row[0]) if row else 0
+
+
+def revoke(tx: Tx, session: str, act: Act) -> bool:
+    """Revoke a session; False when it was revoked before. This count decides who did it."""
+    who = {"actor_type": act.actor.type, "actor_id": act.actor.id, "by": act.caller.actor}
+    return bool(tx.do(_REVOKE, session=session, tenant=tx.scope.tenant, now=tx.now, reason=act.reason, **who))
+
+
+def expired(tx: Tx, most: int) -> list[DeviceSession]:
+    """Return up to `most` sessions of all tenants whose time has come and that nobody has revoked."""
+    return [device_session(row) for row in tx.all(_EXPIRED, now=tx.now, most=most)]
+
+
+def after(tx: Tx, last: str, most: int) -> list[DeviceSession]:
+    """Return up to `most` sessions of all tenants, in order of their ids, from the one after `last` on."""
+    return [device_session(row) for row in tx.all(_AFTER, last=last, most=most)]
+
+
+def collect(tx: Tx, before: int, most: int) -> int:
+    """Delete up to `most` sessions that were revoked by then; return how many."""
+    return tx.do(_COLLECT, before=before, most=most)
+
+
+def limit(tx: Tx) -> int | None:
+    """Return how many living sessions one person of the tenant may have, None for as many as they like."""
+    row = tx.one(_LIMIT, tenant=tx.scope.tenant)
+    return None if row is None else int(row[0])
+
+
+def set_limit(tx: Tx, most: int) -> None:
+    """Set that number."""
+    tx.do(_SET_LIMIT, tenant=tx.scope.tenant, most=most)
+
+
+def forget_limit(tx: Tx) -> bool:
+    """Set no number; False when there was none."""
+    return bool(tx.do(_FORGET_LIMIT, tenant=tx.scope.tenant))

@@ -1,0 +1,24 @@
+"""What the refusals of device sessions say in public; `web.catalogue` joins them to the others."""
+
+from ostiary.kernel.refusals import Code
+from ostiary.web.entry import Entry
+
+__all__ = ["DEVICE"]
+
+DEVICE: dict[Code, Entry] = {
+    Code.METHOD_NOT_OFFERED: Entry(
+        403, "This way to sign in is not offered here.", "Use another one, or ask an operator to allow it."
+    ),
+    Code.BLOCKED_BY_POLICY: Entry(403, "This account is blocked.", "Ask an operator."),
+    Code.CHALLENGE_NOT_FOUND: Entry(404, "There is no such challenge.", "Ask for a code first."),
+    Code.CHALLENGE_EXPIRED: Entry(410, "The challenge is over.", "Ask for a new code."),
+    Code.INVALID_CODE: Entry(400, "The code is wrong.", "Compare it with the newest letter, or ask for a new code."),
+    Code.INVALID_CLIENT_PUBLIC_KEY: Entry(
+        400, "That is no Ed25519 public key.", "Send the raw 32 bytes of a real one, in padded base64."
+    ),
+    Code.SESSION_LIMIT_EXCEEDED: Entry(
+        409, "There are as many sessions as one person may have.", "End one of them first."
+    ),
+    Code.SESSION_NOT_FOUND: Entry(404, "There is no such device session.", "List the person's sessions to see them."),
+    Code.SUBJECT_NOT_FOUND: Entry(404, "There is no such user.", "Compare the id with that of one of their sessions."),
+}
