@@ -1,7 +1,9 @@
 """Use cases of identities: tenants at boot, people by the operator's hand."""
 
+from collections.abc import Collection, Sequence
+
 from ostiary.identities import store
-from ostiary.identities.model import NAME_LONGEST, Person, Tenant, flaw, is_tenant, normalise_email
+from ostiary.identities.model import METHODS, NAME_LONGEST, Person, Tenant, flaw, is_tenant, normalise_email
 from ostiary.kernel.errors import BootRefused, ContractBroken
 from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.mac import mac
@@ -26,6 +28,8 @@ __all__ = [
     "list_people",
     "list_tenants",
     "new_person_id",
+    "offer",
+    "offered",
     "offers",
     "person_of",
     "tenant_named",
@@ -86,8 +90,27 @@ def find_tenant(tx: Tx) -> Tenant | None:
 
 def offers(tx: Tx, method: str) -> bool:
     """Tell whether the scope's tenant lets people sign in by a method."""
+    return method in offered(tx)
+
+
+def offered(tx: Tx) -> tuple[str, ...]:
+    """Return the ways to sign in that the scope's tenant offers, in the order in which they were named."""
     found = find_tenant(tx)
-    return found is not None and method in found.methods
+    return found.methods if found else ()
+
+
+def offer(tx: Tx, caller: Caller, methods: Sequence[str], known: Collection[str] = METHODS) -> Refusal | None:
+    """Let the scope's tenant offer these ways to sign in, felt by the next request.
+
+    Refused (`tenant_malformed`) where there is none, one twice, or one that is not among those that are `known`.
+    """
+    if not methods or len(set(methods)) < len(methods) or not set(methods) <= set(known):
+        malformed = Refusal(Code.TENANT_MALFORMED, ("methods",))
+        return tx.refuse(EventName.TENANT_CHANGE, caller, tx.scope.tenant, malformed)
+    store.set_methods(tx, methods)
+    told = tuple(f"offers:{name}" for name in methods)
+    tx.emit(Event(EventName.TENANT_CHANGE, caller, tx.scope.tenant, reasons=told))
+    return None
 
 
 def hold(tx: Tx, person: str) -> bool:

@@ -1,0 +1,19 @@
+"""Answers that come at a fixed pace after their requests: how long something took shows in none of them."""
+
+import asyncio
+
+import msgspec
+
+__all__ = ["Paced"]
+
+
+class Paced(msgspec.Struct, frozen=True):
+    """Lets answers come at multiples of `quantum` seconds after their requests; 0 is at once."""
+
+    quantum: float
+
+    async def until(self, began: float) -> None:
+        """Wait for the next multiple, counted from `began` on the loop's clock."""
+        taken = asyncio.get_running_loop().time() - began
+        if self.quantum:
+            await asyncio.sleep(-taken % self.quantum)
