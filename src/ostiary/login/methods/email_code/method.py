@@ -117,7 +117,7 @@ class EmailCodeMethod:
             return Refusal(Code.LOGIN_REFUSED, ("code_used",))
         if identities.hold(tx, found.person):
             return Refusal(Code.BLOCKED_BY_POLICY)
-        challenges.confirm(tx, caller, found, "", "")
+        challenges.confirm(tx, msgspec.structs.replace(caller, actor=found.person), found, "", "")
         return Proof(found.person, self.factor, tx.now, challenge.id)
 
     def resume(self, tx: Tx, caller: Caller, challenge: Challenge, ask: Ask, told: object) -> Verdict:
