@@ -103,11 +103,13 @@ def offer(tx: Tx, caller: Caller, methods: Sequence[str], known: Collection[str]
     """Let the scope's tenant offer these ways to sign in, felt by the next request.
 
     Refused (`tenant_malformed`) where there is none, one twice, or one that is not among those that are `known`.
+    Raises ContractBroken where the tenant is not there.
     """
     if not methods or len(set(methods)) < len(methods) or not set(methods) <= set(known):
         malformed = Refusal(Code.TENANT_MALFORMED, ("methods",))
         return tx.refuse(EventName.TENANT_CHANGE, caller, tx.scope.tenant, malformed)
-    store.set_methods(tx, methods)
+    if not store.set_methods(tx, methods):
+        raise ContractBroken("the ways to sign in of a tenant that is not there")
     told = tuple(f"offers:{name}" for name in methods)
     tx.emit(Event(EventName.TENANT_CHANGE, caller, tx.scope.tenant, reasons=told))
     return None
