@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ostiary import __version__, chores
+from ostiary.console.letters import Letters, is_development
 from ostiary.console.pages import Pages
 from ostiary.console.returns import Returns
 from ostiary.console.routes import Console
@@ -149,7 +150,9 @@ def build(
     counts = _counts(house, check)
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts), publish),
+        internal=_internal(
+            house, core.liveness, core.sessions, rules, (check, counts), publish, _letters(house, console)
+        ),
         operations=operations,
         membrane=contract,
         chores=partial(
@@ -291,14 +294,23 @@ def _internal(
     rules: CheckRules,
     parts: tuple[Check, Counts],
     publish: Publish,
+    pages: tuple[Route, ...],
 ) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
     devices = DeviceSessionDesk(vault, scope, house.keyring, publish)
     log = LogRoutes(vault, scope, house.keyring)
-    more = (*_feed(house, liveness, check, rules), *consume.routes(), *devices.routes(), *log.routes())
-    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
+    more = (*_feed(house, liveness, check, rules), *consume.routes(), *devices.routes(), *log.routes(), *pages)
+    opened = tuple(page.path.partition("{")[0] for page in pages)
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums, opened)
+
+
+def _letters(house: House, console: Console) -> tuple[Route, ...]:
+    """Return the development page of captured letters; nothing on a server that others use."""
+    if not is_development(house.settings.mail.mode, house.settings.host):
+        return ()
+    return Letters(console.pages, house.scope, house.vault, house.keyring, console.asset).routes()
 
 
 def _keeper(house: House, liveness: Liveness) -> Keeper | None:
