@@ -348,7 +348,10 @@ def test_what_is_not_there_is_not_said(tower, device):
 
 
 def test_addresses_are_matched_to_the_letter(tower):
-    one, other = Handset(tower).signed_in("Pilot@example.com"), Handset(tower, "192.0.2.8").signed_in("pilot@example.com")
+    one, other = (
+        Handset(tower).signed_in("Pilot@example.com"),
+        Handset(tower, "192.0.2.8").signed_in("pilot@example.com"),
+    )
     assert tower.user(one) != tower.user(other)
     third = Handset(tower, "192.0.2.9").signed_in(" pilot@example.com ")
     assert tower.user(third) == tower.user(other)
@@ -366,7 +369,11 @@ def test_a_session_expires_when_the_setting_says(tower, device):
     tower.clock.turn(1)
     tower.home.run(chores.expire(tower.home.house, stop))
     shown = tower.session(session)
-    assert (shown["status"], shown["revoke_reason_code"], shown["revoke_actor_type"]) == ("revoked", "expired", "system")
+    assert (shown["status"], shown["revoke_reason_code"], shown["revoke_actor_type"]) == (
+        "revoked",
+        "expired",
+        "system",
+    )
 
 
 def test_nothing_secret_is_stored_or_written_down(tower, device):

@@ -88,8 +88,11 @@ class Sending(msgspec.Struct, frozen=True):
 
 def may_send(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> bool:
     """Tell whether a letter may follow, and reserve it in the same step (ruling 34)."""
-    own, all_ = _budgets(tx, rules, "letter", _hash(tx, rules, asking.address), caller.address)
-    return _count(tx, own, BUDGETS.letter) and _count(tx, all_, BUDGETS.letters)
+    address = _hash(tx, rules, asking.address)
+    minute, _ = _budgets(tx, rules, "letter", address, caller.address)
+    hour, all_ = _budgets(tx, rules, "letters", address, caller.address)
+    bounds = ((minute, BUDGETS.letter), (hour, BUDGETS.place), (all_, BUDGETS.letters))
+    return all(_count(tx, budget, bound) for budget, bound in bounds)
 
 
 def open_challenge(tx: Tx, rules: Rules, caller: Caller, asking: Asking, held: State | None = None) -> Sending:
@@ -143,9 +146,9 @@ def judge(tx: Tx, rules: Rules, caller: Caller, flow: Flow, challenge: str, code
     if found.over(tx.now):
         return Refusal(Code.CHALLENGE_EXPIRED, subject=found.id)
     own, all_ = _budgets(tx, rules, "guess", found.address_hash, found.requester)
-    within = [_count(tx, own, BUDGETS.guess), _count(tx, all_, BUDGETS.guesses)]
+    within = _count(tx, own, BUDGETS.guess) and _count(tx, all_, BUDGETS.guesses)  # what is dead costs others nothing
     fits = hmac.compare_digest(found.code_hash, _code_hash(tx, rules, found.id, plain_code(code)))
-    if fits and all(within) and found.answers:
+    if fits and within and found.answers:
         store.refund(tx, own)
         store.refund(tx, all_)
         return found
