@@ -66,7 +66,7 @@ def test_the_curl_lines_of_the_source(tmp_path):
         key = new_key()
         status, body = curl(
             served.public + CONFIRM,
-            '{\n"challenge_id": "%s",\n"code": "%s",\n"client_public_key": "%s"\n}' % (challenge, code_of(letter), key),
+            f'{{\n"challenge_id": "{challenge}",\n"code": "{code_of(letter)}",\n"client_public_key": "{key}"\n}}',
         )
         assert status == 200
         session = re.fullmatch(r'\{"device_session_id":"([\w-]+)"\}', body)[1]
@@ -79,8 +79,8 @@ def test_the_curl_lines_of_the_source(tmp_path):
         ).stdout
         user = re.search(r'"user_id":"([\w-]+)"', told)[1]
         assert re.fullmatch(
-            r'\{"session":\{"device_session_id":"%s","user_id":"%s","client_public_key":"%s","status":"active",'
-            r'"created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"\}\}' % (session, user, re.escape(key)),
+            rf'\{{"session":\{{"device_session_id":"{session}","user_id":"{user}","client_public_key":"{re.escape(key)}",'
+            r'"status":"active","created_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"\}\}',
             told,
         )
         status, body = curl(
@@ -89,7 +89,7 @@ def test_the_curl_lines_of_the_source(tmp_path):
         )
         assert (status, body) == (
             200,
-            '{"outcome":"revoked","device_session_id":"%s","affected_session_count":1}' % session,
+            f'{{"outcome":"revoked","device_session_id":"{session}","affected_session_count":1}}',
         )
         status, body = curl(
             f"{served.internal}/api/v1/internal/user-blocks",
@@ -97,11 +97,11 @@ def test_the_curl_lines_of_the_source(tmp_path):
         )
         assert (status, body) == (
             200,
-            '{"outcome":"blocked","subject_kind":"email","subject_value":"pilot@example.com",'
-            '"affected_session_count":0,"affected_device_session_ids":[]}',
+            '{"outcome":"blocked","subject_kind":"email","subject_value":"pilot@example.com","affected_session_count":0,'
+            + '"affected_device_session_ids":[]}',
         )
         status, body = curl(
-            served.public + CONFIRM, '{"challenge_id":"challenge-123","code":"123456","client_public_key":"%s"}' % key
+            served.public + CONFIRM, f'{{"challenge_id":"challenge-123","code":"123456","client_public_key":"{key}"}}'
         )
         assert status == 404
         assert re.fullmatch(r'\{"error":\{"code":"challenge_not_found","message":"[^"]+"\}\}', body)
@@ -116,7 +116,7 @@ def test_the_letter_speaks_the_readers_language(tmp_path):
                 ("", "Your sign-in code"),
             ]
         ):
-            status, _ = curl(served.public + SEND, '{"email":"p%d@example.com"}' % number, f"Accept-Language: {asked}")
+            status, _ = curl(served.public + SEND, f'{{"email":"p{number}@example.com"}}', f"Accept-Language: {asked}")
             assert status == 200
             until(lambda number=number: len(box.letters) == number + 1, "no letter came")
             letter = box.letters[-1]
