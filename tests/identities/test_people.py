@@ -207,7 +207,21 @@ def test_what_a_directory_may_call_somebody(good):
 
 @pytest.mark.parametrize(
     "odd",
-    ["", "x" * 129, "a b", "a/b", "a\\b", "a\n", "\u00e4", "a\0", "\udc80", "system", "anonymous", "-", "operator:root"],
+    [
+        "",
+        "x" * 129,
+        "a b",
+        "a/b",
+        "a\\b",
+        "a\n",
+        "\u00e4",
+        "a\0",
+        "\udc80",
+        "system",
+        "anonymous",
+        "-",
+        "operator:root",
+    ],
 )
 def test_what_can_be_nobodys_id_is_refused(gatehouse, odd):
     assert not is_user_id(odd)

@@ -19,8 +19,8 @@ from tests.membrane.refusals import (
     tried,
 )
 from tests.membrane.stage import Asking, Person, good
-from tests.sessions.blocked import barred
 from tests.recovery.story import Story, cancelling, contesting, executable, proving
+from tests.sessions.blocked import barred
 
 __all__ = ["CASES"]
 

@@ -12,7 +12,7 @@ from ostiary.identities.directory import Directory
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.sessions import blocking
-from ostiary.sessions.blocking import Acknowledgement, Subject, SubjectKind
+from ostiary.sessions.blocking import BlockDone, Subject, SubjectKind
 from ostiary.sessions.device.model import Act, Actor, Outcome
 from ostiary.storage.tx import Tx
 
@@ -68,7 +68,7 @@ def unblock(who: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -
     """
     with house(tenant=tenant) as opened:
 
-        def use_case(tx: Tx) -> tuple[Acknowledgement, list[str]] | Refusal:
+        def use_case(tx: Tx) -> tuple[BlockDone, list[str]] | Refusal:
             done = blocking.unblock(tx, opened.keyring, _act(""), _subject(tx, who))
             if isinstance(done, Refusal):
                 return done
@@ -96,7 +96,7 @@ def directory_of(opened: House) -> Directory | None:
     return None
 
 
-def set_over(opened: House, directory: Directory | None, who: str, reason: str) -> Acknowledgement | Refusal:
+def set_over(opened: House, directory: Directory | None, who: str, reason: str) -> BlockDone | Refusal:
     """Block whoever is meant, and tell a directory elsewhere first."""
     subject, act = opened.vault.read_now(opened.scope, lambda tx: _subject(tx, who)), _act(reason)
     named = asyncio.run(blocking.tell(directory, opened.scope, act, subject))
@@ -125,7 +125,7 @@ def _count(number: int) -> str:
     return "1 session" if number == 1 else f"{number or 'no'} sessions"
 
 
-def _fields(done: Acknowledgement) -> dict[str, object]:
+def _fields(done: BlockDone) -> dict[str, object]:
     return {
         "outcome": done.outcome.value,
         "subject_kind": done.subject.kind.value,

@@ -10,6 +10,7 @@ from ostiary.kernel.texts import origin
 from ostiary.kernel.values import Mode
 
 __all__ = [
+    "METHODS",
     "NAME_LONGEST",
     "Address",
     "Person",
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 NAME_LONGEST = 200
+METHODS = ("passkey", "email_code")
+"""The ways to sign in that a new tenant offers."""
+
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
 _TENANT = re.compile(r"[a-z0-9_]{1,40}")
 _USER_ID = re.compile(r"[!-.0-\[\]-~]{1,128}")
@@ -37,6 +41,7 @@ class Tenant(msgspec.Struct, frozen=True):
 
     `rp_id` and `origins` are those of its passkeys (WebAuthn); "" and () mean the server's own origin, which only
     the default tenant has. `seeded`: it holds the known people and the known token that the examples call for.
+    `methods` are the ways to sign in that it offers.
     """
 
     id: str
@@ -44,6 +49,7 @@ class Tenant(msgspec.Struct, frozen=True):
     rp_id: str = ""
     origins: tuple[str, ...] = ()
     seeded: bool = False
+    methods: tuple[str, ...] = METHODS
 
 
 class Person(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from ostiary.kernel.values import Caller
 from ostiary.keys.keyring import Keyring
 from ostiary.storage.tx import Tx
 
-__all__ = ["adopt", "ensure", "resolve"]
+__all__ = ["adopt", "ensure", "is_blocked", "resolve"]
 
 
 def resolve(tx: Tx, keyring: Keyring, text: str) -> Resolved | Refusal:
@@ -71,6 +71,14 @@ def adopt(tx: Tx, keyring: Keyring, caller: Caller, person: str, text: str = "")
     if address is not None:
         service.give_address(tx, keyring, caller, person, address)
     return _known(tx, found)
+
+
+def is_blocked(tx: Tx, keyring: Keyring, text: str, person: str = "") -> bool:
+    """Tell whether a block of ours stands over an address or a person, whatever a directory elsewhere says of them."""
+    address = address_of(text)
+    if address is not None and blocks.of_address(tx, hashes(keyring, tx.scope.tenant, address)) is not None:
+        return True
+    return is_user_id(person) and bool(blocks.of_person(tx, person))
 
 
 def _known(tx: Tx, found: Person) -> Resolved:

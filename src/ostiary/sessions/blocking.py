@@ -22,7 +22,7 @@ from ostiary.sessions.model import EndReason
 from ostiary.storage.tx import Tx
 
 __all__ = [
-    "Acknowledgement",
+    "BlockDone",
     "Subject",
     "SubjectKind",
     "block",
@@ -47,17 +47,14 @@ class Subject(msgspec.Struct, frozen=True):
     value: str
 
 
-class Acknowledgement(msgspec.Struct, frozen=True):
-    """How an act of blocking ended.
+class BlockDone(devices.Acknowledgement, frozen=True, kw_only=True):
+    """How an act of blocking ended: which device sessions, newest first, and how many `others` it ended.
 
-    `people` are those whom it concerns, `sessions` the device sessions that it ended, newest first, and `others` how
-    many of browsers and programs.
+    `people` are those whom it concerns.
     """
 
-    outcome: Outcome
     subject: Subject
     people: tuple[str, ...] = ()
-    sessions: tuple[str, ...] = ()
     others: int = 0
 
 
@@ -79,7 +76,7 @@ async def tell(directory: Directory | None, scope: Scope, act: Act, subject: Sub
     return await directory.block_address(scope, address.exact, act.reason)
 
 
-def block(tx: Tx, keyring: Keyring, act: Act, subject: Subject, named: str = "") -> Acknowledgement | Refusal:
+def block(tx: Tx, keyring: Keyring, act: Act, subject: Subject, named: str = "") -> BlockDone | Refusal:
     """Block a subject and end all its sessions. `named` is what `tell` returned: that person is taken over first.
 
     A repeat is acknowledged and changes nothing. Refused as `block_person` and `block_address` are.
@@ -92,19 +89,19 @@ def block(tx: Tx, keyring: Keyring, act: Act, subject: Subject, named: str = "")
     return block_address(tx, keyring, act, subject.value) if by_address else block_person(tx, act, subject.value)
 
 
-def block_person(tx: Tx, act: Act, person: str) -> Acknowledgement | Refusal:
+def block_person(tx: Tx, act: Act, person: str) -> BlockDone | Refusal:
     """Block a person. Refused (`subject_not_found`) where there is none of that id."""
     done = blocks.block_person(tx, act.caller, person, _word(act))
     return done if isinstance(done, Refusal) else _ended(tx, act, Subject(SubjectKind.USER_ID, person), done)
 
 
-def block_address(tx: Tx, keyring: Keyring, act: Act, address: str) -> Acknowledgement | Refusal:
+def block_address(tx: Tx, keyring: Keyring, act: Act, address: str) -> BlockDone | Refusal:
     """Block an address, whether anybody has it or not, however they write it. Refused with `email_invalid`."""
     done = blocks.block_address(tx, keyring, act.caller, address, _word(act))
     return done if isinstance(done, Refusal) else _ended(tx, act, Subject(SubjectKind.EMAIL, address.strip()), done)
 
 
-def unblock(tx: Tx, keyring: Keyring, act: Act, subject: Subject) -> Acknowledgement | Refusal:
+def unblock(tx: Tx, keyring: Keyring, act: Act, subject: Subject) -> BlockDone | Refusal:
     """Lift this block and no other: a person stays blocked while their address is. What ended stays ended."""
     if subject.kind is SubjectKind.USER_ID:
         done = blocks.unblock_person(tx, act.caller, subject.value)
@@ -112,20 +109,21 @@ def unblock(tx: Tx, keyring: Keyring, act: Act, subject: Subject) -> Acknowledge
         done = blocks.unblock_address(tx, keyring, act.caller, subject.value)
     if isinstance(done, Refusal):
         return done
-    return Acknowledgement(Outcome.UNBLOCKED if done.changed else Outcome.NOT_BLOCKED, subject, done.people)
+    outcome = Outcome.UNBLOCKED if done.changed else Outcome.NOT_BLOCKED
+    return BlockDone(outcome, subject=subject, people=done.people)
 
 
 def _word(act: Act) -> Word:
     return Word(act.reason, act.actor.type, act.actor.id)
 
 
-def _ended(tx: Tx, act: Act, subject: Subject, done: Done) -> Acknowledgement:
+def _ended(tx: Tx, act: Act, subject: Subject, done: Done) -> BlockDone:
     """End all sessions of who is concerned, who are held: a repeat ends none, but waits for what the first promised."""
     mine = msgspec.structs.replace(act, reason=Reason.USER_BLOCKED.value)
     others = sum(sessions.end_all(tx, act.caller, person, EndReason.USER_BLOCKED) for person in done.people)
     ended = [one for person in done.people for one in devices.revoke_all(tx, mine, person).sessions]
     outcome = Outcome.BLOCKED if done.changed else Outcome.ALREADY_BLOCKED
-    return Acknowledgement(outcome, subject, done.people, _newest_first(tx, ended), others)
+    return BlockDone(outcome, _newest_first(tx, ended), subject=subject, people=done.people, others=others)
 
 
 def _newest_first(tx: Tx, ended: list[str]) -> tuple[str, ...]:
