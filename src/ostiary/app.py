@@ -19,6 +19,7 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.counts import Counts
+from ostiary.gateway.device_check import DeviceDesk
 from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.feed import TRUTH, Feed, TruthfulCheck
 from ostiary.gateway.internal import Internal
@@ -271,7 +272,8 @@ def _internal(
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    more = (*_feed(house, liveness, check, rules), *consume.routes(), *LogRoutes(vault, scope, house.keyring).routes())
+    device, log = DeviceDesk(vault, scope, check, rules.teller), LogRoutes(vault, scope, house.keyring)
+    more = (*_feed(house, liveness, check, rules), *consume.routes(), *device.routes(), *log.routes())
     return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
 
 

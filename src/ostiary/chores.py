@@ -23,6 +23,7 @@ from ostiary.receipts.refusals import RefusalLog
 from ostiary.receipts.sequencer import DELAY
 from ostiary.recovery import upkeep as recovery
 from ostiary.sessions import service as sessions
+from ostiary.sessions.device import requests as device_requests
 from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox
 from ostiary.storage.keeper import Keeper
@@ -101,6 +102,7 @@ async def collect(house: House, stop: asyncio.Event) -> None:
         limits.collect,
         membrane.collect,
         recovery.collect,
+        device_requests.collect,
     )
     for collector in collectors:
         while not stop.is_set() and await house.vault.transact(house.scope, collector) > 0:
