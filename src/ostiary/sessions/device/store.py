@@ -119,7 +119,7 @@ _FORGET_REQUESTS = Statement(delete(device_requests).where(tuple_(_r.session_id,
 
 def device_session(row: Row) -> DeviceSession:
     """Turn a row of FIND into a DeviceSession."""
-    return DeviceSession(*row[:9], Actor(row[9], row[10]), row[11])
+    return DeviceSession(*(*row[:9], Actor(row[9], row[10]), row[11]))
 
 
 def add(tx: Tx, made: DeviceSession) -> bool:
