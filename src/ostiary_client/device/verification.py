@@ -58,9 +58,14 @@ def remember_ms(envelope: Envelope, now_ms: int) -> int:
 def _signed(envelope: Envelope, key: str) -> bool:
     try:
         raw = octets(key)
-        if len(raw) == _KEY:
-            crypto_sign_open(envelope.signature + signing_input(envelope), raw)
-            return True
-    except (BadSignatureError, Misshapen):
-        pass
-    return False
+    except Misshapen:
+        return False
+    return len(raw) == _KEY and _holds(envelope.signature, signing_input(envelope), raw)
+
+
+def _holds(signature: bytes, message: bytes, key: bytes) -> bool:
+    try:
+        crypto_sign_open(signature + message, key)
+    except BadSignatureError:
+        return False
+    return True

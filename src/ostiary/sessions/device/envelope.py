@@ -106,16 +106,18 @@ def verify(envelope: Envelope, session: DeviceSession | None, now: int) -> Refus
 
 
 def _signed(envelope: Envelope, key: str) -> bool:
+    raw = key_bytes(key)
+    return raw is not None and _holds(envelope.signature, signing_input(envelope), raw)
+
+
+def _holds(signature: bytes, message: bytes, key: bytes) -> bool:
     """Verify as libsodium does, which is stricter than RFC 8032 asks and than OpenSSL is.
 
     It refuses S outside [0, L), and keys and R that are of small order or not canonical: under such a key one
     signature would hold for many messages.
     """
-    raw = key_bytes(key)
-    if raw is None:
-        return False
     try:
-        crypto_sign_open(envelope.signature + signing_input(envelope), raw)
+        crypto_sign_open(signature + message, key)
     except BadSignatureError:
         return False
     return True
