@@ -5,7 +5,7 @@ session by an e-mail code (these: extra `client`). Shares no code with the serve
 Called by devices and by gateways; docs/device-requests.md is the page.
 """
 
-from ostiary_client.device.envelope import REMEMBERED_MS, WINDOW_MS, Envelope, signing_input
+from ostiary_client.device.envelope import REMEMBERED_MS, WINDOW_MS, Envelope, Misshapen, signing_input
 from ostiary_client.device.key import DeviceKey, KeyFileRefused
 from ostiary_client.device.snapshot import Snapshot
 from ostiary_client.device.verification import Judgement, RequestRefused, remember_ms, verify
@@ -17,6 +17,7 @@ __all__ = [
     "Envelope",
     "Judgement",
     "KeyFileRefused",
+    "Misshapen",
     "RequestRefused",
     "Snapshot",
     "remember_ms",
