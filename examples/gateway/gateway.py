@@ -198,7 +198,7 @@ class Desk(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))
-        if status == 503:  # noqa: PLR2004 - unavailable
+        if status == 503:  # noqa: PLR2004 - Service Unavailable
             self.send_header("Retry-After", "1")
         self.end_headers()
         self.put(raw)

@@ -1,7 +1,6 @@
 """The example gateway for real: by the projection alone it lets in, refuses, and ends what is open."""
 
 import json
-import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +9,7 @@ import pytest
 
 from tests.examples.gateway import EVENTS, Device, RedisServer, running, until
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which("redis-server"), reason="as root: apt-get install redis-server"),
-    pytest.mark.timeout(120),
-]
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
 
 BOUND = 1.0
 INACTIVE, UNAVAILABLE = (401, "device_session_inactive"), (503, "service_unavailable")
