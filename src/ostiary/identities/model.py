@@ -9,9 +9,12 @@ import msgspec
 from ostiary.kernel.texts import origin
 from ostiary.kernel.values import Mode
 
-__all__ = ["NAME_LONGEST", "Person", "Tenant", "flaw", "is_tenant", "normalise_email"]
+__all__ = ["METHODS", "NAME_LONGEST", "Person", "Tenant", "flaw", "is_tenant", "normalise_email"]
 
 NAME_LONGEST = 200
+METHODS = ("passkey", "email_code")
+"""The ways to sign in that a new tenant offers."""
+
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
 _TENANT = re.compile(r"[a-z0-9_]{1,40}")
 _MOST_ORIGINS, _LONGEST_ORIGIN = 20, 255
@@ -23,6 +26,7 @@ class Tenant(msgspec.Struct, frozen=True):
 
     `rp_id` and `origins` are those of its passkeys (WebAuthn); "" and () mean the server's own origin, which only
     the default tenant has. `seeded`: it holds the known people and the known token that the examples call for.
+    `methods` are the ways to sign in that it offers.
     """
 
     id: str
@@ -30,6 +34,7 @@ class Tenant(msgspec.Struct, frozen=True):
     rp_id: str = ""
     origins: tuple[str, ...] = ()
     seeded: bool = False
+    methods: tuple[str, ...] = METHODS
 
 
 class Person(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ __all__ = [
     "list_people",
     "list_tenants",
     "new_person_id",
+    "offers",
     "person_of",
     "tenant_named",
     "tenant_scopes",
@@ -81,6 +82,12 @@ def tenant_scopes(tx: Tx) -> list[Scope]:
 def find_tenant(tx: Tx) -> Tenant | None:
     """Return the scope's tenant, None before it was made."""
     return store.find_tenant(tx, tx.scope.tenant)
+
+
+def offers(tx: Tx, method: str) -> bool:
+    """Tell whether the scope's tenant lets people sign in by a method."""
+    found = find_tenant(tx)
+    return found is not None and method in found.methods
 
 
 def hold(tx: Tx, person: str) -> bool:

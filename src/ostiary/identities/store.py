@@ -93,7 +93,7 @@ devices = Table(
 )
 
 _ADD_TENANT = Statement(postgresql.insert(tenants).on_conflict_do_nothing())
-_TENANT = select(tenants.c.id, tenants.c.mode, tenants.c.rp_id, tenants.c.origins, tenants.c.seeded)
+_TENANT = select(tenants.c.id, tenants.c.mode, tenants.c.rp_id, tenants.c.origins, tenants.c.seeded, tenants.c.methods)
 _FIND_TENANT = Statement(_TENANT.where(tenants.c.id == bindparam("tenant")))
 _LIST_TENANTS = Statement(_TENANT.order_by(tenants.c.created_at, tenants.c.id))
 _FOUNDER = Statement(select(tenants.c.founder).where(tenants.c.id == bindparam("tenant")))
@@ -150,7 +150,7 @@ def add_tenant(tx: Tx, tenant: Tenant) -> bool:
     """Store a tenant; False when it is there."""
     given = {"id": tenant.id, "mode": tenant.mode.value, "founder": "", "created_at": tx.now}
     passkeys = {"rp_id": tenant.rp_id, "origins": " ".join(tenant.origins)}
-    return bool(tx.do(_ADD_TENANT, **given, **passkeys, seeded=int(tenant.seeded), methods="passkey"))
+    return bool(tx.do(_ADD_TENANT, **given, **passkeys, seeded=int(tenant.seeded), methods=" ".join(tenant.methods)))
 
 
 def find_tenant(tx: Tx, tenant: str) -> Tenant | None:
@@ -165,8 +165,8 @@ def list_tenants(tx: Tx) -> list[Tenant]:
 
 
 def _tenant(row: Row) -> Tenant:
-    id_, mode, rp_id, origins, seeded = row
-    return Tenant(id_, Mode(mode), rp_id, tuple(origins.split()), bool(seeded))
+    id_, mode, rp_id, origins, seeded, methods = row
+    return Tenant(id_, Mode(mode), rp_id, tuple(origins.split()), bool(seeded), tuple(methods.split()))
 
 
 def founder(tx: Tx) -> str:

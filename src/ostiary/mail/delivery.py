@@ -73,6 +73,13 @@ class Postman:
         """Send a letter that was queued with `hold`; tell whether it is out of our hands (ruling 36)."""
         return (await self._send(scope, Turn(letter, scope.tenant, 1))).arrived
 
+    async def hand_over(self, scope: Scope, letter: str) -> Sent:
+        """Send a letter that was queued with `hold`, and say what became of it (ruling 36)."""
+        return await self._send(scope, Turn(letter, scope.tenant, 1))
+
+    async def reachable(self) -> bool:
+        return True
+
     async def _carry(self, turn: Turn) -> bool:
         """Send one letter that was taken; tell whether it is worth going on with the next."""
         scope = Scope(turn.tenant, await self._vault.read(Scope(turn.tenant), self._mode_of))

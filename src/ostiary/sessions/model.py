@@ -43,7 +43,8 @@ MOST_SESSIONS = 100
 class SessionSettings(msgspec.Struct, frozen=True):
     """Settings of sessions. Times are microseconds.
 
-    `flush` is how often last-seen times are written behind; boot refuses more than a tenth of `idle`.
+    `flush` is how often last-seen times are written behind; boot refuses more than a tenth of `idle`. `device` is the
+    longest life of a device session, 0 for ever (ruling 3).
     """
 
     idle: int = 3600 * SECOND
@@ -57,6 +58,7 @@ class SessionSettings(msgspec.Struct, frozen=True):
     flush: int = 30 * SECOND
     collect_every: int = 3600 * SECOND
     cache_size: int = 250_000
+    device: int = 0
 
 
 class EndReason(StrEnum):

@@ -99,7 +99,9 @@ _REVOKE = Statement(
     )
 )
 _EXPIRED = Statement(
-    _FIELDS.where(_s.revoked_at == 0, _s.expires_at > 0, _s.expires_at <= bindparam("now"))
+    _FIELDS.where(
+        _s.tenant_id == bindparam("tenant"), _s.revoked_at == 0, _s.expires_at > 0, _s.expires_at <= bindparam("now")
+    )
     .order_by(_s.expires_at)
     .limit(bindparam("most"))
 )
@@ -119,7 +121,9 @@ _FORGET_REQUESTS = Statement(delete(device_requests).where(tuple_(_r.session_id,
 
 def device_session(row: Row) -> DeviceSession:
     """Turn a row of FIND into a DeviceSession."""
-    return DeviceSession(*(*row[:9], Actor(row[9], row[10]), row[11]))
+    id_, tenant, person, key, challenge, created, expires, revoked, reason, actor_type, actor_id, by = row
+    actor = Actor(actor_type, actor_id)
+    return DeviceSession(id_, tenant, person, key, challenge, created, expires, revoked, reason, actor, by)
 
 
 def add(tx: Tx, made: DeviceSession) -> bool:
@@ -166,8 +170,8 @@ def revoke(tx: Tx, session: str, act: Act) -> bool:
 
 
 def expired(tx: Tx, most: int) -> list[DeviceSession]:
-    """Return up to `most` sessions of all tenants whose time has come and that nobody has revoked."""
-    return [device_session(row) for row in tx.all(_EXPIRED, now=tx.now, most=most)]
+    """Return up to `most` sessions of the tenant whose time has come and that nobody has revoked."""
+    return [device_session(row) for row in tx.all(_EXPIRED, tenant=tx.scope.tenant, now=tx.now, most=most)]
 
 
 def after(tx: Tx, last: str, most: int) -> list[DeviceSession]:
