@@ -19,6 +19,7 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.counts import Counts
+from ostiary.gateway.device_check import DeviceDesk
 from ostiary.gateway.device_sessions import DeviceSessionDesk
 from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.feed import TRUTH, Feed, TruthfulCheck
@@ -292,8 +293,10 @@ def _internal(
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
     devices = DeviceSessionDesk(vault, scope, house.keyring, publish)
+    signed = DeviceDesk(vault, scope, check, rules.teller)
     log = LogRoutes(vault, scope, house.keyring)
-    more = (*_feed(house, liveness, check, rules), *consume.routes(), *devices.routes(), *log.routes())
+    asked = (*consume.routes(), *devices.routes(), *signed.routes(), *log.routes())
+    more = (*_feed(house, liveness, check, rules), *asked)
     return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
 
 

@@ -24,6 +24,7 @@ from ostiary.receipts.refusals import RefusalLog
 from ostiary.receipts.sequencer import DELAY
 from ostiary.recovery import upkeep as recovery
 from ostiary.sessions import service as sessions
+from ostiary.sessions.device import requests as device_requests
 from ostiary.sessions.device import service as device_sessions
 from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox
@@ -110,6 +111,7 @@ async def collect(house: House, stop: asyncio.Event) -> None:
         limits.collect,
         membrane.collect,
         recovery.collect,
+        device_requests.collect,
         challenges.collect,
         device_sessions.collect,
     )

@@ -23,6 +23,7 @@ T = TypeVar("T")
 BOOKKEEPING = frozenset(
     {
         "code_budgets",
+        "device_requests",
         "heartbeats",
         "limit_counters",
         "mail_turns",
