@@ -30,7 +30,7 @@ def challenge(state, failures=0):
 
 def test_nothing_leaves_a_terminal_state():
     assert not [was for was, _ in MOVES if was in TERMINAL]
-    assert {becomes for becomes in MOVES.values()} == set(State) - {State.PENDING_SEND, State.THROTTLED}
+    assert set(MOVES.values()) == set(State) - {State.PENDING_SEND, State.THROTTLED}
 
 
 def test_only_what_was_sent_is_ever_confirmed():
