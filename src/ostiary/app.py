@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, partial
+from pkgutil import resolve_name
 
 import msgspec
 import structlog
@@ -54,6 +55,8 @@ from ostiary.membrane.table import Row as Crossed
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence.challenges import Asker
+from ostiary.projection.model import Mirror
+from ostiary.projection.publisher import Publisher
 from ostiary.receipts import service as receipts
 from ostiary.receipts.publishing import HeadPublisher
 from ostiary.receipts.refusals import RefusalLog
@@ -84,6 +87,8 @@ __all__ = ["FRESH", "Application", "build"]
 _LOG = structlog.get_logger("ostiary.app")
 _BATCH = 500
 _HEADS, _CHECKS = "heads.published", "checks.counted"
+_MIRROR = "ostiary.projection.redis:RedisMirror"
+"""Named, not imported: a server without Redis need not pay for its driver."""
 
 FRESH = (_HEADS, _CHECKS)
 """Files in the data folder that the workers of one server share: whoever starts a server removes them first."""
@@ -136,10 +141,10 @@ def build(
     teller = Teller(scope, registrations, vault, keyring, clock)
     rules = CheckRules(keyring, settings.sessions, settings.gateway, settings.trusted_proxies, teller, passes)
     check = Check(core.liveness, rules)
-    counts = _counts(house, check)
+    counts, publisher = _counts(house, check), _publisher(house)
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts)),
+        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts), publisher),
         operations=operations,
         membrane=contract,
         chores=partial(
@@ -148,7 +153,7 @@ def build(
             core.sessions.seen,
             core.refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
-            _keeper(house, core.liveness),
+            _beside(house, core.liveness, publisher),
             {"keys": core.watch.look, "counts": counts.write, "mail": _postman(house).deliver},
         ),
     )
@@ -266,13 +271,32 @@ def _counts(house: House, check: Check) -> Counts:
 
 
 def _internal(
-    house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules, parts: tuple[Check, Counts]
+    house: House,
+    liveness: Liveness,
+    session_rules: sessions.Rules,
+    rules: CheckRules,
+    parts: tuple[Check, Counts],
+    publisher: Publisher | None,
 ) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
     more = (*_feed(house, liveness, check, rules), *consume.routes(), *LogRoutes(vault, scope, house.keyring).routes())
-    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
+    told = (_lease(liveness), counts.sums, publisher.standing if publisher else None)
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, *told)
+
+
+def _publisher(house: House) -> Publisher | None:
+    """Return who tells gateways of device sessions; nobody where no Redis is set."""
+    if house.settings.projection.addr is None:
+        return None
+    mirror: Mirror = resolve_name(_MIRROR)(house.settings.projection)
+    return Publisher(house.vault, house.scope, house.clock, system_secrets, mirror)
+
+
+def _beside(house: House, liveness: Liveness, publisher: Publisher | None) -> list[chores.Beside]:
+    keeper = _keeper(house, liveness)
+    return [*([keeper.run] if keeper else []), *([publisher.follow] if publisher else [])]
 
 
 def _keeper(house: House, liveness: Liveness) -> Keeper | None:
