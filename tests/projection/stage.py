@@ -14,8 +14,8 @@ from ostiary.projection.rebuilding import Truth, fill, sweep
 from ostiary.projection.redis import RedisMirror
 from ostiary.projection.verification import Verification
 from ostiary.sessions.device import service as devices
+from ostiary.sessions.device import store
 from ostiary.sessions.device.model import Act, Actor, DeviceSession, Reason
-from ostiary.sessions.device.store import device_sessions
 from ostiary.storage import snapshots
 from ostiary.storage.statements import Statement
 from tests.sessions.home import OPERATOR, Home
@@ -64,9 +64,21 @@ class Stage(Home):
         done = self.act(lambda tx: devices.revoke(tx, ACT, session))
         assert not isinstance(done, Refusal), done
 
+    def of_another_tenant(self, person):
+        """Put a session of another tenant beside; return its id."""
+        made = DeviceSession("dev-of-another", "another", person, KEY, "challenge-of-another", self.clock())
+
+        def put(tx):
+            assert store.add(tx, made)
+            snapshots.mark(tx, made.id)
+            tx.emit(Event(EventName.SESSION_OPEN, OPERATOR, made.id))
+
+        self.act(put)
+        return made.id
+
     def forget(self, tx, session):
         """Delete a session, as the collection does a month after its end."""
-        tx.do(Statement(delete(device_sessions).where(device_sessions.c.id == session)))
+        tx.do(Statement(delete(store.device_sessions).where(store.device_sessions.c.id == session)))
         tx.emit(Event(EventName.SESSION_COLLECT, OPERATOR, session))
 
     def published(self, *sessions):

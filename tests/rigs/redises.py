@@ -19,13 +19,17 @@ PATIENCE_S = 20
 
 
 class RedisServer:
-    """One server. `lasting` keeps what was acknowledged over a kill; else it comes back empty."""
+    """One server. `lasting` keeps what was acknowledged over a kill; else it comes back empty.
 
-    def __init__(self, folder, *options, program=None, lasting=False, port=None):
+    `tls` are the files of a certificate and its key: then it speaks nothing else.
+    """
+
+    def __init__(self, folder, *options, program=None, lasting=False, port=None, tls=()):
         self.folder, self.program = Path(folder), program or shutil.which("redis-server")
         self.port = port or free_port()
         kept = ["--appendonly", "yes", "--appendfsync", "always"] if lasting else ["--appendonly", "no"]
         self.options = ["--save", "", *kept, *options]
+        self.tls = tls
         self.process = None
 
     @property
@@ -34,12 +38,21 @@ class RedisServer:
 
     def start(self):
         """Start it and wait until it answers."""
-        place = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--protected-mode", "no"]
+        place = ["--port", str(self.port)]
+        if self.tls:
+            names = ("--tls-cert-file", "--tls-key-file")
+            place = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            place += [word for pair in zip(names, map(str, self.tls), strict=True) for word in pair]
+        place += ["--bind", "127.0.0.1", "--dir", str(self.folder), "--protected-mode", "no"]
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             command = [self.program, *place, "--daemonize", "no", *self.options]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        self.answered()
+        try:
+            self.answered()
+        except BaseException:
+            self.kill()
+            raise
 
     def answered(self):
         """Return when it answers; raise with its log when it ended."""
@@ -47,7 +60,7 @@ class RedisServer:
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as line:
                 line.sendall(b"PING\r\n")
-                if line.recv(64).startswith((b"+PONG", b"-NOAUTH", b"-WRONGPASS")):
+                if self.tls or line.recv(64).startswith((b"+PONG", b"-NOAUTH", b"-WRONGPASS")):
                     return
             time.sleep(0.02)
         raise RuntimeError(f"no Redis on port {self.port}:\n{(self.folder / 'log').read_text(errors='replace')}")
