@@ -3,15 +3,17 @@
 import json
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import delete, insert
 
+from ostiary.identities.store import tenants
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.refusals import Refusal
 from ostiary.kernel.values import Event, EventName
 from ostiary.projection.model import ProjectionSettings
 from ostiary.projection.publisher import Publisher
-from ostiary.projection.rebuilding import Truth, fill, sweep
+from ostiary.projection.rebuilding import fill, sweep
 from ostiary.projection.redis import RedisMirror
+from ostiary.projection.truth import Truth
 from ostiary.projection.verification import Verification
 from ostiary.sessions.device import service as devices
 from ostiary.sessions.device import store
@@ -64,11 +66,14 @@ class Stage(Home):
         done = self.act(lambda tx: devices.revoke(tx, ACT, session))
         assert not isinstance(done, Refusal), done
 
-    def of_another_tenant(self, person):
-        """Put a session of another tenant beside; return its id."""
-        made = DeviceSession("dev-of-another", "another", person, KEY, "challenge-of-another", self.clock())
+    def of_another_tenant(self, mode):
+        """Put a session of another tenant of that mode beside; return its id."""
+        name = f"dev-of-another-{mode}"
+        made = DeviceSession(name, mode, "user-9", KEY, f"challenge-{name}", self.clock())
+        tenant = Statement(insert(tenants).values(id=mode, mode=mode, founder="", created_at=1))
 
         def put(tx):
+            tx.do(tenant)
             assert store.add(tx, made)
             snapshots.mark(tx, made.id)
             tx.emit(Event(EventName.SESSION_OPEN, OPERATOR, made.id))

@@ -138,12 +138,20 @@ def test_what_opens_while_unknown_ones_are_swept_stays(peopled):
     assert peopled.verified()[0] == {}
 
 
-def test_sessions_of_all_tenants_are_there(peopled):
-    session = peopled.of_another_tenant("user-9")
+def test_sessions_of_all_live_tenants_are_there_and_none_of_a_fixture(peopled):
+    """A gateway knows no tenants: it must not accept a session whose code a program could read."""
+    live, fixture = peopled.of_another_tenant("live"), peopled.of_another_tenant("fixture")
+    assert peopled.published(live, fixture)
     peopled.followed()
-    assert peopled.value(session)["user_id"] == "user-9"
+    assert peopled.waiting() == 0
+    assert peopled.value(live)["user_id"] == "user-9"
+    assert peopled.value(fixture) is None
+    assert peopled.verified()[0] == {}
     peopled.client.flushall()
     assert peopled.rebuilt() == (5, 0)
+    peopled.client.set(f"gateway:session:{fixture}", '{"status":"active"}')
+    assert {name: one.fault for name, one in peopled.verified()[0].items()} == {fixture: "unknown"}
+    assert peopled.rebuilt() == (0, 1)
     assert peopled.verified()[0] == {}
 
 

@@ -1,6 +1,8 @@
 """Settings of the projection: each has an effect, and what contradicts itself stops the start."""
 
+import re
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ from tests.projection.stage import Stage
 from tests.rigs.redises import redis_cluster, redis_server
 from tests.rigs.tls import authority
 
+PAGE = Path(__file__).parents[2] / "docs" / "projection.md"
 PASSWORD = "correct-horse-battery-staple"
 
 
@@ -49,16 +52,28 @@ def test_redis_is_used_signed_in(tmp_path, stages):
     (tmp_path / "wrong").write_text("wrong\n")
     with redis_server() as server:
         stage = stages(server)
-        stage.client.execute_command("ACL", "SETUSER", "projector", "on", f">{PASSWORD}", "~gateway:*", "+@all")
+        stage.client.execute_command("ACL", "SETUSER", "projector", "on", f">{PASSWORD}", *rights())
         stage.client.execute_command("CONFIG", "SET", "requirepass", PASSWORD)
         named = {"REDIS_ADDR": server.addr, "REDIS_PASSWORD_FILE": tmp_path / "password"}
         assert why(stage, tmp_path, REDIS_ADDR=server.addr) == "sign_in"
         assert why(stage, tmp_path, **named) == ""
         assert why(stage, tmp_path, **named, REDIS_USERNAME="projector") == ""
+        mirror = RedisMirror(read(tmp_path, **named, REDIS_USERNAME="projector"))
+        stage.mirrors.append(mirror)
+        stage.mirror, stage.publisher = mirror, stage.publishing(mirror)
+        assert stage.published(stage.opened().id)
+        stage.followed()
+        assert (stage.rebuilt(), stage.verified()[0]) == ((0, 0), {})
         assert why(stage, tmp_path, **named, REDIS_USERNAME="nobody") == "sign_in"
         assert why(stage, tmp_path, **named | {"REDIS_PASSWORD_FILE": tmp_path / "wrong"}) == "sign_in"
         other = {"REDIS_USERNAME": "projector", "REDIS_KEY_PREFIX": "other:"}
         assert why(stage, tmp_path, **named, **other) == "permission"
+
+
+def rights():
+    """What the page says a user needs at Redis."""
+    line = re.search(r"^ACL SETUSER ostiary on >… (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return line[1].split()
 
 
 def test_a_password_that_cannot_be_read_stops_the_start(tmp_path):

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 from ostiary.cli.terminal import house, one, say
 from ostiary.house import House
@@ -12,8 +12,9 @@ from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.projection.model import Mirror, MirrorUnavailable
-from ostiary.projection.rebuilding import Told, Truth, fill, sweep
+from ostiary.projection.rebuilding import Told, fill, sweep
 from ostiary.projection.redis import RedisMirror
+from ostiary.projection.truth import Truth
 from ostiary.projection.verification import Difference, Verification
 from ostiary.storage import snapshots
 
@@ -48,7 +49,8 @@ def rebuild(*, progress: bool = False, json_: bool = False) -> int:
     json_
         Print one JSON object.
     """
-    return _within(lambda opened, mirror: _rebuild(opened, mirror, _progress(shown=progress), as_json=json_))
+    with _progress(shown=progress) as told:
+        return _within(lambda opened, mirror: _rebuild(opened, mirror, told, as_json=json_))
 
 
 def verify(*, progress: bool = False, json_: bool = False) -> int:
@@ -63,7 +65,8 @@ def verify(*, progress: bool = False, json_: bool = False) -> int:
     json_
         Print one JSON object a line: the differences, then the sum.
     """
-    return _within(lambda opened, mirror: _verify(opened, mirror, _progress(shown=progress), as_json=json_))
+    with _progress(shown=progress) as told:
+        return _within(lambda opened, mirror: _verify(opened, mirror, told, as_json=json_))
 
 
 async def _status(opened: House, mirror: Mirror, *, as_json: bool) -> int:
@@ -140,7 +143,8 @@ def _truth(opened: House) -> Truth:
     return Truth(opened.vault, opened.scope, opened.clock)
 
 
-def _progress(*, shown: bool) -> Told:
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Told]:
     shown = shown or sys.stderr.isatty()
 
     async def told(done: int) -> None:
@@ -148,7 +152,9 @@ def _progress(*, shown: bool) -> Told:
             sys.stderr.write(f"\r{done:,} sessions")
             sys.stderr.flush()
 
-    return told
+    yield told
+    if shown:
+        sys.stderr.write("\n")
 
 
 def _plain(value: object) -> object:

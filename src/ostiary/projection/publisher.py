@@ -12,10 +12,8 @@ from ostiary.kernel.errors import OstiaryError
 from ostiary.kernel.ids import Secrets, new_id
 from ostiary.kernel.values import Scope
 from ostiary.projection.model import Mirror, MirrorUnavailable, Standing, State, entry_of
-from ostiary.projection.rebuilding import Truth
 from ostiary.projection.restoring import Restorer
-from ostiary.sessions.device import service as devices
-from ostiary.sessions.device.model import DeviceSession
+from ostiary.projection.truth import Truth, Waiting
 from ostiary.storage import snapshots
 from ostiary.storage.snapshots import Mark
 from ostiary.storage.vault import Vault
@@ -23,7 +21,6 @@ from ostiary.storage.vault import Vault
 __all__ = ["Publisher", "nowhere"]
 
 _LOG = structlog.get_logger("ostiary.projection")
-_AT_ONCE = 500
 _GATHER_S, _IDLE_S, _LONGEST_S = 0.02, 0.1, 1.0
 _LATE = SECOND
 """Microseconds for which something may wait before the projection is called behind."""
@@ -51,7 +48,8 @@ class Publisher:
 
     def __init__(self, vault: Vault, scope: Scope, clock: Clock, secrets: Secrets, mirror: Mirror) -> None:
         self._vault, self._scope, self._clock, self._mirror = vault, scope, clock, mirror
-        self._restorer = Restorer(Truth(vault, scope, clock), mirror, new_id("node", secrets))
+        self._truth = Truth(vault, scope, clock)
+        self._restorer = Restorer(self._truth, mirror, new_id("node", secrets))
         self._next, self._turn, self._wake = _Batch(), asyncio.Lock(), asyncio.Event()
         self._done: list[Mark] = []
         self._why: str | None = None
@@ -102,7 +100,7 @@ class Publisher:
 
     async def _tried(self, sessions: list[str]) -> bool:
         try:
-            await self._write(await self._vault.read(self._scope, partial(devices.unpublished_of, sessions=sessions)))
+            await self._write(await self._truth.waiting_of(sessions))
         except MirrorUnavailable as fault:
             self._failed(fault.why)
         except OstiaryError as fault:
@@ -138,13 +136,11 @@ class Publisher:
             self._reached()
 
     async def _drain(self) -> None:
-        while found := await self._vault.read(self._scope, partial(devices.waiting, most=_AT_ONCE)):
+        while found := await self._truth.waiting():
             await self._write(found)
             await self._clear()
-            if len(found) < _AT_ONCE:
-                return
 
-    async def _write(self, found: list[tuple[Mark, DeviceSession | None]]) -> None:
+    async def _write(self, found: Waiting) -> None:
         now = self._clock()
         await self._mirror.write([entry_of(session, now) for _, session in found if session])
         if gone := [mark.session for mark, session in found if session is None]:

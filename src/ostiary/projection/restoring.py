@@ -6,7 +6,8 @@ import structlog
 
 from ostiary.kernel.errors import OstiaryError
 from ostiary.projection.model import Mirror
-from ostiary.projection.rebuilding import Truth, fill
+from ostiary.projection.rebuilding import fill
+from ostiary.projection.truth import Truth
 
 __all__ = ["Restorer"]
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 import msgspec
 
 from ostiary.projection.model import Entry, Held, Mirror, entry_of
-from ostiary.projection.rebuilding import Told, Truth
+from ostiary.projection.rebuilding import Told
+from ostiary.projection.truth import Truth
 from ostiary.sessions.device.model import DeviceSession
 
 __all__ = ["Difference", "Fault", "Verification"]
@@ -49,11 +50,10 @@ class Verification:
     async def differences(self) -> AsyncGenerator[Difference, None]:
         """Yield every difference. Raises MirrorUnavailable, StoreUnavailable."""
         last = ""
-        while found := await self._truth.after(last):
-            last = found[-1].id
-            for one in await self._of_known(found):
+        while last := (page := await self._truth.after(last)).last:
+            for one in await self._of_known(page.sessions):
                 yield one
-            self.sessions += len(found)
+            self.sessions += len(page.sessions)
             await self._told(self.sessions)
         cursor, seen = -1, set[str]()
         while cursor:
@@ -81,17 +81,20 @@ class Verification:
     async def _still(self, suspects: list[DeviceSession], held: list[Held]) -> tuple[list[DeviceSession], list[Held]]:
         """Return those that bear no mark, as the truth has them after Redis was read; count the others as waiting."""
         names = [session.id for session in suspects]
-        marked, states = await self._truth.waiting_of(names), await self._truth.states(names)
+        marked, states = await self._marked(names), await self._truth.states(names)
         self.waiting += len(marked)
         kept = [(states[name], one) for name, one in zip(names, held, strict=True) if name in states.keys() - marked]
         return [session for session, _ in kept], [one for _, one in kept]
+
+    async def _marked(self, sessions: Sequence[str]) -> set[str]:
+        return {mark.session for mark, _ in await self._truth.waiting_of(sessions)}
 
     async def _of_unknown(self, sessions: Sequence[str]) -> list[Difference]:
         known = await self._truth.states(sessions)
         suspects = [session for session in sessions if session not in known]
         if not suspects:
             return []
-        held, marked = await self._mirror.read(suspects), await self._truth.waiting_of(suspects)
+        held, marked = await self._mirror.read(suspects), await self._marked(suspects)
         self.waiting += len(marked)
         return [
             Difference(session, Fault.UNKNOWN, "", _text(one))
