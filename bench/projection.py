@@ -104,7 +104,7 @@ def _house(folder: Path) -> Iterator[House]:
 async def _delays(house: House, server: RedisServer, rounds: int) -> _Delays:
     """Open and revoke sessions one after another, as request handlers do, with the follower beside."""
     found, stop = _Delays(), asyncio.Event()
-    publisher = Publisher(house.vault, house.scope, house.clock, system_secrets, _mirror(server))
+    publisher = Publisher(house.vault, house.scope, house.clock, system_secrets, _mirror(server), _mirror(server))
     following = asyncio.create_task(publisher.follow(stop))
     client = Redis(port=server.port, protocol=2)
     try:

@@ -55,7 +55,6 @@ from ostiary.membrane.table import Row as Crossed
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence.challenges import Asker
-from ostiary.projection.model import Mirror
 from ostiary.projection.publisher import Publisher
 from ostiary.receipts import service as receipts
 from ostiary.receipts.publishing import HeadPublisher
@@ -290,8 +289,9 @@ def _publisher(house: House) -> Publisher | None:
     """Return who tells gateways of device sessions; nobody where no Redis is set."""
     if house.settings.projection.addr is None:
         return None
-    mirror: Mirror = resolve_name(_MIRROR)(house.settings.projection)
-    return Publisher(house.vault, house.scope, house.clock, system_secrets, mirror)
+    given, kind = house.settings.projection, resolve_name(_MIRROR)
+    mirror, patient = kind(given), kind(given.patient)
+    return Publisher(house.vault, house.scope, house.clock, system_secrets, mirror, patient)
 
 
 def _beside(house: House, liveness: Liveness, publisher: Publisher | None) -> list[chores.Beside]:

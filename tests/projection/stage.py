@@ -39,13 +39,15 @@ class Stage(Home):
 
     def mirrored(self, **given):
         """Another connection to that Redis."""
-        settings = msgspec.structs.replace(ProjectionSettings(addr=("127.0.0.1", self.server.port)), **given)
+        settings = ProjectionSettings(addr=("127.0.0.1", self.server.port)).patient
+        settings = msgspec.structs.replace(settings, **given)
         self.mirrors.append(RedisMirror(settings))
         return self.mirrors[-1]
 
     def publishing(self, mirror=None):
         """A publisher of its own, as another process would have."""
-        return Publisher(self.house.vault, self.scope, self.house.clock, system_secrets, mirror or self.mirror)
+        mirror = mirror or self.mirror
+        return Publisher(self.house.vault, self.scope, self.house.clock, system_secrets, mirror, mirror)
 
     def close(self):
         for mirror in self.mirrors:

@@ -84,6 +84,18 @@ def test_more_than_one_batch_is_published_in_one_round(stage):
     assert stage.value(ids[-1])["user_id"] == "user-1099"
 
 
+def test_of_very_many_a_request_publishes_some_and_the_follower_the_rest(stage, between):
+    def batch(tx):
+        opened = (devices.Opening(f"user-{n}", "k", f"c-{n}") for n in range(250))
+        return [devices.open_session(tx, ACT.caller, one).id for one in opened]
+
+    many = stage.act(batch)
+    assert stage.published(*many) is False
+    assert (between.tries, len(stage.events())) == (1, 100)
+    stage.followed()
+    assert (stage.waiting(), len(stage.events())) == (0, 250)
+
+
 def test_what_is_asked_for_together_goes_together(stage, between):
     many = [stage.opened() for _ in range(20)]
 

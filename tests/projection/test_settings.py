@@ -141,7 +141,7 @@ def test_on_a_cluster_a_tagged_prefix_is_required_and_works(tmp_path, stages):
         stage.mirrors.append(mirror)
         stage.mirror, stage.publisher = mirror, stage.publishing(mirror)
         many = [stage.opened() for _ in range(150)]
-        assert stage.published(*(one.id for one in many))
+        assert stage.published(*(one.id for one in many[:100]))
         stage.revoked(many[0].id)
         stage.followed()
         assert (stage.waiting(), stage.verified()[0]) == (0, {})

@@ -132,7 +132,7 @@ def _within(command: Callable[[House, Mirror], Awaitable[int]]) -> int:
 async def _mirror(opened: House) -> AsyncIterator[Mirror]:
     if opened.settings.projection.addr is None:
         raise SettingsError("there is no projection: OSTIARY_REDIS_ADDR names no Redis")
-    mirror = RedisMirror(opened.settings.projection)
+    mirror = RedisMirror(opened.settings.projection.patient)
     try:
         yield mirror
     finally:

@@ -12,6 +12,7 @@ from ostiary.kernel.errors import StoreUnavailable
 from ostiary.sessions.device.model import KEPT, DeviceSession, Status
 
 __all__ = [
+    "PATIENCE",
     "About",
     "Entry",
     "Held",
@@ -22,6 +23,10 @@ __all__ = [
     "State",
     "entry_of",
 ]
+
+
+PATIENCE = 10 * SECOND
+"""Microseconds that one step may take where nobody waits for it: the follower's, a rebuild's, a command's."""
 
 
 class ProjectionSettings(msgspec.Struct, frozen=True):
@@ -37,6 +42,11 @@ class ProjectionSettings(msgspec.Struct, frozen=True):
     cluster: bool = False
     prefix: str = "gateway:"
     maxlen: int = 100_000
+
+    @property
+    def patient(self) -> "ProjectionSettings":
+        """The same for what nobody waits for: a busy moment must not undo the work of minutes."""
+        return msgspec.structs.replace(self, timeout=max(self.timeout, PATIENCE))
 
 
 class MirrorUnavailable(StoreUnavailable):

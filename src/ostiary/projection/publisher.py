@@ -21,6 +21,8 @@ from ostiary.storage.vault import Vault
 __all__ = ["Publisher", "nowhere"]
 
 _LOG = structlog.get_logger("ostiary.projection")
+_AT_ONCE = 100
+"""Sessions that a request publishes itself, in one step; more are the follower's, a moment later."""
 _GATHER_S, _IDLE_S, _LONGEST_S = 0.02, 0.1, 1.0
 _LATE = SECOND
 """Microseconds for which something may wait before the projection is called behind."""
@@ -44,12 +46,15 @@ class Publisher:
 
     Whoever changed a session calls `publish` after the commit; `follow` runs beside, for all that it could not do and
     for what other processes changed. What goes wrong here fails no request: the mark is durable, and `standing` tells.
+    `mirror` is for requests, `patient` for the follower.
     """
 
-    def __init__(self, vault: Vault, scope: Scope, clock: Clock, secrets: Secrets, mirror: Mirror) -> None:
-        self._vault, self._scope, self._clock, self._mirror = vault, scope, clock, mirror
+    def __init__(
+        self, vault: Vault, scope: Scope, clock: Clock, secrets: Secrets, mirror: Mirror, patient: Mirror
+    ) -> None:
+        self._vault, self._scope, self._clock, self._mirror, self._patient = vault, scope, clock, mirror, patient
         self._truth = Truth(vault, scope, clock)
-        self._restorer = Restorer(self._truth, mirror, new_id("node", secrets))
+        self._restorer = Restorer(self._truth, patient, new_id("node", secrets))
         self._next, self._turn, self._wake = _Batch(), asyncio.Lock(), asyncio.Event()
         self._done: list[Mark] = []
         self._why: str | None = None
@@ -69,7 +74,7 @@ class Publisher:
         async with self._turn:
             if not batch.begun:
                 batch.begun, self._next = True, _Batch()
-                batch.done = await self._tried(list(batch.sessions))
+                batch.done = await self._tried(list(batch.sessions)[:_AT_ONCE]) and len(batch.sessions) <= _AT_ONCE
         self._wake.set()
         return batch.done
 
@@ -90,6 +95,7 @@ class Publisher:
             waker.cancel()
             await self._restorer.stop()
             await self._mirror.close()
+            await self._patient.close()
 
     async def standing(self) -> Standing:
         """Return how the projection stands. Raises StoreUnavailable where the truth cannot be asked."""
@@ -100,7 +106,7 @@ class Publisher:
 
     async def _tried(self, sessions: list[str]) -> bool:
         try:
-            await self._write(await self._truth.waiting_of(sessions))
+            await self._write(self._mirror, await self._truth.waiting_of(sessions))
         except MirrorUnavailable as fault:
             self._failed(fault.why)
         except OstiaryError as fault:
@@ -137,14 +143,14 @@ class Publisher:
 
     async def _drain(self) -> None:
         while found := await self._truth.waiting():
-            await self._write(found)
+            await self._write(self._patient, found)
             await self._clear()
 
-    async def _write(self, found: Waiting) -> None:
+    async def _write(self, mirror: Mirror, found: Waiting) -> None:
         now = self._clock()
-        await self._mirror.write([entry_of(session, now) for _, session in found if session])
+        await mirror.write([entry_of(session, now) for _, session in found if session])
         if gone := [mark.session for mark, session in found if session is None]:
-            await self._mirror.remove(gone, now)
+            await mirror.remove(gone, now)
         self._published += len(found)
         self._done += [mark for mark, _ in found]
         self._reached()
