@@ -13,6 +13,7 @@ from bench.log import log
 from bench.method import QUICK, ROUNDS, Row
 from bench.middleware import middleware
 from bench.postgres import postgres
+from bench.projection import projection
 from bench.signins import signin
 from bench.workers import workers
 
@@ -25,6 +26,7 @@ _MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "middleware": (middleware, 1000),
     "workers": (workers, 4000),
     "postgres": (postgres, 1600),
+    "projection": (projection, 1_000_000),
     "flat": (flat, 4000),
     "log": (log, 1_000_000),
 }

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, partial
+from pkgutil import resolve_name
 
 import msgspec
 import structlog
@@ -59,6 +60,7 @@ from ostiary.membrane.table import Row as Crossed
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence.challenges import Asker
+from ostiary.projection.publisher import Publisher, nowhere
 from ostiary.receipts import service as receipts
 from ostiary.receipts.publishing import HeadPublisher
 from ostiary.receipts.refusals import RefusalLog
@@ -89,6 +91,8 @@ __all__ = ["FRESH", "Application", "build"]
 _LOG = structlog.get_logger("ostiary.app")
 _BATCH = 500
 _HEADS, _CHECKS = "heads.published", "checks.counted"
+_MIRROR = "ostiary.projection.redis:RedisMirror"
+"""Named, not imported: a server without Redis need not pay for its driver."""
 
 FRESH = (_HEADS, _CHECKS)
 """Files in the data folder that the workers of one server share: whoever starts a server removes them first."""
@@ -127,7 +131,8 @@ def build(
     """
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     core = _core(house)
-    postman, publish = _postman(house), _publish
+    postman, publisher = _postman(house), _publisher(house)
+    publish = publisher.publish if publisher else nowhere
     device = device_routes.operations(_device_flow(house, postman, publish), Paced())
     asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), *more))
     operations, contract = (*_operations(core, asker, methods), *device), tuple(row.operation for row in crossings)
@@ -146,7 +151,7 @@ def build(
     counts = _counts(house, check)
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts), publish),
+        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts), (publisher, publish)),
         operations=operations,
         membrane=contract,
         chores=partial(
@@ -155,7 +160,7 @@ def build(
             core.sessions.seen,
             core.refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
-            _keeper(house, core.liveness),
+            _beside(house, core.liveness, publisher),
             {"keys": core.watch.look, "counts": counts.write, "mail": postman.deliver},
         ),
     )
@@ -223,10 +228,6 @@ def _device_flow(house: House, postman: Postman, publish: Publish) -> DeviceFlow
     return DeviceFlow(house.vault, rules, postman, publish, None, house.settings.sessions.device)
 
 
-async def _publish(sessions: Sequence[str]) -> None:
-    """Tell nobody."""
-
-
 def _sender(settings: MailSettings) -> Sender:
     match settings.mode:
         case MailMode.STUB:
@@ -287,17 +288,32 @@ def _internal(
     session_rules: sessions.Rules,
     rules: CheckRules,
     parts: tuple[Check, Counts],
-    publish: Publish,
+    telling: tuple[Publisher | None, Publish],
 ) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    devices = DeviceSessionDesk(vault, scope, house.keyring, publish)
+    devices = DeviceSessionDesk(vault, scope, house.keyring, telling[1])
     signed = DeviceDesk(vault, scope, check, rules.teller)
     log = LogRoutes(vault, scope, house.keyring)
     asked = (*consume.routes(), *devices.routes(), *signed.routes(), *log.routes())
     more = (*_feed(house, liveness, check, rules), *asked)
-    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
+    told = (_lease(liveness), counts.sums, telling[0].standing if telling[0] else None)
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, *told)
+
+
+def _publisher(house: House) -> Publisher | None:
+    """Return who tells gateways of device sessions; nobody where no Redis is set."""
+    if house.settings.projection.addr is None:
+        return None
+    given, kind = house.settings.projection, resolve_name(_MIRROR)
+    mirror, patient = kind(given), kind(given.patient)
+    return Publisher(house.vault, house.scope, house.clock, system_secrets, mirror, patient)
+
+
+def _beside(house: House, liveness: Liveness, publisher: Publisher | None) -> list[chores.Beside]:
+    keeper = _keeper(house, liveness)
+    return [*([keeper.run] if keeper else []), *([publisher.follow] if publisher else [])]
 
 
 def _keeper(house: House, liveness: Liveness) -> Keeper | None:

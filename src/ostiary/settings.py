@@ -23,6 +23,8 @@ from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.texts import Key
 from ostiary.mail import settings as mail
 from ostiary.mail.model import MailSettings
+from ostiary.projection import settings as projection
+from ostiary.projection.model import ProjectionSettings
 from ostiary.receipts.model import LogSettings
 from ostiary.recovery.model import RecoverySettings
 from ostiary.sessions.model import SessionSettings
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
     log: LogSettings = LogSettings()
     mail: MailSettings = MailSettings()
     recovery: RecoverySettings = RecoverySettings()
+    projection: ProjectionSettings = ProjectionSettings()
 
     @property
     def kek(self) -> Path:
@@ -254,6 +257,7 @@ KEYS: dict[str, Key] = {
         "It is printed, appended and posted; one more is made at a clean stop.",
     ),
     **mail.KEYS,
+    **projection.KEYS,
 }
 """Every key, without its prefix."""
 
@@ -323,7 +327,8 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 def _compose(values: dict[str, Any]) -> Settings:
-    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}, "log": {}, "mail": {}, "recovery": {}}
+    sections = ("", "sessions", "gateway", "log", "mail", "recovery", "projection")
+    parts: dict[str, dict[str, Any]] = {section: {} for section in sections}
     for field, value in values.items():
         section, _, name = field.rpartition(".")
         parts[section][name] = value
@@ -334,6 +339,7 @@ def _compose(values: dict[str, Any]) -> Settings:
     sessions, log = SessionSettings(**parts["sessions"]), LogSettings(**parts["log"])
     letters, recovery = MailSettings(**parts["mail"]), RecoverySettings(**parts["recovery"])
     more = {"gateway": GatewaySettings(hosts), "log": log, "mail": letters, "recovery": recovery}
+    more["projection"] = ProjectionSettings(**parts["projection"])
     return msgspec.structs.replace(bare, sessions=sessions, **more)
 
 
@@ -345,6 +351,7 @@ def _nearby(given: Mapping[str, Any]) -> str:
 
 def _check(settings: Settings) -> Settings:
     mail.check(settings.mail)
+    projection.check(settings.projection)
     longest = max(("ABSOLUTE", settings.sessions.absolute), ("BEARER", settings.sessions.bearer), key=lambda x: x[1])
     if settings.signing_key_retention < longest[1]:
         raise SettingsError(

@@ -55,6 +55,16 @@ SHOWN = {
     "MAIL_SMTP_USER": "tests/mail/test_settings.py::test_a_server_that_wants_a_sign_in_gets_user_and_password",
     "MAIL_SMTP_PASSWORD_FILE": "tests/mail/test_settings.py::test_a_server_that_wants_a_sign_in_gets_user_and_password",
     "SIGNING_KEY_ROTATION": "tests/keys/test_schedule.py::test_a_key_that_is_due_is_rotated_once",
+    "REDIS_ADDR": "tests/projection/test_settings.py::test_sessions_are_written_to_the_redis_that_is_named",
+    "REDIS_USERNAME": "tests/projection/test_settings.py::test_redis_is_used_signed_in",
+    "REDIS_PASSWORD_FILE": "tests/projection/test_settings.py::test_redis_is_used_signed_in",
+    "REDIS_TLS": "tests/projection/test_settings.py::test_the_line_is_encrypted_and_the_server_known",
+    "REDIS_TLS_CA_FILE": "tests/projection/test_settings.py::test_the_line_is_encrypted_and_the_server_known",
+    "REDIS_DB": "tests/projection/test_settings.py::test_keys_stand_under_the_prefix_in_the_database_and_the_stream_has_the_length",
+    "REDIS_KEY_PREFIX": "tests/projection/test_settings.py::test_keys_stand_under_the_prefix_in_the_database_and_the_stream_has_the_length",
+    "REDIS_STREAM_MAXLEN": "tests/projection/test_settings.py::test_keys_stand_under_the_prefix_in_the_database_and_the_stream_has_the_length",
+    "REDIS_OPERATION_TIMEOUT": "tests/projection/test_settings.py::test_one_step_takes_no_longer_than_is_set",
+    "REDIS_CLUSTER": "tests/projection/test_settings.py::test_on_a_cluster_a_tagged_prefix_is_required_and_works",
     "GC_INTERVAL": "tests/settings/test_effects.py::test_what_has_expired_is_swept_away",
 }
 

@@ -128,6 +128,17 @@ _GROUPS = {
             "show": ("letters:show", "Show one captured letter."),
         },
     ),
+    "projection": (
+        "Projection: the copy of device sessions in Redis that gateways read.",
+        {
+            "status": ("projection:status", "Say how the projection stands."),
+            "rebuild": (
+                "projection:rebuild",
+                "Write all sessions of all tenants anew, and remove those that are not known.",
+            ),
+            "verify": ("projection:verify", "Hold the projection against the truth and name every difference."),
+        },
+    ),
     "keys": (
         "Keys: list, rotate, revoke and rewrap them.",
         {

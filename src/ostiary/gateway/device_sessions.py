@@ -131,7 +131,7 @@ class DeviceSessionDesk(msgspec.Struct, frozen=True):
     vault: Vault
     scope: Scope
     keyring: Keyring
-    publish: Callable[[Sequence[str]], Awaitable[None]]
+    publish: Callable[[Sequence[str]], Awaitable[object]]
     directory: Directory | None = None
 
     def routes(self) -> list[Route]:

@@ -1,5 +1,7 @@
 """The tables `device_sessions`, `device_limits` and `device_requests`."""
 
+from collections.abc import Iterable, Sequence
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -17,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from ostiary.sessions.device.model import Act, Actor, DeviceSession
+from ostiary.storage.snapshots import Mark, unpublished
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
@@ -41,6 +44,9 @@ __all__ = [
     "reserve",
     "revoke",
     "set_limit",
+    "states",
+    "unpublished_of",
+    "waiting",
 ]
 
 device_sessions = Table(
@@ -83,6 +89,8 @@ _ADD = Statement(postgresql.insert(device_sessions).on_conflict_do_nothing())
 FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
 """One device session of whichever tenant; binds: session."""
 
+_TOGETHER = 100
+_STATES = Statement(_FIELDS.where(_s.id.in_([bindparam(f"session_{place}") for place in range(_TOGETHER)])))
 _BY_CHALLENGE = Statement(_FIELDS.where(_s.challenge_id == bindparam("challenge")))
 _LIST_OF = Statement(_FIELDS.where(*_OF).order_by(_s.created_at.desc(), _s.id.desc()))
 _ACTIVE_OF = Statement(_FIELDS.where(*_OF, *_ACTIVE).order_by(_s.created_at.desc(), _s.id.desc()))
@@ -106,6 +114,12 @@ _EXPIRED = Statement(
     .limit(bindparam("most"))
 )
 _AFTER = Statement(_FIELDS.where(_s.id > bindparam("last")).order_by(_s.id).limit(bindparam("most")))
+_u = unpublished.c
+_MARKED = select(_u.session_id, _u.mark, _u.tenant_id, *_s).select_from(
+    unpublished.outerjoin(device_sessions, _u.session_id == _s.id)
+)
+_WAITING = Statement(_MARKED.order_by(_u.marked_at, _u.session_id).limit(bindparam("most")))
+_UNPUBLISHED = Statement(_MARKED.where(_u.session_id == bindparam("session")))
 _OLD = select(_s.id).where(_s.revoked_at > 0, _s.revoked_at <= bindparam("before")).limit(bindparam("most"))
 _COLLECT = Statement(delete(device_sessions).where(_s.id.in_(_OLD)))
 _LIMIT = Statement(select(_l.most).where(_l.tenant_id == bindparam("tenant")))
@@ -117,6 +131,10 @@ _FORGET_LIMIT = Statement(delete(device_limits).where(_l.tenant_id == bindparam(
 _RESERVE = Statement(postgresql.insert(device_requests).on_conflict_do_nothing())
 _LAPSED = select(_r.session_id, _r.request_id).where(_r.until <= bindparam("before")).limit(bindparam("most"))
 _FORGET_REQUESTS = Statement(delete(device_requests).where(tuple_(_r.session_id, _r.request_id).in_(_LAPSED)))
+
+
+def _marked(row: Row) -> tuple[Mark, DeviceSession | None]:
+    return Mark(*row[:3]), None if row[3] is None else device_session(row[3:])
 
 
 def device_session(row: Row) -> DeviceSession:
@@ -177,6 +195,26 @@ def expired(tx: Tx, most: int) -> list[DeviceSession]:
 def after(tx: Tx, last: str, most: int) -> list[DeviceSession]:
     """Return up to `most` sessions of all tenants, in order of their ids, from the one after `last` on."""
     return [device_session(row) for row in tx.all(_AFTER, last=last, most=most)]
+
+
+def waiting(tx: Tx, most: int) -> list[tuple[Mark, DeviceSession | None]]:
+    """Return up to `most` marks of all tenants, oldest first, each with its session, None where that is gone."""
+    return [_marked(row) for row in tx.all(_WAITING, most=most)]
+
+
+def unpublished_of(tx: Tx, sessions: Iterable[str]) -> list[tuple[Mark, DeviceSession | None]]:
+    """Return the same for these sessions, those that bear a mark."""
+    return [_marked(row) for session in sessions for row in tx.all(_UNPUBLISHED, session=session)]
+
+
+def states(tx: Tx, sessions: Sequence[str]) -> dict[str, DeviceSession]:
+    """Return those of these sessions, of all tenants, that there are."""
+    found: dict[str, DeviceSession] = {}
+    for start in range(0, len(sessions), _TOGETHER):
+        part = [*sessions[start : start + _TOGETHER], *[""] * _TOGETHER][:_TOGETHER]
+        rows = tx.all(_STATES, **{f"session_{place}": session for place, session in enumerate(part)})
+        found |= {row[0]: device_session(row) for row in rows}
+    return found
 
 
 def collect(tx: Tx, before: int, most: int) -> int:

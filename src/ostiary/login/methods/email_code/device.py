@@ -32,7 +32,7 @@ __all__ = ["METHOD", "Confirmation", "Courier", "DeviceFlow", "Publish", "delive
 METHOD = "email_code"
 """The method's name, as tenants allow it."""
 
-Publish = Callable[[Sequence[str]], Awaitable[None]]
+Publish = Callable[[Sequence[str]], Awaitable[object]]
 """Tells gateways of these sessions, as they are by now; never fails, for what it cannot tell is repaired later."""
 
 
