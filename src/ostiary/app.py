@@ -30,7 +30,7 @@ from ostiary.gateway.teller import Teller
 from ostiary.house import House, database_locator
 from ostiary.identities import service as identities
 from ostiary.invocation.references import caller_reference
-from ostiary.kernel.clock import system_clock, ticks_of
+from ostiary.kernel.clock import Ticks, system_clock, ticks_of
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.kernel.values import Mode
@@ -208,17 +208,18 @@ def _watch(house: House) -> KeyWatch:
 
 
 def _postman(house: House) -> Postman:
-    return Postman(house.vault, house.scope, house.keyring, _sender(house.settings.mail), _mode)
+    sender = _sender(house.settings.mail, ticks_of(house.clock))
+    return Postman(house.vault, house.scope, house.keyring, sender, _mode)
 
 
-def _sender(settings: MailSettings) -> Sender:
+def _sender(settings: MailSettings, ticks: Ticks) -> Sender:
     match settings.mode:
         case MailMode.STUB:
             return CapturedSender()
         case MailMode.SMTP:
             return SmtpSender(settings)
         case MailMode.REST:
-            return RestSender(settings)
+            return RestSender(settings, ticks)
 
 
 def _mode(tx: Tx) -> Mode:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from ostiary.kernel.errors import BootRefused
 from ostiary.mail.message import message
 from ostiary.mail.model import LEASE, Letter, MailSettings, Parcel
-from ostiary.mail.smtp import SmtpSender, read_secret
+from ostiary.mail.smtp import SmtpSender
 from tests.flows.server import Served
 from tests.mail.post import CODE, NOTICE, captured, deliver, queue, told, waiting
 from tests.rigs.counterparts import free_port
