@@ -209,6 +209,8 @@ def _watch(house: House) -> KeyWatch:
 
 def _postman(house: House) -> Postman:
     sender = _sender(house.settings.mail, ticks_of(house.clock))
+    if isinstance(sender, RestSender):
+        house.closing.append(sender.close)
     return Postman(house.vault, house.scope, house.keyring, sender, _mode)
 
 

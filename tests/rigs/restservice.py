@@ -6,7 +6,14 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PATIENCE_S = 20
-CODES = {400: "invalid_request", 401: "unauthorized", 404: "not_found", 409: "conflict", 500: "internal_error", 503: "service_unavailable"}
+CODES = {
+    400: "invalid_request",
+    401: "unauthorized",
+    404: "not_found",
+    409: "conflict",
+    500: "internal_error",
+    503: "service_unavailable",
+}
 
 
 class Trouble(Exception):
@@ -20,7 +27,7 @@ class Trouble(Exception):
 class RestService:
     """What came, and what goes wrong: `fault` stays until it is cleared, `faults` are taken in turn, before it.
 
-    A fault is a status, bytes to write instead of an answer, or one of `slow` (no answer until `let_go`), `drip` (a
+    A fault is a status, a status and a body, bytes to write instead of an answer, or one of `slow` (no answer until `let_go`), `drip` (a
     byte now and then), `close` (the line, before an answer) and `leave` (the line, after an answer that promises to
     keep it). `operations` maps (method, path) to what answers; a path may hold one `*`.
     """
@@ -41,9 +48,9 @@ class RestService:
 
     def answer(self, method, path, headers, raw):
         """(status, object) for one request."""
+        if self.token and headers.get("authorization") != f"Bearer {self.token}":
+            return 401, {"error": {"code": CODES[401], "message": "who are you?"}}
         try:
-            if self.token and headers.get("authorization") != f"Bearer {self.token}":
-                raise Trouble(401)
             with self.guard:
                 return 200, self._found(method, path.removeprefix("/base"))(headers, raw)
         except Trouble as trouble:
@@ -102,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = fault == "leave"
             case int():
                 self.say(fault, {"error": {"code": CODES.get(fault, "odd"), "message": "a bad day"}})
+            case (status, bytes(body)):
+                self.write(status, body)
             case bytes():
                 self.wfile.write(fault)
                 self.close_connection = True
@@ -113,8 +122,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = handle_any  # noqa: N815 - the names that http.server calls
 
     def say(self, status, value):
+        """Answer with JSON."""
+        self.write(status, json.dumps(value).encode())
+
+    def write(self, status, body):
         """Write one answer in one piece."""
-        body = json.dumps(value).encode()
         head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nlocation: /elsewhere\r\ncontent-length: {len(body)}\r\n\r\n"
         self.wfile.write(head.encode() + body)
 

@@ -14,6 +14,7 @@ class Line(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.heard = False
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reading: Reading | None = None
         self._awaited: asyncio.Future[Answer] | None = None
@@ -22,14 +23,14 @@ class Line(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Tell whether it can carry an exchange."""
-        return self._transport is not None and not self._transport.is_closing()
+        return self._transport is not None and not (self._loop.is_closed() or self._transport.is_closing())
 
     async def exchange(self, request: bytes) -> Answer:
         """Send one request and return the answer. Raises ConnectionError where the line breaks, ValueError for junk."""
         if self._transport is None or not self.usable:
             raise ConnectionResetError("the line is gone")
         reading = self._reading = Reading()
-        awaited: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        awaited: asyncio.Future[Answer] = self._loop.create_future()
         self._awaited = awaited
         self.heard = False
         try:
@@ -42,7 +43,7 @@ class Line(asyncio.Protocol):
 
     def park(self, idle: float) -> None:
         """Keep it for the next question, for so many seconds."""
-        self._expiry = asyncio.get_running_loop().call_later(idle, self.close)
+        self._expiry = self._loop.call_later(idle, self.close)
 
     def unpark(self) -> None:
         """Take it into use."""
@@ -51,9 +52,9 @@ class Line(asyncio.Protocol):
             self._expiry = None
 
     def close(self) -> None:
-        """Let go of it at once."""
+        """Let go of it at once; a loop that is closed has let go of it already."""
         self.unpark()
-        if self._transport is not None:
+        if self._transport is not None and not self._loop.is_closed():
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
