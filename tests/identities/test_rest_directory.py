@@ -170,7 +170,7 @@ def test_nobody_there_is_a_failure():
 
 
 ODD_IDS = ["", " ", "a b", "a\0b", "a\nb", "user-1\n", "ü", "x" * 129, ".", ".."]
-ODD = {
+ODD: dict[str, list] = {
     "resolve": [
         {},
         [],

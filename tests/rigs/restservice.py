@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             case "close":
                 self.close_connection = True
-            case "slow" | "drip":
+            case _:
                 self.stall(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n" if fault == "drip" else b"")
 
     do_GET = do_POST = handle_any  # noqa: N815 - the names that http.server calls

@@ -87,7 +87,10 @@ class RestDirectory:
         return _resolved("ensure", said.outcome, said, {Kind.EXISTING, Kind.CREATED, Kind.BLOCKED})
 
     async def exists(self, scope: Scope, person: str) -> bool:
-        return _is_id(person) and await self._exists(person, glance=False)
+        if not _is_id(person):
+            return False
+        answer = await self._answer("exists", _exists(person))
+        return not _is_nobody(answer) and _read("exists", answer, _Presence).exists
 
     async def block_person(self, scope: Scope, person: str, reason: str) -> bool:
         if not _is_id(person):
@@ -108,20 +111,20 @@ class RestDirectory:
         return said.user_id
 
     async def reachable(self) -> bool:
-        try:
-            await self._exists(_NOBODY, glance=True)
-        except StoreUnavailable:
-            return False
-        return True
+        why = await self.probe()
+        if why:
+            _LOG.warning("directory_failed", operation="probe", why=why)
+        return not why
+
+    async def probe(self) -> str:
+        """Ask for somebody who is not there; return the machine word of what stands in the way of an answer, or ""."""
+        said = await self._peer.ask(_exists(_NOBODY, glance=True))
+        read = said.why if isinstance(said, Fault) else _understood(said, _Presence)
+        return read if isinstance(read, str) else ""
 
     def close(self) -> None:
         """Let go of the lines that are kept."""
         self._peer.close()
-
-    async def _exists(self, person: str, *, glance: bool) -> bool:
-        path = f"{_INTERNAL}/users/{quote(person, safe='')}/exists"
-        answer = await self._answer("exists", Question("GET", path, again=True, glance=glance))
-        return not _is_nobody(answer) and _read("exists", answer, _Presence).exists
 
     async def _said(self, operation: str, question: Question, wanted: type[T]) -> T:
         return _read(operation, await self._answer(operation, question), wanted)
@@ -137,13 +140,23 @@ def _post(path: str, **body: Any) -> Question:  # noqa: ANN401 - what JSON holds
     return Question("POST", path, msgspec.json.encode(body), again=True)
 
 
+def _exists(person: str, *, glance: bool = False) -> Question:
+    return Question("GET", f"{_INTERNAL}/users/{quote(person, safe='')}/exists", again=True, glance=glance)
+
+
 def _read(operation: str, answer: Answer, wanted: type[T]) -> T:
-    if answer.status != HTTPStatus.OK:
-        _broken(operation, f"http_{answer.status}")
-    said = decode_body(parse_json(answer.body, "application/json"), wanted)
-    if not isinstance(said, wanted):
-        _broken(operation, "answer_malformed")
+    said = _understood(answer, wanted)
+    if isinstance(said, str):
+        _broken(operation, said)
     return said
+
+
+def _understood(answer: Answer, wanted: type[T]) -> T | str:
+    """Return what was said, or why it cannot be taken, as a machine word."""
+    if answer.status != HTTPStatus.OK:
+        return f"http_{answer.status}"
+    said = decode_body(parse_json(answer.body, "application/json"), wanted)
+    return said if isinstance(said, wanted) else "answer_malformed"
 
 
 def _resolved(operation: str, kind: str, said: _Resolution | _Ensured, known: set[Kind]) -> Resolved:

@@ -90,7 +90,10 @@ class Postman:
         36). Asks the mail service where the mode is `rest`; elsewhere letters wait in the outbox, and this is True.
         """
         sender = self._sender_of(scope or self._scope)
-        return sender.repeats or not await sender.probe()
+        why = "" if sender.repeats else await sender.probe()
+        if why:
+            _LOG.warning("letters_cannot_leave", why=why)
+        return not why
 
     async def _carry(self, turn: Turn) -> bool:
         """Send one letter that was taken; tell whether it is worth going on with the next."""
