@@ -54,10 +54,8 @@ def _off(text: str) -> str:
     return ""
 
 
-def _impossible(text: str) -> str:
-    raise ValueError(
-        "it may not be set: Redis is asked without TLS and without a user name, and nobody may believe otherwise"
-    )
+def _refused(text: str) -> str:
+    raise ValueError("it may not be set, as in the source: OSTIARY_REDIS_TLS and OSTIARY_REDIS_USERNAME are for that")
 
 
 ALIASES: dict[str, Alias] = {
@@ -71,9 +69,16 @@ ALIASES: dict[str, Alias] = {
     "AUTHSESSION_MAIL_SERVICE_MODE": Alias("MAIL_SERVICE_MODE"),
     "AUTHSESSION_MAIL_SERVICE_BASE_URL": Alias("MAIL_SERVICE_BASE_URL"),
     "AUTHSESSION_MAIL_SERVICE_REQUEST_TIMEOUT": Alias("MAIL_SERVICE_REQUEST_TIMEOUT", _duration),
+    "AUTHSESSION_REDIS_ADDR": Alias("REDIS_ADDR"),
+    "AUTHSESSION_REDIS_MASTER_ADDR": Alias("REDIS_ADDR"),
+    "AUTHSESSION_REDIS_PASSWORD": Alias(
+        "REDIS_PASSWORD", remark="`REDIS_PASSWORD_FILE` keeps it out of the environment."
+    ),
+    "AUTHSESSION_REDIS_DB": Alias("REDIS_DB"),
+    "AUTHSESSION_REDIS_OPERATION_TIMEOUT": Alias("REDIS_OPERATION_TIMEOUT", _duration),
     "AUTHSESSION_REDIS_REPLICA_ADDRS": Alias("", remark="Accepted; replicas are not read."),
-    "AUTHSESSION_REDIS_TLS_ENABLED": Alias("", _impossible, "Stops the start, whatever it says."),
-    "AUTHSESSION_REDIS_USERNAME": Alias("", _impossible, "Stops the start, whatever it says."),
+    "AUTHSESSION_REDIS_TLS_ENABLED": Alias("", _refused, "Stops the start, whatever it says."),
+    "AUTHSESSION_REDIS_USERNAME": Alias("", _refused, "Stops the start, whatever it says."),
     "AUTHSESSION_OTEL_STDOUT_TRACES_ENABLED": Alias("", _off, "Accepted when false; true stops the start."),
     "AUTHSESSION_OTEL_STDOUT_METRICS_ENABLED": Alias("", _off, "Accepted when false; true stops the start."),
     "OTEL_SERVICE_NAME": Alias("", remark="Accepted; nothing is exported under it yet."),
