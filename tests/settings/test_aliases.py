@@ -5,7 +5,7 @@ import pytest
 from ostiary.aliases import ALIASES
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
-from ostiary.settings import KEYS, bare_environment, read_settings
+from ostiary.settings import bare_environment, read_settings
 from tests.settings.test_read import HERE, field
 
 REST = {
@@ -44,16 +44,10 @@ def refusal(**environ):
         ("AUTHSESSION_MAIL_SERVICE_MODE", "rest", "rest"),
         ("AUTHSESSION_MAIL_SERVICE_BASE_URL", "https://m.example.test", "https://m.example.test"),
         ("AUTHSESSION_MAIL_SERVICE_REQUEST_TIMEOUT", "1m0s", 60 * SECOND),
-        ("AUTHSESSION_REDIS_ADDR", "redis:6379", ("redis", 6379)),
-        ("AUTHSESSION_REDIS_MASTER_ADDR", "redis:6379", ("redis", 6379)),
-        ("AUTHSESSION_REDIS_PASSWORD", "p@ss word", "p@ss word"),
-        ("AUTHSESSION_REDIS_DB", "3", 3),
-        ("AUTHSESSION_REDIS_OPERATION_TIMEOUT", "0.25s", SECOND // 4),
     ],
 )
 def test_each_sets_its_key(name, text, value):
     others = {} if text == "stub" else REST
-    others |= {} if name.endswith("_ADDR") else {"AUTHSESSION_REDIS_ADDR": "127.0.0.1:6379"}
     assert field(read(**others | {name: text}), ALIASES[name].key) == value
 
 
@@ -63,10 +57,6 @@ def test_a_deployment_of_the_source_starts_as_it_is():
         "AUTHSESSION_INTERNAL_HTTP_ADDR": ":8081",
         "AUTHSESSION_USER_SERVICE_MODE": "stub",
         "AUTHSESSION_MAIL_SERVICE_MODE": "stub",
-        "AUTHSESSION_REDIS_MASTER_ADDR": "127.0.0.1:6379",
-        "AUTHSESSION_REDIS_PASSWORD": "integration",
-        "AUTHSESSION_REDIS_DB": "0",
-        "AUTHSESSION_REDIS_OPERATION_TIMEOUT": "250ms",
         "AUTHSESSION_REDIS_REPLICA_ADDRS": "replica:6379",
         "AUTHSESSION_OTEL_STDOUT_TRACES_ENABLED": "false",
         "AUTHSESSION_OTEL_STDOUT_METRICS_ENABLED": "F",
@@ -75,7 +65,7 @@ def test_a_deployment_of_the_source_starts_as_it_is():
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "not ours to judge",
     }
-    assert read(**given) == read(OSTIARY_REDIS_ADDR="127.0.0.1:6379", OSTIARY_REDIS_PASSWORD="integration")
+    assert read(**given) == read()
 
 
 @pytest.mark.parametrize(
@@ -114,14 +104,6 @@ def test_an_unknown_name_stops_the_start_and_names_its_nearest(name, nearest):
     assert nearest is None or told.endswith(f" {nearest}?")
 
 
-def test_a_password_that_two_names_give_differently_is_not_shown():
-    given = {"AUTHSESSION_REDIS_ADDR": "127.0.0.1:6379", "AUTHSESSION_REDIS_PASSWORD": "hunter2"}
-    told = refusal(**given, OSTIARY_REDIS_PASSWORD="hunter3")
-    assert "OSTIARY_REDIS_PASSWORD and AUTHSESSION_REDIS_PASSWORD are one setting" in told
-    assert "hunter" not in told + repr(read(**given))
-    assert "hunter" not in refusal(**given | {"AUTHSESSION_REDIS_PASSWORD": "hunter\n2"})
-
-
 def test_two_names_of_one_setting_must_agree():
     assert read(OSTIARY_USER_SERVICE_MODE="local", AUTHSESSION_USER_SERVICE_MODE="stub") == read()
     given = {"OSTIARY_PUBLIC_HTTP_ADDR": ":9000", "AUTHSESSION_PUBLIC_HTTP_ADDR": ":9001"}
@@ -139,7 +121,6 @@ def test_the_file_knows_none_of_them_and_gives_way(tmp_path):
 
 
 def test_every_name_sets_a_key_or_says_why_not():
-    assert {alias.key for alias in ALIASES.values()} - {""} <= set(KEYS)
     assert [name for name, alias in ALIASES.items() if not (alias.key or alias.remark)] == []
 
 
