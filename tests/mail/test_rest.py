@@ -60,7 +60,7 @@ def posting(homes, tmp_path, url):
 
 
 def send_now(home, letter, sender=None):
-    return ask(home, lambda postman: postman.send_now(home.scope, letter), sender)
+    return ask(home, lambda postman: postman.hand_over(home.scope, letter), sender)
 
 
 def reachable(home, sender=None):

@@ -63,7 +63,7 @@ class Postman:
 
     @property
     def inline(self) -> bool:
-        """Tell whether a request waits for its letter: queue it with `hold`, commit, then `send_now`."""
+        """Tell whether a request waits for its letter: queue it with `hold`, commit, then `hand_over`."""
         return not self._sender.repeats
 
     async def deliver(self) -> None:
@@ -75,7 +75,7 @@ class Postman:
             if turn is None or not await self._carry(turn):
                 return
 
-    async def send_now(self, scope: Scope, letter: str) -> Sent:
+    async def hand_over(self, scope: Scope, letter: str) -> Sent:
         """Send a letter that was queued with `hold`, and say what became of it (ruling 36).
 
         What has not `arrived` never will: whoever asked for it is answered 503. `sent` and `suppressed` are both
