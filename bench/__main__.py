@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from bench.checks import check, flat
+from bench.codes import codes
 from bench.conditions import conditions
 from bench.log import log
 from bench.method import QUICK, ROUNDS, Row
@@ -19,6 +20,7 @@ __all__ = ["main"]
 
 _MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "signin": (signin, 1600),
+    "codes": (codes, 1024),
     "check": (check, 4000),
     "middleware": (middleware, 1000),
     "workers": (workers, 4000),

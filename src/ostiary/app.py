@@ -19,6 +19,8 @@ from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.counts import Counts
+from ostiary.gateway.device_check import DeviceDesk
+from ostiary.gateway.device_sessions import DeviceSessionDesk
 from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.feed import TRUTH, Feed, TruthfulCheck
 from ostiary.gateway.internal import Internal
@@ -29,6 +31,8 @@ from ostiary.gateway.presence import ConsumeDesk
 from ostiary.gateway.teller import Teller
 from ostiary.house import House, database_locator
 from ostiary.identities import service as identities
+from ostiary.identities.rest import RestDirectory
+from ostiary.identities.settings import DirectoryMode
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import Ticks, system_clock, ticks_of
 from ostiary.kernel.errors import StoreUnavailable
@@ -39,6 +43,9 @@ from ostiary.keys.watch import KeyWatch
 from ostiary.login import account, tokens
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
+from ostiary.login.methods.email_code import challenges, device_routes
+from ostiary.login.methods.email_code.device import DeviceFlow, Publish
+from ostiary.login.methods.email_code.device_routes import Paced
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.registry import registry
 from ostiary.login.service import Registry
@@ -122,8 +129,10 @@ def build(
     """
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     core = _core(house)
+    postman, publish = _postman(house), _publish
+    device = device_routes.operations(_device_flow(house, postman, publish), Paced())
     asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), *more))
-    operations, contract = _operations(core, asker, methods), tuple(row.operation for row in crossings)
+    operations, contract = (*_operations(core, asker, methods), *device), tuple(row.operation for row in crossings)
     door = Door(settings.origin, scope, core.guard, core.refusals)
     fetch, learn = _fetch(house), core.watch.learn
     registrations, passes = Registrations(scope.tenant, fetch), Passes(scope.tenant, keyring, fetch, learn)
@@ -139,7 +148,7 @@ def build(
     counts = _counts(house, check)
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts)),
+        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts), publish),
         operations=operations,
         membrane=contract,
         chores=partial(
@@ -149,7 +158,7 @@ def build(
             core.refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
             _keeper(house, core.liveness),
-            {"keys": core.watch.look, "counts": counts.write, "mail": _postman(house).deliver},
+            {"keys": core.watch.look, "counts": counts.write, "mail": postman.deliver},
         ),
     )
 
@@ -214,6 +223,24 @@ def _postman(house: House) -> Postman:
     return Postman(house.vault, house.scope, house.keyring, sender, _mode)
 
 
+def _device_flow(house: House, postman: Postman, publish: Publish) -> DeviceFlow:
+    rules = challenges.Rules(house.keyring, house.settings.origin, inline=postman.inline)
+    return DeviceFlow(house.vault, rules, postman, publish, _directory(house), house.settings.sessions.device)
+
+
+def _directory(house: House) -> RestDirectory | None:
+    """Return the directory elsewhere, None where people are kept here."""
+    if house.settings.directory.mode is DirectoryMode.LOCAL:
+        return None
+    made = RestDirectory(house.settings.directory, ticks_of(house.clock))
+    house.closing.append(made.close)
+    return made
+
+
+async def _publish(sessions: Sequence[str]) -> None:
+    """Tell nobody."""
+
+
 def _sender(settings: MailSettings, ticks: Ticks) -> Sender:
     match settings.mode:
         case MailMode.STUB:
@@ -269,12 +296,21 @@ def _counts(house: House, check: Check) -> Counts:
 
 
 def _internal(
-    house: House, liveness: Liveness, session_rules: sessions.Rules, rules: CheckRules, parts: tuple[Check, Counts]
+    house: House,
+    liveness: Liveness,
+    session_rules: sessions.Rules,
+    rules: CheckRules,
+    parts: tuple[Check, Counts],
+    publish: Publish,
 ) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    more = (*_feed(house, liveness, check, rules), *consume.routes(), *LogRoutes(vault, scope, house.keyring).routes())
+    devices = DeviceSessionDesk(vault, scope, house.keyring, publish)
+    signed = DeviceDesk(vault, scope, check, rules.teller)
+    log = LogRoutes(vault, scope, house.keyring)
+    asked = (*consume.routes(), *devices.routes(), *signed.routes(), *log.routes())
+    more = (*_feed(house, liveness, check, rules), *asked)
     return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums)
 
 

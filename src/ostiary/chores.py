@@ -15,6 +15,7 @@ from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import OstiaryError
 from ostiary.keys import service as keys
 from ostiary.limits import service as limits
+from ostiary.login.methods.email_code import challenges
 from ostiary.mail import service as mail
 from ostiary.membrane import upkeep as membrane
 from ostiary.presence import service as presence
@@ -23,12 +24,14 @@ from ostiary.receipts.refusals import RefusalLog
 from ostiary.receipts.sequencer import DELAY
 from ostiary.recovery import upkeep as recovery
 from ostiary.sessions import service as sessions
+from ostiary.sessions.device import requests as device_requests
+from ostiary.sessions.device import service as device_sessions
 from ostiary.sessions.seen import Seen
 from ostiary.storage import outbox
 from ostiary.storage.keeper import Keeper
 from ostiary.storage.tx import UseCase
 
-__all__ = ["attempt", "collect", "run", "write_seen"]
+__all__ = ["attempt", "collect", "expire", "run", "write_seen"]
 
 _LOG = structlog.get_logger("ostiary.app")
 _BATCH = 500
@@ -50,6 +53,7 @@ async def run(
         _every(stop, settings.flush, "last_seen", flush),
         _every(stop, SECOND, "refusals", refusals.flush),
         *(_every(stop, SECOND, name, chore) for name, chore in often.items()),
+        _every(stop, SECOND, "expiry", partial(expire, house, stop)),
         _every(stop, settings.collect_every, "collection", partial(collect, house, stop)),
         _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
         _every(stop, house.settings.log.head_every, "heads", heads.publish),
@@ -87,6 +91,12 @@ async def write_seen(house: House, seen: Seen) -> None:
     seen.written()
 
 
+async def expire(house: House, stop: asyncio.Event) -> None:
+    """Revoke the device sessions whose time has come; a look costs nothing where there are none."""
+    while not stop.is_set() and await house.vault.read(house.scope, device_sessions.has_expired):
+        await house.vault.transact(house.scope, device_sessions.expire)
+
+
 async def collect(house: House, stop: asyncio.Event) -> None:
     """Delete what has expired, a batch at a time, each batch with its own event."""
     unused_keys = partial(keys.collect, retention=house.settings.signing_key_retention)
@@ -101,6 +111,9 @@ async def collect(house: House, stop: asyncio.Event) -> None:
         limits.collect,
         membrane.collect,
         recovery.collect,
+        device_requests.collect,
+        challenges.collect,
+        device_sessions.collect,
     )
     for collector in collectors:
         while not stop.is_set() and await house.vault.transact(house.scope, collector) > 0:

@@ -166,6 +166,13 @@ KEYS: dict[str, Key] = {
         "How long a bearer session may live at most, whatever its issuer wished.",
         "Then it is refused with the cause `absolute_timeout`.",
     ),
+    "SESSION_DEVICE_TIMEOUT": Key(
+        "sessions.device",
+        texts.lifetime,
+        "never",
+        "How long a device session may live at most; `never` for no end.",
+        "Then it is revoked with the reason `expired`, and gateways are told. Sessions keep the end they began with.",
+    ),
     "SESSION_REFRESH_TIMEOUT": Key(
         "sessions.family",
         texts.duration,

@@ -33,6 +33,7 @@ SHOWN = {
     "SESSION_IDLE_TIMEOUT": "tests/settings/test_effects.py::test_a_session_that_is_not_used_ends_by_itself",
     "SESSION_ABSOLUTE_TIMEOUT": "tests/settings/test_effects.py::test_a_session_in_use_grows_old",
     "SESSION_BEARER_TIMEOUT": "tests/sessions/test_bearer.py::test_it_lives_for_the_smallest_of_maximum_and_wish",
+    "SESSION_DEVICE_TIMEOUT": "tests/login/email_code/test_contract.py::test_a_session_expires_when_the_setting_says",
     "SESSION_REFRESH_TIMEOUT": "tests/sessions/test_commitment.py::test_no_refresh_moves_the_end_of_the_family",
     "SESSION_REFRESH_GRACE": "tests/sessions/test_refresh.py::test_a_replay_within_the_grace_gives_the_same_token_and_later_none",
     "SESSION_SAMESITE": "tests/settings/test_effects.py::test_the_cookies_say_what_the_settings_say",

@@ -46,7 +46,7 @@ _GROUPS = {
         },
     ),
     "people": (
-        "People: add one, list them, show what each may, grant scopes.",
+        "People: add one, list them, show what each may, grant scopes, block and unblock.",
         {
             "add": ("people:add", "Add a person and print the one-time link for their first passkey."),
             "invite": ("people:invite", "Print a fresh one-time link for somebody who is known."),
@@ -54,6 +54,8 @@ _GROUPS = {
             "show": ("people:show", "Show one person: who they are and what they may."),
             "grant": ("people:grant", "Give a person a scope."),
             "withdraw": ("people:withdraw", "Take a scope from a person."),
+            "block": ("blocks:block", "Let a person, or whoever has an address, do nothing from now on."),
+            "unblock": ("blocks:unblock", "Lift a block; one of the other kind stays."),
         },
     ),
     "standings": (
@@ -85,12 +87,13 @@ _GROUPS = {
         },
     ),
     "sessions": (
-        "Sessions: list, show, issue, end.",
+        "Sessions: list, show, issue, end, limit.",
         {
             "list": ("sessions:list_sessions", "List sessions, newest first, those that ended too."),
             "show": ("sessions:show", "Show one session: why it lives, or why it ended."),
             "issue": ("sessions:issue", "Issue a bearer token to a person, for a program that acts for them."),
             "revoke": ("sessions:revoke", "End sessions."),
+            "limit": ("allowance:limit", "Show or set how many device sessions one person may have."),
         },
     ),
     "purposes": (

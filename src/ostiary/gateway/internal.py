@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.gateway.check import CHECK, Check
+from ostiary.gateway.model import DEVICE_CHECK
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.web.problems import problem
 
@@ -53,7 +54,7 @@ class Internal:
         if scope["type"] != "http":
             return self._rest(scope, receive, send)
         path = scope["path"]
-        if path in self._usual or path.startswith(f"{CHECK}/"):
+        if path in self._usual or (path.startswith(f"{CHECK}/") and not _of_device(path)):
             return self._asked(scope, receive, send)
         _, refused = self._check.read(scope)
         return (problem(refused, "-") if refused else self._rest)(scope, receive, send)
@@ -71,6 +72,10 @@ class Internal:
 
     async def _metrics(self, request: Request) -> Response:
         return Response(generate_latest(self._registry), media_type=_METRICS)
+
+
+def _of_device(path: str) -> bool:
+    return path == DEVICE_CHECK or path.startswith(f"{DEVICE_CHECK}/")
 
 
 class _Checks(Collector):

@@ -19,6 +19,7 @@ __all__ = [
     "duration",
     "folder",
     "is_address",
+    "lifetime",
     "origin",
     "path",
     "rotation",
@@ -91,6 +92,11 @@ def rotation(value: str) -> int:
     if 0 < length < _UNITS["h"]:
         raise ValueError("at least 1h is expected, or never")
     return length
+
+
+def lifetime(value: str) -> int:
+    """Read how long something lives into microseconds, 0 for ever."""
+    return 0 if value == "never" else duration(value)
 
 
 def address(value: str) -> tuple[str, int]:

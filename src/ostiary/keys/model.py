@@ -18,6 +18,7 @@ class Purpose(StrEnum):
     CALLER = "caller"
     DIGEST = "digest"
     DATA = "data"
+    CODE = "code"
 
 
 ROTATABLE = frozenset({Purpose.SESSION, Purpose.PRELOGIN, Purpose.RECEIPT})

@@ -43,7 +43,8 @@ MOST_SESSIONS = 100
 class SessionSettings(msgspec.Struct, frozen=True):
     """Settings of sessions. Times are microseconds.
 
-    `flush` is how often last-seen times are written behind; boot refuses more than a tenth of `idle`.
+    `flush` is how often last-seen times are written behind; boot refuses more than a tenth of `idle`. `device` is the
+    longest life of a device session, 0 for ever (ruling 3).
     """
 
     idle: int = 3600 * SECOND
@@ -57,6 +58,7 @@ class SessionSettings(msgspec.Struct, frozen=True):
     flush: int = 30 * SECOND
     collect_every: int = 3600 * SECOND
     cache_size: int = 250_000
+    device: int = 0
 
 
 class EndReason(StrEnum):
@@ -72,6 +74,7 @@ class EndReason(StrEnum):
     REUSED = "token_reused"
     RECOVERED = "account_recovered"
     CONTESTED = "recovery_contested"
+    USER_BLOCKED = "user_blocked"
 
 
 ENDINGS: dict[str, str] = {
@@ -85,6 +88,7 @@ ENDINGS: dict[str, str] = {
     EndReason.REUSED: "a token of its family was used after it had been refreshed",
     EndReason.RECOVERED: "the account was recovered with a new passkey, which ends every session",
     EndReason.CONTESTED: "the recovery that it came from was contested and undone",
+    EndReason.USER_BLOCKED: "the person was blocked, or their address was",
     "idle_timeout": "it was not used for the idle time",
     "absolute_timeout": "the absolute time since its beginning was over",
 }

@@ -1,7 +1,7 @@
 """The door in front of every operation: limits, origin, guard, decoding; and its envelope on the way out."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -10,14 +10,17 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Scope
 from ostiary.web.decode import clean, decode_body, decode_query, malformed, parse_json
+from ostiary.web.device import device_fault, device_problem
 from ostiary.web.front import REQUEST_ID
-from ostiary.web.operation import Exchange, Operation, Record, Reply
-from ostiary.web.problems import internal_fault, problem, unavailable
+from ostiary.web.operation import Dialect, Exchange, Operation, Record, Reply
+from ostiary.web.problems import internal_fault, problem
 
 __all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "knock_of", "read_body", "same_origin"]
 
@@ -88,8 +91,12 @@ class Door(msgspec.Struct, frozen=True):
     def _route(self, path: str, table: Mapping[str, Operation]) -> Route:
         async def endpoint(request: Request) -> Response:
             asked = "GET" if request.method == "HEAD" else request.method
+            if asked not in table:
+                return _not_allowed(table)
             return await self._caught(table[asked], request)
 
+        if all(operation.dialect is Dialect.DEVICE for operation in table.values()):
+            return Route(path, _AnyMethod(endpoint))
         return Route(path, endpoint, methods=list(table))
 
     async def _caught(self, operation: Operation, request: Request) -> Response:
@@ -98,12 +105,12 @@ class Door(msgspec.Struct, frozen=True):
             return await self._pass(operation, request, request_id)
         except StoreUnavailable as fault:
             _LOG.warning("store_unavailable", operation=operation.name, request_id=request_id)
-            return unavailable(request_id, fault.retry_after)
+            return _refused(operation, Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after), request_id)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - whatever broke, the caller learns nothing but a request id
             _LOG.exception("internal_fault", operation=operation.name, request_id=request_id)
-            return internal_fault(request_id)
+            return device_fault() if operation.dialect is Dialect.DEVICE else internal_fault(request_id)
 
     async def _pass(self, operation: Operation, request: Request, request_id: str) -> Response:
         raw = await read_body(request, self.patience)
@@ -119,7 +126,7 @@ class Door(msgspec.Struct, frozen=True):
         if not outcome.receipt and operation.record is not Record.NEVER:
             known = caller if isinstance(admitted, Refusal) else admitted.caller
             await self.recorder.refused(self.scope, operation.event, known, outcome)
-        return problem(outcome, request_id)
+        return _refused(operation, outcome, request_id)
 
     async def _admit(self, knock: Knock, caller: Caller) -> Admitted | Refusal:
         if knock.operation.unsafe and not same_origin(knock.headers, self.origin):
@@ -141,6 +148,23 @@ class Door(msgspec.Struct, frozen=True):
             return answer
         self.guard.succeeded(admitted)
         return _answer(operation, answer)
+
+
+class _AnyMethod:
+    """ASGI application of one path that takes every method: a wrong one is refused in the path's own dialect."""
+
+    def __init__(self, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        answer = await self._endpoint(Request(scope, receive))
+        await answer(scope, receive, send)
+
+
+def _not_allowed(table: Mapping[str, Operation]) -> Response:
+    made = device_problem(Refusal(Code.METHOD_NOT_ALLOWED))
+    made.headers["allow"] = ", ".join(table)
+    return made
 
 
 def same_origin(headers: Headers, origin: str) -> bool:
@@ -185,6 +209,11 @@ def knock_of(operation: Operation, scope: Scope, request_id: str, request: Reque
             (operation.name, operation.method, request.scope["path"], query, kept), order="sorted"
         ),
     )
+
+
+def _refused(operation: Operation, refusal: Refusal, request_id: str) -> Response:
+    """Answer a refusal in the dialect of its operation (ruling 56)."""
+    return device_problem(refusal) if operation.dialect is Dialect.DEVICE else problem(refusal, request_id)
 
 
 def _exchange(knock: Knock, admitted: Admitted, request: Request, body: Any, query: Any) -> Exchange:  # noqa: ANN401 - declared structs

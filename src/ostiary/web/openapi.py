@@ -9,6 +9,7 @@ import msgspec
 from ostiary.kernel.refusals import Code
 from ostiary.web.catalogue import CATALOGUE, codes_of
 from ostiary.web.cookies import PRELOGIN, SESSION
+from ostiary.web.device import DeviceProblem, device_code
 from ostiary.web.envelope import Envelope, Refused
 from ostiary.web.operation import Audience, Dialect, Operation
 from ostiary.web.problems import Problem
@@ -59,7 +60,11 @@ _SCHEMES = {
     "browser": {"type": "apiKey", "in": "cookie", "name": PRELOGIN},
     "bearer": {"type": "http", "scheme": "bearer"},
 }
-_PROBLEMS: dict[Dialect, Any] = {Dialect.MANAGEMENT: Problem, Dialect.MEMBRANE: Envelope[Refused]}
+_PROBLEMS: dict[Dialect, Any] = {
+    Dialect.MANAGEMENT: Problem,
+    Dialect.MEMBRANE: Envelope[Refused],
+    Dialect.DEVICE: DeviceProblem,
+}
 _BEARER: dict[str, list[str]] = {"bearer": []}
 _SEEN: dict[Audience, list[dict[str, list[str]]]] = {
     Audience.PUBLIC: [{}],
@@ -95,7 +100,7 @@ def rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:
             "audience": _WORDS[operation.audience],
             "request": _fields(operation.request),
             "response": _fields(operation.response),
-            "refusals": [code.value for code in codes_of(operation)],
+            "refusals": [_said(operation, code) for code in codes_of(operation)],
         }
         for operation in operations
     ]
@@ -145,19 +150,28 @@ def _responses(operation: Operation, schemas: dict[Any, Schema]) -> dict[str, An
     for code in codes_of(operation):
         by_status.setdefault(CATALOGUE[code].status, []).append(code)
     for status, codes in sorted(by_status.items()):
-        words = "; ".join(f"`{code.value}`: {CATALOGUE[code].message}" for code in codes)
+        words = "; ".join(f"`{_said(operation, code)}`: {CATALOGUE[code].message}" for code in codes)
         headers = {name: shape | {"schema": _TEXT} for name, shape in _HEADERS.get(str(status), {}).items()}
         body = _narrowed(operation.dialect, schemas[_PROBLEMS[operation.dialect]], codes)
         answers[str(status)] = {"description": words, "headers": headers, "content": _json(body)}
     return answers
 
 
+def _said(operation: Operation, code: Code) -> str:
+    return device_code(code) if operation.dialect is Dialect.DEVICE else code.value
+
+
 def _narrowed(dialect: Dialect, problem: Schema, codes: list[Code]) -> Schema:
     """Return the schema of a refusal that has one of these codes."""
     among = {"type": "string", "enum": [code.value for code in codes]}
-    if dialect is Dialect.MANAGEMENT:
-        return {"allOf": [problem, _having(code=among)]}
-    return {"allOf": [problem, _having(body=_having(failed_gate=among, stable_code=among))]}
+    match dialect:
+        case Dialect.MANAGEMENT:
+            return {"allOf": [problem, _having(code=among)]}
+        case Dialect.MEMBRANE:
+            return {"allOf": [problem, _having(body=_having(failed_gate=among, stable_code=among))]}
+        case Dialect.DEVICE:
+            told = {"type": "string", "enum": [device_code(code) for code in codes]}
+            return {"allOf": [problem, _having(error=_having(code=told))]}
 
 
 def _having(**members: Schema) -> Schema:

@@ -47,11 +47,13 @@ MEMBRANE_AUDIENCES = frozenset(
 class Dialect(StrEnum):
     """The shape of an error body (ruling 56).
 
-    `management` is `{"error","message","code","request_id"}`, `membrane` the envelope of `web.envelope`.
+    `management` is `{"error","message","code","request_id"}`, `membrane` the envelope of `web.envelope`, `device`
+    `{"error":{"code","message"}}`.
     """
 
     MANAGEMENT = "management"
     MEMBRANE = "membrane"
+    DEVICE = "device"
 
 
 class Record(StrEnum):

@@ -1,6 +1,19 @@
-"""The tables `device_sessions` and `device_limits`."""
+"""The tables `device_sessions`, `device_limits` and `device_requests`."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, bindparam, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from ostiary.sessions.device.model import Act, Actor, DeviceSession
@@ -15,14 +28,17 @@ __all__ = [
     "collect",
     "count_active",
     "device_limits",
+    "device_requests",
     "device_session",
     "device_sessions",
     "expired",
     "find",
     "find_by_challenge",
     "forget_limit",
+    "forget_requests",
     "limit",
     "list_of",
+    "reserve",
     "revoke",
     "set_limit",
 ]
@@ -51,8 +67,15 @@ device_limits = Table(
     Column("tenant_id", String, primary_key=True),
     Column("most", Integer, nullable=False),
 )
+device_requests = Table(
+    "device_requests",
+    METADATA,
+    Column("session_id", String, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Column("until", BigInteger, nullable=False, index=True),
+)
 
-_s, _l = device_sessions.c, device_limits.c
+_s, _l, _r = device_sessions.c, device_limits.c, device_requests.c
 _FIELDS = select(*_s)
 _ACTIVE = (_s.revoked_at == 0, (_s.expires_at == 0) | (_s.expires_at > bindparam("now")))
 _OF = (_s.tenant_id == bindparam("tenant"), _s.person_id == bindparam("person"))
@@ -76,7 +99,9 @@ _REVOKE = Statement(
     )
 )
 _EXPIRED = Statement(
-    _FIELDS.where(_s.revoked_at == 0, _s.expires_at > 0, _s.expires_at <= bindparam("now"))
+    _FIELDS.where(
+        _s.tenant_id == bindparam("tenant"), _s.revoked_at == 0, _s.expires_at > 0, _s.expires_at <= bindparam("now")
+    )
     .order_by(_s.expires_at)
     .limit(bindparam("most"))
 )
@@ -89,11 +114,16 @@ _SET_LIMIT = Statement(
     _NEW_LIMIT.on_conflict_do_update(index_elements=["tenant_id"], set_={"most": _NEW_LIMIT.excluded.most})
 )
 _FORGET_LIMIT = Statement(delete(device_limits).where(_l.tenant_id == bindparam("tenant")))
+_RESERVE = Statement(postgresql.insert(device_requests).on_conflict_do_nothing())
+_LAPSED = select(_r.session_id, _r.request_id).where(_r.until <= bindparam("before")).limit(bindparam("most"))
+_FORGET_REQUESTS = Statement(delete(device_requests).where(tuple_(_r.session_id, _r.request_id).in_(_LAPSED)))
 
 
 def device_session(row: Row) -> DeviceSession:
     """Turn a row of FIND into a DeviceSession."""
-    return DeviceSession(*row[:9], actor=Actor(row[9], row[10]), revoked_by=row[11])
+    id_, tenant, person, key, challenge, created, expires, revoked, reason, actor_type, actor_id, by = row
+    actor = Actor(actor_type, actor_id)
+    return DeviceSession(id_, tenant, person, key, challenge, created, expires, revoked, reason, actor, by)
 
 
 def add(tx: Tx, made: DeviceSession) -> bool:
@@ -140,8 +170,8 @@ def revoke(tx: Tx, session: str, act: Act) -> bool:
 
 
 def expired(tx: Tx, most: int) -> list[DeviceSession]:
-    """Return up to `most` sessions of all tenants whose time has come and that nobody has revoked."""
-    return [device_session(row) for row in tx.all(_EXPIRED, now=tx.now, most=most)]
+    """Return up to `most` sessions of the tenant whose time has come and that nobody has revoked."""
+    return [device_session(row) for row in tx.all(_EXPIRED, tenant=tx.scope.tenant, now=tx.now, most=most)]
 
 
 def after(tx: Tx, last: str, most: int) -> list[DeviceSession]:
@@ -168,3 +198,13 @@ def set_limit(tx: Tx, most: int) -> None:
 def forget_limit(tx: Tx) -> bool:
     """Set no number; False when there was none."""
     return bool(tx.do(_FORGET_LIMIT, tenant=tx.scope.tenant))
+
+
+def reserve(tx: Tx, session: str, request: str, until: int) -> bool:
+    """Take the id of a session's request until then; False when it is taken. This count is the single use."""
+    return bool(tx.do(_RESERVE, session_id=session, request_id=request, until=until))
+
+
+def forget_requests(tx: Tx, before: int, most: int) -> int:
+    """Delete up to `most` ids of requests that were to be kept until then or less; return how many."""
+    return tx.do(_FORGET_REQUESTS, before=before, most=most)
