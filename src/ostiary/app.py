@@ -32,8 +32,11 @@ from ostiary.gateway.presence import ConsumeDesk
 from ostiary.gateway.teller import Teller
 from ostiary.house import House, database_locator
 from ostiary.identities import service as identities
+from ostiary.identities.directory import Directory
+from ostiary.identities.rest import RestDirectory
+from ostiary.identities.settings import DirectoryMode
 from ostiary.invocation.references import caller_reference
-from ostiary.kernel.clock import system_clock, ticks_of
+from ostiary.kernel.clock import Ticks, system_clock, ticks_of
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import new_id, system_secrets
 from ostiary.kernel.values import Mode
@@ -133,7 +136,8 @@ def build(
     core = _core(house)
     postman, publisher = _postman(house), _publisher(house)
     publish = publisher.publish if publisher else nowhere
-    device = device_routes.operations(_device_flow(house, postman, publish), Paced())
+    directory = _directory(house)
+    device = device_routes.operations(_device_flow(house, postman, publish, directory), Paced())
     asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), *more))
     operations, contract = (*_operations(core, asker, methods), *device), tuple(row.operation for row in crossings)
     door = Door(settings.origin, scope, core.guard, core.refusals)
@@ -151,7 +155,9 @@ def build(
     counts = _counts(house, check)
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
-        internal=_internal(house, core.liveness, core.sessions, rules, (check, counts), (publisher, publish)),
+        internal=_internal(
+            house, core.liveness, core.sessions, rules, (check, counts), (publisher, publish, directory)
+        ),
         operations=operations,
         membrane=contract,
         chores=partial(
@@ -220,22 +226,34 @@ def _watch(house: House) -> KeyWatch:
 
 
 def _postman(house: House) -> Postman:
-    return Postman(house.vault, house.scope, house.keyring, _sender(house.settings.mail), _mode)
+    sender = _sender(house.settings.mail, ticks_of(house.clock))
+    if isinstance(sender, RestSender):
+        house.closing.append(sender.close)
+    return Postman(house.vault, house.scope, house.keyring, sender, _mode)
 
 
-def _device_flow(house: House, postman: Postman, publish: Publish) -> DeviceFlow:
+def _device_flow(house: House, postman: Postman, publish: Publish, directory: Directory | None) -> DeviceFlow:
     rules = challenges.Rules(house.keyring, house.settings.origin, inline=postman.inline)
-    return DeviceFlow(house.vault, rules, postman, publish, None, house.settings.sessions.device)
+    return DeviceFlow(house.vault, rules, postman, publish, directory, house.settings.sessions.device)
 
 
-def _sender(settings: MailSettings) -> Sender:
+def _directory(house: House) -> RestDirectory | None:
+    """Return the directory elsewhere; None where people are kept here, as those of a fixture tenant always are."""
+    if house.settings.directory.mode is DirectoryMode.LOCAL or house.scope.mode is Mode.FIXTURE:
+        return None
+    made = RestDirectory(house.settings.directory, ticks_of(house.clock))
+    house.closing.append(made.close)
+    return made
+
+
+def _sender(settings: MailSettings, ticks: Ticks) -> Sender:
     match settings.mode:
         case MailMode.STUB:
             return CapturedSender()
         case MailMode.SMTP:
             return SmtpSender(settings)
         case MailMode.REST:
-            return RestSender(settings)
+            return RestSender(settings, ticks)
 
 
 def _mode(tx: Tx) -> Mode:
@@ -288,12 +306,12 @@ def _internal(
     session_rules: sessions.Rules,
     rules: CheckRules,
     parts: tuple[Check, Counts],
-    telling: tuple[Publisher | None, Publish],
+    telling: tuple[Publisher | None, Publish, Directory | None],
 ) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    devices = DeviceSessionDesk(vault, scope, house.keyring, telling[1])
+    devices = DeviceSessionDesk(vault, scope, house.keyring, *telling[1:])
     signed = DeviceDesk(vault, scope, check, rules.teller)
     log = LogRoutes(vault, scope, house.keyring)
     asked = (*consume.routes(), *devices.routes(), *signed.routes(), *log.routes())

@@ -54,6 +54,15 @@ SHOWN = {
     "MAIL_SMTP_CA_FILE": "tests/mail/test_settings.py::test_without_the_authority_the_server_is_not_believed",
     "MAIL_SMTP_USER": "tests/mail/test_settings.py::test_a_server_that_wants_a_sign_in_gets_user_and_password",
     "MAIL_SMTP_PASSWORD_FILE": "tests/mail/test_settings.py::test_a_server_that_wants_a_sign_in_gets_user_and_password",
+    **dict.fromkeys(
+        (
+            "USER_SERVICE_MODE",
+            "USER_SERVICE_BASE_URL",
+            "USER_SERVICE_TOKEN_FILE",
+            "USER_SERVICE_REQUEST_TIMEOUT",
+        ),
+        "tests/identities/test_rest_directory.py::test_the_user_service_is_asked_where_and_as_is_set",
+    ),
     "SIGNING_KEY_ROTATION": "tests/keys/test_schedule.py::test_a_key_that_is_due_is_rotated_once",
     "REDIS_ADDR": "tests/projection/test_settings.py::test_sessions_are_written_to_the_redis_that_is_named",
     "REDIS_USERNAME": "tests/projection/test_settings.py::test_redis_is_used_signed_in",

@@ -35,6 +35,7 @@ class ProjectionSettings(msgspec.Struct, frozen=True):
     addr: tuple[str, int] | None = None
     username: str = ""
     password_file: Path | None = None
+    password: str = ""
     tls: bool = False
     ca_file: Path | None = None
     db: int = 0
@@ -47,6 +48,10 @@ class ProjectionSettings(msgspec.Struct, frozen=True):
     def patient(self) -> "ProjectionSettings":
         """The same for what nobody waits for: a busy moment must not undo the work of minutes."""
         return msgspec.structs.replace(self, timeout=max(self.timeout, PATIENCE))
+
+    def __repr__(self) -> str:
+        """Show no password, whoever prints it."""
+        return f"ProjectionSettings(addr={self.addr!r})"
 
 
 class MirrorUnavailable(StoreUnavailable):

@@ -16,9 +16,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ostiary.kernel.clock import SECOND
-from ostiary.mail.smtp import read_secret
 from ostiary.projection.model import About, Entry, Held, MirrorUnavailable, ProjectionSettings
 from ostiary.projection.script import READ, REMOVE, WRITE
+from ostiary.remote.secret import read_secret
 
 __all__ = ["RedisMirror"]
 
@@ -131,7 +131,7 @@ def _client(settings: ProjectionSettings) -> "Redis | RedisCluster":
         "host": host,
         "port": port,
         "username": settings.username or None,
-        "password": read_secret(settings.password_file) or None,
+        "password": settings.password or read_secret(settings.password_file) or None,
         "socket_timeout": settings.timeout / SECOND,
         "socket_connect_timeout": settings.timeout / SECOND,
         "retry": Retry(NoBackoff(), 1),  # an idle connection may have died unseen: every step may be done twice

@@ -33,6 +33,12 @@ def _user(value: str) -> str:
     return value
 
 
+def _password(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("one line of text is expected")
+    return value
+
+
 def _number(value: str, known: range) -> int:
     if not (value.isascii() and value.isdecimal() and len(value) <= len(str(known.stop)) and int(value) in known):
         raise ValueError(f"a number between {known.start} and {known.stop - 1} is expected")
@@ -66,6 +72,14 @@ KEYS: dict[str, Key] = {
         "",
         "A file that holds the password at Redis.",
         "Used to sign in, and shown nowhere. Read at the start.",
+    ),
+    "REDIS_PASSWORD": Key(
+        "projection.password",
+        _password,
+        "",
+        "The password at Redis itself, where a file is not to be had.",
+        "Used to sign in, and shown nowhere; whoever sees the environment sees it.",
+        secret=True,
     ),
     "REDIS_TLS": Key(
         "projection.tls",
@@ -134,8 +148,12 @@ def _contradictions(s: ProjectionSettings) -> list[tuple[bool, str]]:
             "OSTIARY_REDIS_… does nothing: set OSTIARY_REDIS_ADDR too",
         ),
         (
-            bool(s.username) and s.password_file is None,
+            bool(s.username) and not (s.password_file or s.password),
             "OSTIARY_REDIS_USERNAME needs a password: set OSTIARY_REDIS_PASSWORD_FILE too",
+        ),
+        (
+            bool(s.password_file and s.password),
+            "OSTIARY_REDIS_PASSWORD and OSTIARY_REDIS_PASSWORD_FILE are two passwords: set one of them",
         ),
         (s.ca_file is not None and not s.tls, "OSTIARY_REDIS_TLS_CA_FILE does nothing: set OSTIARY_REDIS_TLS to true"),
         (s.cluster and s.db > 0, "OSTIARY_REDIS_DB: a cluster has only the database 0"),

@@ -45,6 +45,7 @@ __all__ = [
     "address_of",
     "collect",
     "confirm",
+    "give_back",
     "judge",
     "may_send",
     "open_challenge",
@@ -88,11 +89,13 @@ class Sending(msgspec.Struct, frozen=True):
 
 def may_send(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> bool:
     """Tell whether a letter may follow, and reserve it in the same step (ruling 34)."""
-    address = _hash(tx, rules, asking.address)
-    minute, _ = _budgets(tx, rules, "letter", address, caller.address)
-    hour, all_ = _budgets(tx, rules, "letters", address, caller.address)
-    bounds = ((minute, BUDGETS.letter), (hour, BUDGETS.place), (all_, BUDGETS.letters))
-    return all(_count(tx, budget, bound) for budget, bound in bounds)
+    return all(_count(tx, budget, bound) for budget, bound in _letter_budgets(tx, rules, caller, asking))
+
+
+def give_back(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> None:
+    """Take back what was reserved for a letter that could not leave: who asks again must not wait for that."""
+    for budget, _ in _letter_budgets(tx, rules, caller, asking):
+        store.refund(tx, budget)
 
 
 def open_challenge(tx: Tx, rules: Rules, caller: Caller, asking: Asking, held: State | None = None) -> Sending:
@@ -201,6 +204,14 @@ def _budgets(tx: Tx, rules: Rules, what: str, address_hash: str, requester: str)
     own, all_ = f"code_budget\0{what}\0{address_hash}\0{requester}", f"code_budget\0{what}\0{address_hash}"
     yield mac(key, own.encode()).hex()
     yield mac(key, all_.encode()).hex()
+
+
+def _letter_budgets(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> tuple[tuple[str, Budget], ...]:
+    """Return the budgets of a letter, in the order of their locks."""
+    address = _hash(tx, rules, asking.address)
+    minute, _ = _budgets(tx, rules, "letter", address, caller.address)
+    hour, all_ = _budgets(tx, rules, "letters", address, caller.address)
+    return (minute, BUDGETS.letter), (hour, BUDGETS.place), (all_, BUDGETS.letters)
 
 
 def _hash(tx: Tx, rules: Rules, address: str) -> str:

@@ -82,9 +82,22 @@ class DeviceFlow(msgspec.Struct, frozen=True):
         Raises StoreUnavailable where directory, mail service or store cannot answer, for all of them (ruling 36).
         """
         begun = await self.vault.transact(scope, lambda tx: self._begin(tx, caller, asking))
+        try:
+            return await self._carried(scope, caller, asking, begun)
+        except StoreUnavailable:
+            if not isinstance(begun, Refusal) and _reserved(begun):
+                await self.vault.transact(scope, lambda tx: challenges.give_back(tx, self.rules, caller, asking))
+            raise
+
+    async def _carried(
+        self, scope: Scope, caller: Caller, asking: Asking, begun: Sending | _Ask | Refusal
+    ) -> str | Refusal:
+        """Ask the directory elsewhere, where there is one, and see the letter off."""
         if isinstance(begun, _Ask) and self.directory is not None:
             found = await self.directory.resolve(scope, begun.address)
             begun = await self.vault.transact(scope, lambda tx: self._open(tx, caller, asking, found))
+        elif isinstance(begun, Sending) and self.directory is not None and not await self.directory.reachable():
+            raise StoreUnavailable("the user service cannot be reached")  # as all others are told, who had to ask it
         if not isinstance(begun, Sending):
             return begun if isinstance(begun, Refusal) else _unasked()
         await deliver(self.vault, self.courier, scope, begun)
@@ -181,6 +194,11 @@ async def deliver(vault: Vault, courier: Courier, scope: Scope, begun: Sending) 
     if not sent.arrived:
         raise StoreUnavailable("the mail service did not take the letter")
     return state
+
+
+def _reserved(begun: Sending | _Ask) -> bool:
+    """Tell whether a letter was reserved for it, which has not left."""
+    return isinstance(begun, _Ask) or begun.state is not State.THROTTLED
 
 
 def _unasked() -> Refusal:
