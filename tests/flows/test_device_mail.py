@@ -98,7 +98,7 @@ def test_the_curl_lines_of_the_source(tmp_path):
         assert (status, body) == (
             200,
             '{"outcome":"blocked","subject_kind":"email","subject_value":"pilot@example.com","affected_session_count":0,'
-             '"affected_device_session_ids":[]}',
+            '"affected_device_session_ids":[]}',
         )
         status, body = curl(
             served.public + CONFIRM, f'{{"challenge_id":"challenge-123","code":"123456","client_public_key":"{key}"}}'
