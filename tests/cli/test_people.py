@@ -41,7 +41,7 @@ def test_what_each_may_is_listed_and_shown(settled):
     head, line, _ = settled.done("people", "list").splitlines()
     assert head.split() == ["ID", "EMAIL", "NAME", "ROLE", "SCOPES", "ADDED", "BLOCKED"]
     assert line.split()[:6] == [ann, "ann@example.test", "-", "-", "reports.read", "reports.write"]
-    assert "scopes      reports.read reports.write\n" in settled.done("people", "show", ann)
+    assert "scopes           reports.read reports.write\n" in settled.done("people", "show", ann)
     code, out, err = settled("people", "show", "user-nobody")
     assert (code, out, "no such person" in err) == (1, "", True)
 

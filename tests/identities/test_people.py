@@ -1,7 +1,7 @@
 """The local directory: exact addresses, folded blocks, rows of before; and people whom a directory elsewhere names."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -16,7 +16,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from tests.login.gatehouse import OPERATOR
 
 WORD = Word("policy_blocked", "admin", "admin-1")
-PATIENCE_S = 10
+PATIENCE_S, WHILE_S = 10, 0.3
 
 
 def ring(gatehouse):
@@ -189,6 +189,7 @@ def test_a_block_of_an_address_that_meets_its_first_login_leaves_nobody_unblocke
         one = threads.submit(early[0].act, early[1])
         assert entered.wait(PATIENCE_S)
         two = threads.submit(late[0].act, late[1])
+        assert not wait([two], WHILE_S).done, "it came through before the first had ended"
         go_on.set()
         one.result(PATIENCE_S)
         two.result(PATIENCE_S)
