@@ -47,8 +47,10 @@ from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
 from ostiary.login.methods.email_code import challenges, device_routes
 from ostiary.login.methods.email_code.device import DeviceFlow, Publish
-from ostiary.login.methods.email_code.device_routes import Paced
+from ostiary.login.methods.email_code.method import EmailCodeMethod
+from ostiary.login.methods.email_code.model import QUANTUM_S
 from ostiary.login.methods.passkey.method import PasskeyMethod
+from ostiary.login.pace import Paced
 from ostiary.login.registry import registry
 from ostiary.login.service import Registry
 from ostiary.mail.delivery import CapturedSender, Postman, Sender
@@ -134,11 +136,12 @@ def build(
     """
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     core = _core(house)
-    postman, publisher = _postman(house), _publisher(house)
+    postman, publisher, directory = _postman(house), _publisher(house), _directory(house)
     publish = publisher.publish if publisher else nowhere
-    directory = _directory(house)
-    device = device_routes.operations(_device_flow(house, postman, publish, directory), Paced())
-    asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), *more))
+    flow = _device_flow(house, postman, publish, directory)
+    device = device_routes.operations(flow, Paced(QUANTUM_S))
+    mailed = EmailCodeMethod(vault, flow.rules, postman, directory)
+    asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), mailed, *more))
     operations, contract = (*_operations(core, asker, methods), *device), tuple(row.operation for row in crossings)
     door = Door(settings.origin, scope, core.guard, core.refusals)
     fetch, learn = _fetch(house), core.watch.learn

@@ -26,6 +26,7 @@ def test_a_tenant_is_added_with_two_keys_shown_once(settled):
         "rp_id": "str",
         "origins": "list",
         "seeded": "bool",
+        "methods": "list",
         "client_key": "str",
         "operator_key": "str",
     }
@@ -199,3 +200,29 @@ def test_keys_are_listed_rotated_and_revoked_by_tenant(seeded):
     assert seeded("keys", "revoke", signing, "--now", "--yes")[0] == 1
     assert seeded.rows("keys", "revoke", signing, "--now", "--yes", *MINE)[0]["sessions_ended"] == 1
     assert seeded.rows("keys", "rotate", *MINE)[0]["version"] == 3
+
+
+def test_the_ways_to_sign_in_are_shown_and_set_also_of_the_default_tenant(settled):
+    assert settled.done("tenants", "methods", "default") == "passkey email_code\n"
+    settled.done("tenants", "methods", "default", "passkey")
+    assert settled.rows("tenants", "methods", "default") == [{"tenant": "default", "methods": ["passkey"]}]
+    settled.done("tenants", "add", "rhein", "--origin", "https://rhein.test")
+    settled.done("tenants", "methods", "rhein", "email_code")
+    listed = {row["tenant"]: row["methods"] for row in settled.rows("tenants", "list")}
+    assert listed == {"default": ["passkey"], "rhein": ["email_code"]}
+    (last,) = [
+        row for row in settled.rows("receipts", "list", "--tenant", "rhein") if row["operation"] == "tenant.change"
+    ]
+    assert (last["outcome"], last["reasons"]) == ("admitted", ["offers:email_code"])
+
+
+@pytest.mark.parametrize("odd", [["password"], ["passkey", "passkey"], ["passkey", "oidc"], [""]])
+def test_a_tenant_that_offers_nothing_this_release_knows_is_refused(settled, odd):
+    code, _, err = settled("tenants", "methods", "default", *odd)
+    assert (code, "tenant_malformed" in err, "passkey, email_code" in err) == (1, True, True)
+    assert settled.done("tenants", "methods", "default") == "passkey email_code\n"
+
+
+def test_a_seeded_tenant_is_sown_again_whatever_it_offers(seeded):
+    seeded.done("tenants", "methods", "rheinwerk_calibration", "passkey")
+    assert seeded.rows(*FIXTURE) == [{"tenant": "rheinwerk_calibration", "seeded": []}]

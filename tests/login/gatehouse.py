@@ -14,6 +14,7 @@ from ostiary.access import service as access
 from ostiary.enrolment import service as enrolment
 from ostiary.house import database_path, migrate, open_house
 from ostiary.identities import service as identities
+from ostiary.identities.model import METHODS
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.refusals import Refusal
@@ -56,6 +57,7 @@ class Gatehouse:
         self.house = _house(folder, url, self.clock)
         self.scope = self.house.scope
         self.application = app.build(self.house, *methods)
+        self.offer(*METHODS, *(one.name for one in methods))
 
     def node(self):
         """Another node: a keyring, a vault and a cache of its own."""
@@ -102,6 +104,11 @@ class Gatehouse:
     def read(self, use_case):
         """Run a use case that changes nothing."""
         return self.house.vault.read_now(self.scope, use_case)
+
+    def offer(self, *names):
+        """Let the tenant that is served offer these ways to sign in, if it does not yet."""
+        if self.read(identities.offered) != names:
+            assert self.act(lambda tx: identities.offer(tx, OPERATOR, names, names)) is None
 
     def first_link(self):
         """The token that a start prints."""
@@ -157,9 +164,10 @@ class Gatehouse:
             return list(connection.iterdump())
 
     def write(self, sql, values=()):
-        """Change rows behind the server's back (SQLite only)."""
-        with closing(connect(database_path(self.house.settings))) as connection:
-            connection.execute(sql, values)
+        """Change rows behind the server's back."""
+        path = database_path(self.house.settings)
+        with closing(psycopg.connect(self.url, autocommit=True) if self.url else connect(path)) as connection:
+            connection.execute(sql.replace("?", "%s") if self.url else sql, values)
 
 
 class Visitor(Browser):

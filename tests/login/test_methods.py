@@ -8,6 +8,7 @@ from ostiary import app
 from ostiary.kernel.errors import ContractBroken
 from ostiary_client.authenticator import SoftPasskey
 from tests.contracts.login_method import AskingMethodContract, Candidate, Door, LoginMethodContract, met
+from tests.login.email_code.candidate import EmailCodeCandidate
 from tests.login.gatehouse import opened
 from tests.login.toy.method import ToyMethod
 
@@ -112,6 +113,12 @@ class ToyCandidate(Candidate):
 
     def fails(self, fault):
         self.world.failing = fault
+
+
+class TestEmailCode(LoginMethodContract):
+    @pytest.fixture
+    def candidate(self):
+        return EmailCodeCandidate()
 
 
 class TestToy(AskingMethodContract):

@@ -57,6 +57,8 @@ def test_redis_is_used_signed_in(tmp_path, stages):
         named = {"REDIS_ADDR": server.addr, "REDIS_PASSWORD_FILE": tmp_path / "password"}
         assert why(stage, tmp_path, REDIS_ADDR=server.addr) == "sign_in"
         assert why(stage, tmp_path, **named) == ""
+        assert why(stage, tmp_path, REDIS_ADDR=server.addr, REDIS_PASSWORD=PASSWORD) == ""
+        assert PASSWORD not in repr(read(tmp_path, REDIS_ADDR=server.addr, REDIS_PASSWORD=PASSWORD))
         assert why(stage, tmp_path, **named, REDIS_USERNAME="projector") == ""
         mirror = RedisMirror(read(tmp_path, **named, REDIS_USERNAME="projector"))
         stage.mirrors.append(mirror)

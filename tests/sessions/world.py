@@ -9,6 +9,7 @@ import psycopg
 
 from ostiary import app, chores
 from ostiary.house import database_path, migrate, open_house
+from ostiary.identities.model import METHODS
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.ids import system_secrets
 from ostiary.keys import service as keys
@@ -44,6 +45,7 @@ class Node(Gatehouse):
         made = open_house(settings, clock=lambda _: self.clock)
         self.house = self.fit(made) if self.fit else made
         self.scope, self.application = self.house.scope, app.build(self.house, *self.methods)
+        self.offer(*METHODS, *(one.name for one in self.methods))
 
     def flush(self):
         """Write out what memory holds."""

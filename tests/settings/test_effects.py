@@ -67,6 +67,7 @@ SHOWN = {
     "REDIS_ADDR": "tests/projection/test_settings.py::test_sessions_are_written_to_the_redis_that_is_named",
     "REDIS_USERNAME": "tests/projection/test_settings.py::test_redis_is_used_signed_in",
     "REDIS_PASSWORD_FILE": "tests/projection/test_settings.py::test_redis_is_used_signed_in",
+    "REDIS_PASSWORD": "tests/projection/test_settings.py::test_redis_is_used_signed_in",
     "REDIS_TLS": "tests/projection/test_settings.py::test_the_line_is_encrypted_and_the_server_known",
     "REDIS_TLS_CA_FILE": "tests/projection/test_settings.py::test_the_line_is_encrypted_and_the_server_known",
     "REDIS_DB": "tests/projection/test_settings.py::test_keys_stand_under_the_prefix_in_the_database_and_the_stream_has_the_length",

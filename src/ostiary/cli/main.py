@@ -37,6 +37,7 @@ _GROUPS = {
         {
             "add": ("tenants:add", "Add a tenant and print a client key and an operator key, this once."),
             "list": ("tenants:list_tenants", "List all tenants, oldest first."),
+            "methods": ("tenants:methods", "Show or set the ways to sign in that a tenant offers."),
             "key": ("tenants:key", "Give a tenant another key and print it, this once."),
             "keys": (
                 "tenants:list_keys",

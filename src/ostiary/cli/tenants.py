@@ -12,7 +12,7 @@ from ostiary.cli.seeding import SCOPES, TOKEN, sow
 from ostiary.cli.terminal import answer, house, one, operator, plain, say, table, to_the_second
 from ostiary.house import House
 from ostiary.identities import service as identities
-from ostiary.identities.model import Tenant, flaw
+from ostiary.identities.model import METHODS, Tenant, flaw
 from ostiary.kernel.clock import instant
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Mode, Scope
@@ -20,13 +20,14 @@ from ostiary.keys import service as keys
 from ostiary.sessions.service import Rules
 from ostiary.storage.tx import Tx
 
-__all__ = ["add", "key", "key_remove", "list_keys", "list_tenants"]
+__all__ = ["add", "key", "key_remove", "list_keys", "list_tenants", "methods"]
 
 _RULES = {
     "name": "A name is lower-case letters, digits and underscores, 40 at most.",
     "origin": "An origin is https://id.example.test as browsers send it, without a path; 20 at most, and at least one.",
     "rp_id": "The relying party is the host of every origin, or a domain above all of them.",
     "seed": "Only a fixture tenant can be seeded: add --mode fixture.",
+    "methods": f"Name each once, at least one, of: {', '.join(METHODS)}.",
 }
 """How each part of a tenant is written."""
 
@@ -73,7 +74,7 @@ def add(
         return answer(Refusal(Code.TENANT_MALFORMED, (wrong,)), name, _RULES[wrong])
     with house(fresh=True) as opened:
         found = opened.vault.read_now(opened.scope, lambda tx: identities.tenant_named(tx, name))
-        if found == wish and fixture_seed:
+        if found and fixture_seed and msgspec.structs.replace(wish, methods=found.methods) == found:
             return _sown_again(opened, wish, as_json=json_)
         scopes = tuple(sorted({*scope, *(SCOPES if fixture_seed else ())}))
         acting = Scope(name, found.mode if found else wish.mode)
@@ -155,6 +156,34 @@ def list_keys(tenant: str, /, *, json_: bool = False) -> int:
     return 0
 
 
+def methods(tenant: str, /, *offered: str, json_: bool = False) -> int:
+    """Show or set the ways to sign in that a tenant offers.
+
+    The next request feels it; nobody is signed out. Who has no other way in than one that is no longer offered needs a
+    new link.
+
+    Parameters
+    ----------
+    tenant
+        The tenant's name.
+    offered
+        All that it offers from now on, of passkey and email_code; without any, what it offers is shown.
+    json_
+        Print one JSON object.
+    """
+    with house(tenant=tenant) as opened:
+        if offered:
+            refused = opened.vault.transact_now(opened.scope, lambda tx: identities.offer(tx, operator(), offered))
+            if refused is not None:
+                return answer(refused, tenant, _RULES["methods"])
+        shown = opened.vault.read_now(opened.scope, identities.offered)
+    if json_:
+        one({"tenant": tenant, "methods": list(shown)}, as_json=True)
+    else:
+        say(" ".join(shown))
+    return 0
+
+
 def key_remove(tenant: str, name: str, /, *, json_: bool = False) -> int:
     """Take a key out of service: the next request with it is nobody's.
 
@@ -232,6 +261,7 @@ def _fields(tenant: Tenant) -> dict[str, object]:
         "rp_id": tenant.rp_id,
         "origins": list(tenant.origins),
         "seeded": tenant.seeded,
+        "methods": list(tenant.methods),
     }
 
 

@@ -1,9 +1,21 @@
 """Use cases of identities: tenants at boot, people by the operator's hand."""
 
+from collections.abc import Collection, Sequence
+
 from ostiary.identities import store
 from ostiary.identities.addresses import hashes
 from ostiary.identities.blocks import service as blocks
-from ostiary.identities.model import NAME_LONGEST, Address, Person, Tenant, address_of, flaw, is_tenant, is_user_id
+from ostiary.identities.model import (
+    METHODS,
+    NAME_LONGEST,
+    Address,
+    Person,
+    Tenant,
+    address_of,
+    flaw,
+    is_tenant,
+    is_user_id,
+)
 from ostiary.kernel.errors import BootRefused, ContractBroken
 from ostiary.kernel.ids import is_id, new_id
 from ostiary.kernel.refusals import Code, Refusal
@@ -29,6 +41,8 @@ __all__ = [
     "list_tenants",
     "make_person",
     "new_person_id",
+    "offer",
+    "offered",
     "offers",
     "people_of",
     "person_of",
@@ -91,8 +105,29 @@ def find_tenant(tx: Tx) -> Tenant | None:
 
 def offers(tx: Tx, method: str) -> bool:
     """Tell whether the scope's tenant lets people sign in by a method."""
+    return method in offered(tx)
+
+
+def offered(tx: Tx) -> tuple[str, ...]:
+    """Return the ways to sign in that the scope's tenant offers, in the order in which they were named."""
     found = find_tenant(tx)
-    return found is not None and method in found.methods
+    return found.methods if found else ()
+
+
+def offer(tx: Tx, caller: Caller, methods: Sequence[str], known: Collection[str] = METHODS) -> Refusal | None:
+    """Let the scope's tenant offer these ways to sign in, felt by the next request.
+
+    Refused (`tenant_malformed`) where there is none, one twice, or one that is not among those that are `known`.
+    Raises ContractBroken where the tenant is not there.
+    """
+    if not methods or len(set(methods)) < len(methods) or not set(methods) <= set(known):
+        malformed = Refusal(Code.TENANT_MALFORMED, ("methods",))
+        return tx.refuse(EventName.TENANT_CHANGE, caller, tx.scope.tenant, malformed)
+    if not store.set_methods(tx, methods):
+        raise ContractBroken("the ways to sign in of a tenant that is not there")
+    told = tuple(f"offers:{name}" for name in methods)
+    tx.emit(Event(EventName.TENANT_CHANGE, caller, tx.scope.tenant, reasons=told))
+    return None
 
 
 def hold(tx: Tx, person: str) -> bool:

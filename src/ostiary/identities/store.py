@@ -1,5 +1,7 @@
 """The tables `tenants`, `people`, `refs` and `devices`; addresses and names are sealed, looked up by keyed hash."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -46,6 +48,7 @@ __all__ = [
     "ref_of",
     "refs",
     "set_address",
+    "set_methods",
     "target_of",
     "tenants",
 ]
@@ -101,6 +104,9 @@ _ADD_TENANT = Statement(postgresql.insert(tenants).on_conflict_do_nothing())
 _TENANT = select(tenants.c.id, tenants.c.mode, tenants.c.rp_id, tenants.c.origins, tenants.c.seeded, tenants.c.methods)
 _FIND_TENANT = Statement(_TENANT.where(tenants.c.id == bindparam("tenant")))
 _LIST_TENANTS = Statement(_TENANT.order_by(tenants.c.created_at, tenants.c.id))
+_SET_METHODS = Statement(
+    update(tenants).where(tenants.c.id == bindparam("tenant")).values(methods=bindparam("offered"))
+)
 _FOUNDER = Statement(select(tenants.c.founder).where(tenants.c.id == bindparam("tenant")))
 _FOUND = Statement(
     update(tenants)
@@ -178,6 +184,11 @@ def find_tenant(tx: Tx, tenant: str) -> Tenant | None:
 def list_tenants(tx: Tx) -> list[Tenant]:
     """Return all tenants, oldest first."""
     return [_tenant(row) for row in tx.all(_LIST_TENANTS)]
+
+
+def set_methods(tx: Tx, methods: Iterable[str]) -> bool:
+    """Let the scope's tenant offer these ways to sign in; False when it is not there."""
+    return bool(tx.do(_SET_METHODS, tenant=tx.scope.tenant, offered=" ".join(methods)))
 
 
 def _tenant(row: Row) -> Tenant:

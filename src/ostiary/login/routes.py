@@ -1,8 +1,9 @@
 """Operations of login, made from the registry: begin and finish of every method, for signing in and for presence."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -13,7 +14,8 @@ from ostiary.kernel.values import EventName
 from ostiary.login.browser import browser_cookie, forget_browser
 from ostiary.login.flow import Step
 from ostiary.login.method import Ask, Method
-from ostiary.login.service import Registry, begin_presence, prove_presence, sign_in
+from ostiary.login.pace import Paced
+from ostiary.login.service import Registry, begin_login, begin_presence, prove_presence, sign_in
 from ostiary.presence.challenges import Asker
 from ostiary.presence.model import Approval, Purpose, State
 from ostiary.sessions.agents import agent_label
@@ -39,6 +41,7 @@ _REFUSALS = (
     Code.LOGIN_ATTEMPTS_EXHAUSTED,
     Code.PASSKEY_REMOVED,
     Code.PASSKEY_QUARANTINED,
+    Code.METHOD_NOT_OFFERED,
     Code.BLOCKED_BY_POLICY,
 )
 
@@ -89,7 +92,9 @@ def signed_in(rules: Rules, opened: Opened) -> Reply:
 async def _begin(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
     browser, cookie = browser_cookie(desk.rules.keyring, desk.secrets, x.scope, x.browser)
     challenge = desk.asker.ask(x.scope, Purpose.LOGIN, browser, method.name)
-    asked = await desk.vault.transact(x.scope, lambda tx: method.begin(tx, x.caller, challenge, x.body))
+    asked = await _asked(
+        desk, method, x, lambda tx: begin_login(tx, method, x.caller, challenge, x.body, _languages(x))
+    )
     return asked if isinstance(asked, Refusal) else Reply(asked, (cookie,))
 
 
@@ -101,10 +106,27 @@ async def _finish(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
 
 async def _begin_presence(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
     approval = Approval(x.body.purpose, x.body.subject, x.body.operation, x.body.says)
-    asked = await desk.vault.transact(
-        x.scope, lambda tx: begin_presence(tx, desk.asker, method, x.caller, x.browser, approval)
+    asked = await _asked(
+        desk,
+        method,
+        x,
+        lambda tx: begin_presence(tx, desk.asker, method, x.caller, x.browser, approval, _languages(x)),
     )
     return asked if isinstance(asked, Refusal) else Reply(asked)
+
+
+async def _asked(desk: Desk, method: Method, x: Exchange, begin: UseCase[Any]) -> Any:  # noqa: ANN401 - the method's own struct
+    """Begin at the method's pace; an Ask is performed when what was begun stands in the store."""
+    began = asyncio.get_running_loop().time()
+    try:
+        begun = await desk.vault.transact(x.scope, begin)
+        return await method.perform(begun) if isinstance(begun, Ask) else begun
+    finally:
+        await Paced(method.quantum).until(began)
+
+
+def _languages(x: Exchange) -> str:
+    return x.headers.get("accept-language", "")
 
 
 async def _finish_presence(desk: Desk, method: Method, x: Exchange) -> Reply | Refusal:
@@ -160,6 +182,8 @@ def _signing_in(desk: Desk, method: Method) -> tuple[Operation, ...]:
             handler=partial(_begin, desk, method),
             request=method.Begin,
             response=method.Asked,
+            refusals=(Code.METHOD_NOT_OFFERED,),
+            secrets=_secrets(method, method.Begin),
         ),
         Operation(
             name=f"login.{name}.finish",
@@ -172,9 +196,13 @@ def _signing_in(desk: Desk, method: Method) -> tuple[Operation, ...]:
             request=method.Answer,
             response=SignedIn,
             refusals=(*_REFUSALS, Code.AUTH_RATE_LIMIT_THROTTLED, Code.AUTH_RATE_LIMIT_LOCKED),
-            secrets=method.secrets,
+            secrets=_secrets(method, method.Answer),
         ),
     )
+
+
+def _secrets(method: Method, body: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(name for name in method.secrets if name in body.__struct_fields__)
 
 
 def _proving_presence(desk: Desk, method: Method) -> tuple[Operation, ...]:
@@ -190,7 +218,12 @@ def _proving_presence(desk: Desk, method: Method) -> tuple[Operation, ...]:
             handler=partial(_begin_presence, desk, method),
             request=PresenceWanted,
             response=method.Asked,
-            refusals=(Code.PURPOSE_UNKNOWN, Code.AUTH_RECOVERY_CONTESTABLE),
+            refusals=(
+                Code.PURPOSE_UNKNOWN,
+                Code.AUTH_RECOVERY_CONTESTABLE,
+                Code.METHOD_NOT_OFFERED,
+                Code.AUTH_RATE_LIMIT_THROTTLED,
+            ),
         ),
         Operation(
             name=f"presence.{name}.finish",
@@ -203,6 +236,6 @@ def _proving_presence(desk: Desk, method: Method) -> tuple[Operation, ...]:
             request=method.Answer,
             response=PresenceProved,
             refusals=(*_REFUSALS, Code.PRESENCE_REFUSED, Code.PURPOSE_UNKNOWN),
-            secrets=method.secrets,
+            secrets=_secrets(method, method.Answer),
         ),
     )

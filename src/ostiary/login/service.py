@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code, Refusal
@@ -14,36 +16,68 @@ from ostiary.passkeys import service as passkeys
 from ostiary.presence import purposes
 from ostiary.presence import service as presence
 from ostiary.presence.challenges import Asker
-from ostiary.presence.model import Approval, Minimum, Presence, PresenceReceipt, Purpose, PurposeRule
+from ostiary.presence.model import Approval, Challenge, Minimum, Presence, PresenceReceipt, Purpose, PurposeRule
 from ostiary.sessions import service as sessions
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.service import Opened, Rules
 from ostiary.storage.tx import Tx
 
-__all__ = ["Registry", "begin_presence", "guarded", "prove_presence", "remove_passkey", "show_presence", "sign_in"]
+__all__ = [
+    "Registry",
+    "begin_login",
+    "begin_presence",
+    "guarded",
+    "prove_presence",
+    "remove_passkey",
+    "show_presence",
+    "sign_in",
+]
 
 Registry = Mapping[str, Method]
+_NOT_OFFERED = Refusal(Code.METHOD_NOT_OFFERED)
+
+
+def begin_login(
+    tx: Tx,
+    method: Method,
+    caller: Caller,
+    challenge: Challenge,
+    begin: Any,  # noqa: ANN401 - the method's own struct
+    languages: str,
+) -> Any | Refusal | Ask:  # noqa: ANN401 - the method's own struct
+    """Ask for a sign-in by a method that the tenant offers."""
+    offered = identities.offers(tx, method.name)
+    return method.begin(tx, caller, challenge, begin, languages) if offered else _NOT_OFFERED
 
 
 def sign_in(tx: Tx, rules: Rules, step: Step, agent: str) -> Opened | Refusal | Ask:
-    """Take a step of a login attempt; a proof opens a session in the same transaction."""
+    """Take a step of a login attempt; a proof opens a session in the same transaction.
+
+    What the tenant no longer offers is refused, whatever was begun before.
+    """
+    if not identities.offers(tx, step.method.name):
+        return msgspec.structs.replace(_NOT_OFFERED, subject=step.challenge.id)
     verdict = dispatch(tx, step)
     return sessions.open_session(tx, rules, step.caller, verdict, agent) if isinstance(verdict, Proof) else verdict
 
 
 def begin_presence(
-    tx: Tx, asker: Asker, method: Method, caller: Caller, browser: str, approval: Approval
-) -> Any | Refusal:  # noqa: ANN401 - the method's own struct
+    tx: Tx, asker: Asker, method: Method, caller: Caller, browser: str, approval: Approval, languages: str
+) -> Any | Refusal | Ask:  # noqa: ANN401 - the method's own struct
     """Ask for presence by a method, for a purpose that is declared and an approval that fits it."""
     rule = purposes.find(tx, approval.purpose)
     refused = rule if isinstance(rule, Refusal) else approval.unfit(rule) or guarded(tx, caller.actor, rule)
     if refused is not None:
         return refused
-    return method.begin(tx, caller, asker.ask_presence(tx.scope, approval, browser, method.name), None)
+    if not identities.offers(tx, method.name):
+        return _NOT_OFFERED
+    return method.begin(tx, caller, asker.ask_presence(tx.scope, approval, browser, method.name), None, languages)
 
 
 def prove_presence(tx: Tx, step: Step) -> PresenceReceipt | Refusal | Ask:
     """Take a step of a presence attempt; a proof of the caller's own person yields a presence receipt."""
+    if not identities.offers(tx, step.method.name):
+        return msgspec.structs.replace(_NOT_OFFERED, subject=step.challenge.id)
     verdict = dispatch(tx, step)
     if not isinstance(verdict, Proof):
         return verdict
@@ -85,15 +119,16 @@ def guarded(tx: Tx, person: str, rule: PurposeRule) -> Refusal | None:
 
 
 def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, receipt: str) -> Refusal | None:
-    """Remove one of the caller's passkeys, with presence, unless it is the last way in.
+    """Remove one of the caller's passkeys, with presence, unless it is the last way in that lasts by itself.
 
-    Sessions that it opened end with it, but for the one that asks. The person's row is held meanwhile: of two
-    removals at once, the second counts what the first has left.
+    A code by mail is none: mail may be down or not set up, and an operator may stop offering it. Sessions that the
+    passkey opened end with it, but for the one that asks. The person's row is held meanwhile: of two removals at once,
+    the second counts what the first has left.
     """
     identities.hold(tx, caller.actor)
     if passkeys.owned(tx, caller.actor, passkey) is None:
         return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_UNKNOWN)
-    if sum(method.ways_in(tx, caller.actor) for method in registry.values()) <= 1:
+    if sum(method.ways_in(tx, caller.actor) for method in registry.values() if method.lasting) <= 1:
         return tx.refuse(EventName.PASSKEY_REMOVE, caller, passkey, Code.PASSKEY_LAST_WAY_IN)
     shown = show_presence(tx, caller, receipt, Purpose.PASSKEY_REMOVE, passkey)
     if isinstance(shown, Refusal):

@@ -5,7 +5,6 @@ import itertools
 
 import pytest
 
-from ostiary.login.methods.email_code.device_routes import Paced
 from ostiary.login.methods.email_code.letters import code_letter
 from ostiary.login.methods.email_code.model import (
     LOCALES,
@@ -20,6 +19,7 @@ from ostiary.login.methods.email_code.model import (
     locale_of,
     plain_code,
 )
+from ostiary.login.pace import Paced
 
 TERMINAL = {State.EXPIRED, State.FAILED, State.CANCELLED}
 
@@ -106,9 +106,9 @@ def test_letters_are_whole_in_every_language(locale):
 
 @pytest.mark.parametrize("spent", [0.0, 0.01, QUANTUM_S - 0.001, QUANTUM_S, QUANTUM_S + 0.01, 3.7 * QUANTUM_S])
 def test_an_answer_comes_at_a_multiple(spent):
-    multiple = (spent + Paced().left(spent)) / QUANTUM_S
+    multiple = (spent + Paced(QUANTUM_S).left(spent)) / QUANTUM_S
     assert multiple == pytest.approx(round(multiple))
-    assert 0 <= Paced().left(spent) < QUANTUM_S
+    assert 0 <= Paced(QUANTUM_S).left(spent) < QUANTUM_S
     assert Paced(0).left(spent) == 0
 
 
@@ -116,7 +116,7 @@ def test_it_waits_for_what_is_left():
     async def paced():
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await Paced().until(began)
+        await Paced(QUANTUM_S).until(began)
         return loop.time() - began
 
     assert asyncio.run(paced()) >= QUANTUM_S * 0.99

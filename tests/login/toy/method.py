@@ -53,6 +53,8 @@ class ToyMethod:
     factor = Factor.OIDC
     guesses = 3
     secrets: tuple[str, ...] = ("word",)
+    quantum = 0.0
+    lasting = True
     Begin = ToyBegin
     Asked = ToyAsked
     Answer = ToyAnswer
@@ -60,7 +62,7 @@ class ToyMethod:
     def __init__(self, doorkeeper: Doorkeeper) -> None:
         self._doorkeeper = doorkeeper
 
-    def begin(self, tx: Tx, caller: Caller, challenge: Challenge, begin: ToyBegin | None) -> ToyAsked:
+    def begin(self, tx: Tx, caller: Caller, challenge: Challenge, begin: ToyBegin | None, languages: str) -> ToyAsked:
         """Ask for name and word; whoever proves presence is known already."""
         question = "Who is there?" if begin is not None else f"Is it still you, {caller.actor}?"
         return ToyAsked(challenge.token, question, CHALLENGE_LIFE // 1_000_000)

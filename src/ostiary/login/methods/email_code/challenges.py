@@ -39,6 +39,7 @@ from ostiary.mail.model import Sent, Verdict
 from ostiary.storage.tx import Tx
 
 __all__ = [
+    "KIND",
     "Asking",
     "Rules",
     "Sending",
@@ -50,9 +51,12 @@ __all__ = [
     "may_send",
     "open_challenge",
     "settle",
+    "weigh",
 ]
 
-_KIND = "challenge"
+KIND = "challenge"
+"""What the id of a challenge begins with."""
+
 _PLACE = "code_challenges.address"
 
 
@@ -65,12 +69,18 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """What a code is asked for: for which flow, to which exact address, in which language; for whom in the browser."""
+    """What a code is asked for: for which flow, to which exact address, in which language; for whom in the browser.
+
+    `challenge` is the id it is to have, "" for a fresh one. `requester` is who asks where the caller's address does
+    not tell.
+    """
 
     flow: Flow
     address: str
     locale: str
     person: str = ""
+    challenge: str = ""
+    requester: str = ""
 
     @property
     def readable(self) -> bool:
@@ -103,7 +113,7 @@ def open_challenge(tx: Tx, rules: Rules, caller: Caller, asking: Asking, held: S
 
     Each class of address does the same work, but for the letter.
     """
-    id_, tenant = new_id(_KIND, tx.secrets), tx.scope.tenant
+    id_, tenant = asking.challenge or new_id(KIND, tx.secrets), tx.scope.tenant
     code = f"{int.from_bytes(tx.secrets(16)) % 10**DIGITS:0{DIGITS}}"
     state = held or (State.PENDING_SEND if rules.inline else State.SENT)
     made = Challenge(
@@ -111,7 +121,7 @@ def open_challenge(tx: Tx, rules: Rules, caller: Caller, asking: Asking, held: S
         tenant=tenant,
         flow=asking.flow,
         address_hash=_hash(tx, rules, asking.address),
-        requester=caller.address,
+        requester=asking.requester or caller.address,
         person=asking.person,
         address_sealed=_sealer(tx, rules).seal((_PLACE, id_, tenant), asking.address.encode()),
         code_hash=_code_hash(tx, rules, id_, code),
@@ -138,12 +148,21 @@ def settle(tx: Tx, sending: Sending, sent: Sent) -> State:
 
 
 def judge(tx: Tx, rules: Rules, caller: Caller, flow: Flow, challenge: str, code: str) -> Challenge | Refusal:
+    """Do as `weigh`, and leave the receipt of a wrong code."""
+    found = weigh(tx, rules, flow, challenge, code)
+    if isinstance(found, Refusal) and found.code is Code.INVALID_CODE:
+        return tx.refuse(EventName.CODE_CONFIRM, caller, found.subject, found)
+    return found
+
+
+def weigh(tx: Tx, rules: Rules, flow: Flow, challenge: str, code: str) -> Challenge | Refusal:
     """Return the challenge whose code this is, waiting or confirmed already; the caller holds it from here on.
 
-    A wrong code is counted, at the challenge and at its address. So is every code for a challenge that no letter
-    followed, and every code beyond the budget: they look wrong, whatever is typed (ruling 34).
+    A wrong code is counted, at the challenge and at its address, and whoever calls leaves the receipt. So is every code
+    for a challenge that no letter followed, and every code beyond the budget: they look wrong, whatever is typed
+    (ruling 34).
     """
-    found = store.hold(tx, challenge) if is_id(_KIND, challenge) else None
+    found = store.hold(tx, challenge) if is_id(KIND, challenge) else None
     if found is None or found.flow is not flow:
         return Refusal(Code.CHALLENGE_NOT_FOUND)
     if found.over(tx.now):
@@ -155,14 +174,18 @@ def judge(tx: Tx, rules: Rules, caller: Caller, flow: Flow, challenge: str, code
         store.refund(tx, own)
         store.refund(tx, all_)
         return found
-    return _wrong(tx, caller, found)
+    return _wrong(tx, found)
 
 
 def confirm(tx: Tx, caller: Caller, found: Challenge, session: str, key: str) -> None:
-    """Note what a challenge that was judged has opened; it answers the same confirm again for a while."""
+    """Note what a challenge that was judged has opened; it answers the same confirm again for a while.
+
+    In the browser that is a sign-in, which opens its session itself: `session` and `key` are "" there.
+    """
     if not store.confirm(tx, found.id, session, key, tx.now + RETENTION):
         raise ContractBroken("a challenge that is held was confirmed by somebody else")
-    tx.emit(Event(EventName.CODE_CONFIRM, caller, found.id, reasons=(found.flow.value, f"session:{session}")))
+    told = (f"session:{session}",) if session else ()
+    tx.emit(Event(EventName.CODE_CONFIRM, caller, found.id, reasons=(found.flow.value, *told)))
 
 
 def address_of(tx: Tx, rules: Rules, found: Challenge) -> str:
@@ -178,12 +201,12 @@ def collect(tx: Tx) -> int:
     return count
 
 
-def _wrong(tx: Tx, caller: Caller, found: Challenge) -> Refusal:
+def _wrong(tx: Tx, found: Challenge) -> Refusal:
     last = found.failures + 1 >= MOST_FAILURES and found.state is not State.CONFIRMED
     becomes = MOVES.get((found.state, Happening.EXHAUSTED), found.state) if last else found.state
     if not store.fail(tx, found, becomes):
         raise ContractBroken("a wrong code was counted at a challenge that is held")
-    return tx.refuse(EventName.CODE_CONFIRM, caller, found.id, Code.INVALID_CODE)
+    return Refusal(Code.INVALID_CODE, subject=found.id)
 
 
 def _queue(tx: Tx, rules: Rules, caller: Caller, made: Challenge, asking: Asking, code: str) -> str:
@@ -209,8 +232,9 @@ def _budgets(tx: Tx, rules: Rules, what: str, address_hash: str, requester: str)
 def _letter_budgets(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> tuple[tuple[str, Budget], ...]:
     """Return the budgets of a letter, in the order of their locks."""
     address = _hash(tx, rules, asking.address)
-    minute, _ = _budgets(tx, rules, "letter", address, caller.address)
-    hour, all_ = _budgets(tx, rules, "letters", address, caller.address)
+    requester = asking.requester or caller.address
+    minute, _ = _budgets(tx, rules, "letter", address, requester)
+    hour, all_ = _budgets(tx, rules, "letters", address, requester)
     return (minute, BUDGETS.letter), (hour, BUDGETS.place), (all_, BUDGETS.letters)
 
 

@@ -10,12 +10,13 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName
 from ostiary.login.methods.email_code.challenges import Asking
 from ostiary.login.methods.email_code.device import Confirmation, DeviceFlow
-from ostiary.login.methods.email_code.model import QUANTUM_S, Flow, is_time_zone, locale_of
+from ostiary.login.methods.email_code.model import Flow, is_time_zone, locale_of
+from ostiary.login.pace import Paced
 from ostiary.sessions.device.keys import can_verify
 from ostiary.web.decode import malformed
 from ostiary.web.operation import Audience, Dialect, Exchange, Operation, Reply
 
-__all__ = ["Paced", "operations", "paced"]
+__all__ = ["operations", "paced"]
 
 _Text = Annotated[str, msgspec.Meta(max_length=1024)]
 
@@ -45,20 +46,6 @@ class DeviceOpened(msgspec.Struct, frozen=True):
     """The session of the device; it is ready when this arrives."""
 
     device_session_id: str
-
-
-class Paced(msgspec.Struct, frozen=True):
-    """Lets answers come at multiples of `quantum` seconds after their requests: what was done shows in none of them."""
-
-    quantum: float = QUANTUM_S
-
-    def left(self, taken: float) -> float:
-        """Return how many seconds are left to the next multiple after so many were taken."""
-        return -taken % self.quantum if self.quantum else 0.0
-
-    async def until(self, began: float) -> None:
-        """Wait for the next multiple, counted from `began` on the loop's clock."""
-        await asyncio.sleep(self.left(asyncio.get_running_loop().time() - began))
 
 
 async def paced(pace: Paced, flow: DeviceFlow, x: Exchange) -> Reply | Refusal:

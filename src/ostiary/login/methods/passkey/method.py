@@ -41,6 +41,8 @@ class PasskeyMethod:
     factor = Factor.PASSKEY
     guesses = 5
     secrets: tuple[str, ...] = ("credential",)
+    quantum = 0.0
+    lasting = True
     Begin = PasskeyBegin
     Asked = PasskeyAsked
     Answer = PasskeyAnswer
@@ -48,7 +50,9 @@ class PasskeyMethod:
     def __init__(self, rules: service.Rules) -> None:
         self._rules = rules
 
-    def begin(self, tx: Tx, caller: Caller, challenge: Challenge, begin: PasskeyBegin | None) -> PasskeyAsked:
+    def begin(
+        self, tx: Tx, caller: Caller, challenge: Challenge, begin: PasskeyBegin | None, languages: str
+    ) -> PasskeyAsked:
         """Ask for an assertion over the challenge's nonce."""
         options = webauthn.request_options(self._rules.relying_party, challenge.nonce)
         return PasskeyAsked(challenge.token, options, CHALLENGE_LIFE // 1_000_000)
