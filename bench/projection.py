@@ -146,7 +146,7 @@ async def _pair(client: Redis) -> float:
     entry, began = _entry("dev-floor"), time.monotonic_ns()
     async with client.pipeline(transaction=True) as pipe:
         pipe.set("floor:session:dev-floor", entry.record)
-        pipe.xadd("floor:events", entry.told, maxlen=100_000)
+        pipe.xadd("floor:events", json.loads(entry.record), maxlen=100_000)
         await pipe.execute()
     return (time.monotonic_ns() - began) / 1e6
 
@@ -215,11 +215,12 @@ async def _silent(_: int) -> None:
 async def _pipelines(client: Redis, many: int) -> None:
     """Send the same number of pairs, without reading any truth and without asking what stands there."""
     entry = _entry("dev-floor-floor-floor-floor")
+    told = json.loads(entry.record)
     for start in range(0, many, _AT_ONCE):
         async with client.pipeline(transaction=False) as pipe:
             for number in range(start, min(many, start + _AT_ONCE)):
                 pipe.set(f"gateway:session:{number:026}", entry.record)
-                pipe.xadd("gateway:session_events", entry.told, maxlen=100_000)
+                pipe.xadd("gateway:session_events", told, maxlen=100_000)
             await pipe.execute()
 
 

@@ -4,6 +4,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 
 from ostiary.kernel.clock import SECOND
@@ -56,6 +57,16 @@ def test_a_revoked_one_stands_as_the_source_shows_without_reason_or_actor(there)
     assert write(there, one, now=MS * 1000) == 1
     assert there.events() == [REVOKED]
     assert list(there.events()[0]) == list(REVOKED)
+
+
+def test_an_event_says_letter_by_letter_what_the_value_says(there):
+    odd = 'user-"\\/\u0000\u20ac\U0001f512 "status":"active"'
+    one = msgspec.structs.replace(session(revoked_at=NOW), person=odd)
+    write(there, one)
+    (event,) = there.events()
+    assert event["user_id"] == there.value("device-session-123")["user_id"] == odd
+    assert write(there, msgspec.structs.replace(one, revoked_at=0)) == 0
+    assert event["revoked_at_ms"] == str(NOW // 1000)
 
 
 def test_a_revoked_ones_value_has_the_time_as_a_number_and_goes_when_the_truth_lets_go(there):

@@ -63,21 +63,14 @@ class MirrorUnavailable(StoreUnavailable):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One session as it is to stand in Redis.
+    """One session as it is to stand in Redis: the value of its key, and when that goes by itself.
 
-    `record` is the value under its key, `told` the fields of its event in their order, `until` when the key goes by
-    itself (milliseconds since 1970, 0 for never). NOTE: wire format (device-sessions contract, section 10).
+    `until` is in milliseconds since 1970, 0 for never. NOTE: wire format (device-sessions contract, section 10).
     """
 
     session: str
     record: bytes
-    told: dict[str, str]
     until: int
-
-    @property
-    def active(self) -> bool:
-        """Tell whether it says that the session lives."""
-        return self.told["status"] == Status.ACTIVE
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -152,14 +145,12 @@ class Mirror(Protocol):
 def entry_of(session: DeviceSession, now: int) -> Entry:
     """Return how a session is to stand there; one whose time has come is told as revoked, whoever has noted it yet."""
     ended = session.revoked_at or (0 if session.lives(now) else session.expires_at)
-    told = {
+    record: dict[str, object] = {
         "device_session_id": session.id,
         "user_id": session.person,
         "client_public_key": session.client_public_key,
-        "status": (Status.REVOKED if ended else Status.ACTIVE).value,
+        "status": Status.REVOKED if ended else Status.ACTIVE,
     }
-    until = (ended + KEPT if ended else session.expires_at) // 1000
-    if not ended:
-        return Entry(session.id, msgspec.json.encode(told), told, until)
-    record = msgspec.json.encode({**told, "revoked_at_ms": ended // 1000})
-    return Entry(session.id, record, {**told, "revoked_at_ms": str(ended // 1000)}, until)
+    if ended:
+        record["revoked_at_ms"] = ended // 1000
+    return Entry(session.id, msgspec.json.encode(record), (ended + KEPT if ended else session.expires_at) // 1000)

@@ -54,7 +54,7 @@ class RedisMirror:
         changed = 0
         for start in range(0, len(entries), _AT_ONCE):
             part = entries[start : start + _AT_ONCE]
-            arguments = [argument for entry in part for argument in _arguments(entry)]
+            arguments = [argument for entry in part for argument in (entry.record, entry.until)]
             changed += await self._run(WRITE, [entry.session for entry in part], self._settings.maxlen, *arguments)
         return changed
 
@@ -143,10 +143,6 @@ def _client(settings: ProjectionSettings) -> "Redis | RedisCluster":
     if settings.tls:
         given |= {"ssl_ca_certs": settings.ca_file and str(settings.ca_file), "ssl_min_version": ssl.TLSVersion.TLSv1_2}
     return RedisCluster(**given) if settings.cluster else Redis(**given, db=settings.db)
-
-
-def _arguments(entry: Entry) -> tuple[object, ...]:
-    return (entry.record, entry.until, *entry.told.values(), *(("",) if entry.active else ()))
 
 
 def _name(script: str) -> str:

@@ -3,23 +3,29 @@
 KEYS[1] is the stream, the others are the sessions' keys. All stand in one slot (ruling 55).
 """
 
-__all__ = ["READ", "REMOVE", "WIDTH", "WRITE"]
-
-WIDTH = 7
-"""How many arguments WRITE takes for each session: value, until (ms, 0: never), and the five fields of an event."""
+__all__ = ["READ", "REMOVE", "WRITE"]
 
 WRITE = """
 local changed = 0
 for i = 2, #KEYS do
-  local at = (i - 2) * 7 + 1
-  local record, till, status, revoked = ARGV[at + 1], ARGV[at + 2], ARGV[at + 6], ARGV[at + 7]
+  local record, till = ARGV[2 * i - 2], ARGV[2 * i - 1]
   local held = redis.pcall('GET', KEYS[i])
   local final = false
-  if type(held) ~= 'string' then
-    held = nil
-  elseif status == 'active' and held ~= record then
-    local read, old = pcall(cjson.decode, held)
-    final = read and type(old) == 'table' and old.status == 'revoked'
+  if held ~= record then
+    local new = cjson.decode(record)
+    if type(held) == 'string' and new.status == 'active' then
+      local read, old = pcall(cjson.decode, held)
+      final = read and type(old) == 'table' and old.status == 'revoked'
+    end
+    if not final then
+      local told = {'device_session_id', new.device_session_id, 'user_id', new.user_id,
+        'client_public_key', new.client_public_key, 'status', new.status}
+      if new.revoked_at_ms then
+        told[9], told[10] = 'revoked_at_ms', string.format('%.0f', new.revoked_at_ms)
+      end
+      redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(told))
+      changed = changed + 1
+    end
   end
   if not final then
     if till == '0' then
@@ -27,21 +33,13 @@ for i = 2, #KEYS do
     else
       redis.call('SET', KEYS[i], record, 'PXAT', till)
     end
-    if held ~= record then
-      local told = {'device_session_id', ARGV[at + 3], 'user_id', ARGV[at + 4], 'client_public_key', ARGV[at + 5],
-        'status', status}
-      if revoked ~= '' then
-        told[9], told[10] = 'revoked_at_ms', revoked
-      end
-      redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(told))
-      changed = changed + 1
-    end
   end
 end
 return changed
 """
-"""ARGV[1] is the stream's length. Sticky: an active session that comes after a revoked one changes nothing. What
-stands there already is told to nobody again; only the time of its going is set anew."""
+"""ARGV: the stream's length, then for each session its value and until when (ms, 0: for ever). Sticky: an active
+session that comes after a revoked one changes nothing. What stands there already is told to nobody again; only the
+time of its going is set anew."""
 
 REMOVE = """
 local gone = 0
