@@ -78,8 +78,23 @@ def test_a_store_that_cannot_answer_keeps_nobody_from_the_door(ailing):
     assert (answer.status, HINT in answer.body.decode()) == (200, False)
 
 
-def test_once_somebody_administers_the_door_asks_the_store_no_more(ailing):
-    assert ailing.visitor().enrol(ailing.first_link()).status == 200
-    assert ailing.visitor().send("GET", "/sign-in").status == 200
-    ailing.house.vault.fault = OSError("nobody should ask")
-    assert ailing.visitor().send("GET", "/sign-in", headers=PAGE).status == 200
+def test_once_somebody_administers_the_door_asks_for_that_no_more(home):
+    assert home.visitor().enrol(home.first_link()).status == 200
+    assert home.visitor().send("GET", "/sign-in").status == 200
+    home.write("DELETE FROM grants")
+    assert HINT not in home.visitor().send("GET", "/sign-in").body.decode()
+
+
+def test_the_door_shows_what_the_tenant_offers_at_the_next_request(anywhere):
+    ways = {"passkey": 'id="sign-in"', "email_code": 'id="by-code"'}
+    for offered in (("passkey", "email_code"), ("email_code",), ("passkey",)):
+        anywhere.offer(*offered)
+        page = anywhere.visitor().send("GET", "/sign-in").body.decode()
+        assert {name for name, mark in ways.items() if mark in page} == set(offered)
+
+
+def test_a_store_that_cannot_answer_lets_the_door_show_every_way(ailing):
+    ailing.house.vault.fault = StoreUnavailable("x")
+    page = ailing.visitor().send("GET", "/sign-in", headers=PAGE).body.decode()
+    assert 'id="sign-in"' in page
+    assert 'id="by-code"' in page

@@ -8,7 +8,7 @@ import pytest
 
 from ostiary.kernel.refusals import Code
 from ostiary.presence import purposes
-from ostiary.presence.model import PurposeRule
+from ostiary.presence.model import Minimum, PurposeRule
 from ostiary.services import service as services
 from ostiary.services.model import Registration
 from ostiary.web.catalogue import CATALOGUE
@@ -214,9 +214,20 @@ def test_the_door_leads_to_the_page_of_presence_and_nowhere_else(gatehouse, pers
 def test_who_has_no_passkey_is_told_so(gatehouse, person):
     owner = person.person
     gatehouse.write("UPDATE passkeys SET removed_at = 1 WHERE person_id = ?", (owner,))
+    gatehouse.offer("passkey")
     text = page(person).body.decode()
     assert "you have none yet" in text
     assert 'id="presence"' not in text
+
+
+def test_a_code_by_mail_is_offered_where_it_suffices(gatehouse, person):
+    """Where any method does, or where the person has no passkey (ruling 9); never beside a passkey that is needed."""
+    gatehouse.act(lambda tx: purposes.add(tx, OPERATOR, PurposeRule("door.open", "Open the door", Minimum.ANY)))
+    byways = {name: "by-code" in page(person, purpose=name).body.decode() for name in ("door.open", "vault.enter")}
+    assert byways == {"door.open": True, "vault.enter": False}
+    gatehouse.write("UPDATE passkeys SET removed_at = 1 WHERE person_id = ?", (person.person,))
+    text = page(person).body.decode()
+    assert ("by-code" in text, "by-passkey" in text) == (True, False)
 
 
 def test_it_changes_nothing_and_leaves_no_receipt(gatehouse, person):

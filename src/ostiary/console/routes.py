@@ -19,13 +19,14 @@ from ostiary.console.pages import Pages
 from ostiary.console.remedies import REMEDIES, lacking
 from ostiary.console.returns import Returns
 from ostiary.identities import service as identities
+from ostiary.identities.model import METHODS
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Mode, Scope
 from ostiary.login.account import passkey_views
 from ostiary.passkeys import service as passkeys
 from ostiary.presence import purposes
-from ostiary.presence.model import Approval
+from ostiary.presence.model import Approval, Minimum
 from ostiary.recovery import model as recovery
 from ostiary.recovery.routes import view as recovery_view
 from ostiary.sessions import service
@@ -44,6 +45,7 @@ __all__ = ["Console"]
 
 _FACTORS = {
     "passkey": "A passkey, unlocked on the device",
+    "email_code": "A code from a letter to your address",
     "invitation": "A one-time link and a new passkey",
     "administrator": "A token that an administrator issued",
     "operator": "A token that an operator issued",
@@ -52,6 +54,7 @@ _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-store"}
 _HANDHELD = (" on Android", " on iPhone", " on iPad")
 _LOG = structlog.get_logger("ostiary.console")
+_PASSKEY, _MAILED = METHODS
 _PRESENCE = "/presence?"
 _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Code.STORE_UNAVAILABLE}
 
@@ -115,7 +118,8 @@ class Console(msgspec.Struct, frozen=True):
         again = f"/sign-in?{urlencode({'return_to': wish, 'browser': browser})}"
         reason = "unknown_return" if wish and not known else asked.get("reason")
         unset = await self._without_administrator()
-        return self._page("sign_in", next=again if known else following, reason=reason, unset=unset)
+        methods = await self._methods()
+        return self._page("sign_in", next=again if known else following, reason=reason, unset=unset, methods=methods)
 
     async def enrol(self, request: Request) -> Response:
         """Show the page of a one-time link; the token is in the fragment, which the server never sees."""
@@ -236,6 +240,12 @@ class Console(msgspec.Struct, frozen=True):
             self.administered.set()
         return False
 
+    async def _methods(self) -> tuple[str, ...]:
+        """Return what the tenant offers now; where the store cannot answer, all that there is: who begins is told."""
+        with suppress(StoreUnavailable):
+            return await self.vault.read(self.scope, identities.offered)
+        return METHODS
+
     async def _look(self, request: Request) -> Entry | Refusal:
         peer = request.client.host if request.client else ""
         return await self.guard.look(self.scope, peer, request.headers)
@@ -246,7 +256,9 @@ class Console(msgspec.Struct, frozen=True):
         kept = [PasskeyRow(**msgspec.structs.asdict(row)) for row in passkey_views(tx, self.passkeys, session.person)]
         title = person.title if person else ""
         shown = recovery_view(tx, self.recovery, session.person)
-        return {"name": title, "sessions": [_session_row(row) for row in living], "passkeys": kept, "recovery": shown}
+        mailed = bool(person and person.email) and identities.offers(tx, _MAILED)
+        rows = [_session_row(row) for row in living]
+        return {"name": title, "sessions": rows, "passkeys": kept, "recovery": shown, "mailed": mailed}
 
     def _presence(self, tx: Tx, session: Living, asked: PresenceAsked, place: str) -> dict[str, Any] | Refusal:
         rule = purposes.found_for_service(tx, asked.purpose)
@@ -256,10 +268,13 @@ class Console(msgspec.Struct, frozen=True):
         if unfit is not None:
             return unfit
         person = identities.find_person(tx, self.sessions.keyring, session.person)
+        holds, offered = bool(passkeys.list_of(tx, session.person)), identities.offered(tx)
+        suffices = rule.minimum is Minimum.ANY or not holds
         return {
             "title": rule.title,
             "name": person.title if person else "",
-            "able": bool(passkeys.list_of(tx, session.person)),
+            "able": holds and _PASSKEY in offered,
+            "mailed": suffices and _MAILED in offered and bool(person and person.email),
             "place": place,
             "back": place.removeprefix(self.returns.origin).partition("?")[0],
             "purpose": rule.name,

@@ -21,6 +21,7 @@ from ostiary.web.problems import problem
 
 __all__ = ["Internal"]
 
+_OWN_DOING = {b"none", b"same-origin"}
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -44,7 +45,8 @@ class Internal:
 
     `ping` asks the store for a sign of life; `more` are other routes; `lease` tells whether memory is trusted now,
     where that needs a lease (PostgreSQL); `counted` are the answers of the whole server by status (else the check's);
-    `projection` tells how the projection stands, where there is one.
+    `projection` tells how the projection stands, where there is one; `pages` begin the paths that a person may open in
+    a browser of their own.
     """
 
     def __init__(
@@ -55,8 +57,9 @@ class Internal:
         lease: Callable[[], bool] | None = None,
         counted: Callable[[], Mapping[int, int]] | None = None,
         projection: Callable[[], Awaitable[Projected]] | None = None,
+        pages: tuple[str, ...] = (),
     ) -> None:
-        self._projection = projection
+        self._projection, self._pages = projection, pages
         self._lease = lease
         self._check, self._asked, self._usual, self._ping = check, check.__call__, check.usual, ping
         self._registry = CollectorRegistry()
@@ -77,7 +80,8 @@ class Internal:
         path = scope["path"]
         if path in self._usual or (path.startswith(f"{CHECK}/") and not _of_device(path)):
             return self._asked(scope, receive, send)
-        _, refused = self._check.read(scope)
+        typed = self._pages and path.startswith(self._pages) and scope["method"] == "GET"
+        _, refused = self._check.read(_as_typed(scope) if typed else scope)
         return (problem(refused, "-") if refused else self._rest)(scope, receive, send)
 
     async def _healthz(self, request: Request) -> Response:
@@ -103,6 +107,17 @@ class Internal:
 
 def _of_device(path: str) -> bool:
     return path == DEVICE_CHECK or path.startswith(f"{DEVICE_CHECK}/")
+
+
+def _as_typed(scope: Scope) -> Scope:
+    """Leave out what a browser says of itself, where the person or one of our pages went there; never another's page.
+
+    W3C Fetch Metadata: `none` is the person's own doing.
+    """
+    headers = scope["headers"]
+    if not {value for name, value in headers if name == b"sec-fetch-site"} <= _OWN_DOING:
+        return scope
+    return {**scope, "headers": [(name, value) for name, value in headers if not name.startswith(b"sec-fetch-")]}
 
 
 class _Checks(Collector):

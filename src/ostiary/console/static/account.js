@@ -1,10 +1,11 @@
 // Every control names its act in data-act. Acts run one at a time; the server draws the page that shows the result.
 import { call, go, report, say } from "./api.js";
+import { worded } from "./code.js";
 import { create, get } from "./passkey.js";
 
 const AUTH = "/api/v1/auth";
 const live = document.querySelector(".live");
-let shown, busy;
+let shown, letter, busy;
 
 // A fresh yes from the person, for one purpose, good for one act.
 async function presence(purpose, subject) {
@@ -12,6 +13,25 @@ async function presence(purpose, subject) {
   const { attempt, options } = await call("POST", `${AUTH}/presence/passkey/begin`, { purpose, subject });
   const credential = await get(options);
   return { id: credential.id, ...(await call("POST", `${AUTH}/presence/passkey/finish`, { attempt, credential })) };
+}
+
+// The same of somebody without a passkey: the first press sends a letter, the second one takes its code.
+async function presenceByCode(purpose, field) {
+  const path = `${AUTH}/presence/email_code`;
+  if (letter?.until > Date.now()) {
+    const given = { attempt: letter.attempt, code: field.value.trim() };
+    return call("POST", `${path}/finish`, given).catch((error) => {
+      if (error.code !== "login_refused") letter = null;
+      throw error;
+    });
+  }
+  const { attempt, expires_in: life } = await call("POST", `${path}/begin`, { purpose });
+  letter = { attempt, until: Date.now() + life * 1000 };
+  field.closest(".field").hidden = false;
+  [field.required, field.value] = [true, ""];
+  field.focus();
+  say("A code is on its way to your address. Type it, then press the button again.");
+  return null;
 }
 
 const acts = {
@@ -37,12 +57,15 @@ const acts = {
     return `The passkey ${name} was removed.`;
   },
   // Some browsers want one press per question: what was shown is kept for the second press.
-  async add({ elements: { label } }) {
-    if (!shown || Date.parse(shown.expires_at) < Date.now()) shown = await presence("passkey.add");
+  async add({ elements: { label, code } }) {
+    if (!shown || Date.parse(shown.expires_at) < Date.now()) {
+      shown = code ? await worded(presenceByCode("passkey.add", code)) : await presence("passkey.add");
+      if (!shown) return "";
+    }
     say("Now make the new passkey. If your device does not ask, press the button once more.");
     const { attempt, options } = await call("POST", `${AUTH}/passkeys/begin`, {});
     // Only this page knows the id of a passkey here: the device that holds it must not overwrite it unasked.
-    options.excludeCredentials = [{ type: "public-key", id: shown.id }];
+    options.excludeCredentials = shown.id ? [{ type: "public-key", id: shown.id }] : [];
     const made = { attempt, credential: await create(options), label: label.value.trim(), presence: shown.presence };
     shown = null;
     await call("POST", `${AUTH}/passkeys/finish`, made);

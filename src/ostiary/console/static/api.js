@@ -26,6 +26,10 @@ export async function call(method, path, body, headers = {}) {
   return answer;
 }
 
+// Who begins for the first time in a browser is given its pre-login cookie: one after another, so that all agree on one.
+let begun = Promise.resolve();
+export const begin = (path, body) => (begun = begun.catch(() => {}).then(() => call("POST", path, body)));
+
 function show(progress, problem, link = "") {
   document.querySelector("[data-progress]").textContent = progress;
   document.querySelector("[data-problem]").replaceChildren(link ? Object.assign(document.createElement("a"), { href: link, textContent: problem }) : problem);
@@ -33,10 +37,10 @@ function show(progress, problem, link = "") {
 
 export const say = (text) => show(text, "");
 export const trouble = (text, link) => show("", text, link);
-export function report({ name, status, code, message, wait, request_id: request }) {
+export function report({ name, status, code, message, wait, words, request_id: request }) {
   if (status === undefined) return trouble(DEVICE[name] ?? "Something went wrong. Load the page again.");
   const when = wait > 90 ? `at ${new Date(Date.now() + wait * 1000).toLocaleTimeString([], { timeStyle: "short" })}` : `in ${wait} seconds`;
-  trouble(`${(PLAIN[code] ?? message).replace("{when}", when)} ${status >= 500 && request ? `(Request ${request})` : ""}`.trim());
+  trouble(`${(words?.[code] ?? PLAIN[code] ?? message).replace("{when}", when)} ${status >= 500 && request ? `(Request ${request})` : ""}`.trim());
 }
 
 // Only ever to a path of this site, whatever the answer said.

@@ -1,13 +1,14 @@
 // Two ways to the same end: the button, and the browser's own list under the field. One challenge serves both.
-import { call, go, report, say, trouble } from "./api.js";
+import { begin, call, go, report, say, trouble } from "./api.js";
 import { elsewhere, get, obstacle } from "./passkey.js";
 
 const form = document.getElementById("sign-in");
+const { next: onward } = document.getElementById("ways").dataset;
 let question, asking, asked, pressed, refresh;
 
 async function fresh() {
   if (question?.until > Date.now()) return question;
-  question = await call("POST", "/login/passkey/begin", {});
+  question = await begin("/login/passkey/begin", {});
   question.until = Date.now() + (question.expires_in - 30) * 1000;
   return question;
 }
@@ -30,7 +31,7 @@ async function finish(attempt, rpId, credential) {
   try {
     const { next } = await call("POST", "/login/passkey/finish", { attempt, credential });
     say("Signed in. One moment…");
-    go(form.dataset.next || next);
+    go(onward || next);
   } catch (error) {
     const forgotten = { rpId, credentialId: credential.id }; // the browser should stop offering what this site forgot
     if (error.code === "passkey_removed") PublicKeyCredential.signalUnknownCredential?.(forgotten).catch(() => {});
@@ -59,6 +60,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (pressed || obstacle()) return;
   pressed = true;
+  form.querySelector("button").after(document.querySelector(".live"));
   say("Waiting for your device…");
   ask({}).catch(again);
 });
