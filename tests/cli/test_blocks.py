@@ -2,12 +2,14 @@
 
 import pytest
 
+from ostiary import elsewhere
 from ostiary.cli import blocks
 from ostiary.cli.terminal import house
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Refusal
 from tests.cli.shell import kinds
 from tests.flows.seed import opened_for
+from tests.rigs.userservice import userservice
 
 DONE = {
     "outcome": "str",
@@ -125,6 +127,9 @@ class Elsewhere:
     def __init__(self, *, away=False):
         self.away, self.told = away, []
 
+    def close(self):
+        self.told.append(("closed", "", ""))
+
     async def block_person(self, scope, person, reason):
         if self.away:
             raise StoreUnavailable("the directory does not answer")
@@ -138,19 +143,37 @@ class Elsewhere:
 
 def test_a_directory_elsewhere_is_told_first(settled):
     with house() as opened:
-        assert blocks.directory_of(opened) is None
+        assert elsewhere.directory(opened) is None
         directory = Elsewhere()
         assert blocks.set_over(opened, directory, "user-1", "abuse").people == ("user-1",)
         assert isinstance(blocks.set_over(opened, directory, "user-0", "abuse"), Refusal)
         assert blocks.set_over(opened, directory, "Ann@example.test", "abuse").people == ("user-7",)
         with pytest.raises(StoreUnavailable):
             blocks.set_over(opened, Elsewhere(away=True), "user-2", "abuse")
-    assert [subject for _, subject, _ in directory.told] == ["user-1", "user-0", "Ann@example.test"]
+    assert [subject for _, subject, _ in directory.told if subject] == ["user-1", "user-0", "Ann@example.test"]
     assert {one["id"]: one["email"] for one in settled.rows("people", "list")} == {
         "user-1": "",
         "user-7": "Ann@example.test",
     }
     assert settled.rows("sessions", "list", "--person", "user-1") == []
+
+
+def test_a_user_service_hears_of_a_block_at_the_command_line(settled):
+    with userservice() as service:
+        settled.set(USER_SERVICE_MODE="rest", USER_SERVICE_BASE_URL=service.url)
+        person = service.add("ann@example.test")
+        (done,) = settled.rows("people", "block", person, "--reason", "abuse")
+        assert (done["outcome"], done["people"]) == ("blocked", [person])
+        assert service.blocked_people == {person: "abuse"}
+        code, _, err = settled("people", "block", "user-unknown", "--reason", "abuse")
+        assert code == 1
+        assert "person" in err
+        service.add("bob@example.test")
+        assert settled.rows("people", "block", "bob@example.test", "--reason", "abuse")[0]["people"] == ["user-2"]
+        assert service.blocked_addresses == {"bob@example.test": "abuse"}
+    code, _, err = settled("people", "block", person, "--reason", "abuse")
+    assert code != 0
+    assert "user service" in err
 
 
 def test_the_limit_of_device_sessions_is_shown_and_set(settled):

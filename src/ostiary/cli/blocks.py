@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from ostiary.cli.terminal import DEFAULT_TENANT, answer, house, one, operator, say
+from ostiary.elsewhere import directory
 from ostiary.house import House
 from ostiary.identities import service as identities
 from ostiary.identities.blocks import service as blocks
@@ -16,7 +17,7 @@ from ostiary.sessions.blocking import BlockDone, Subject, SubjectKind
 from ostiary.sessions.device.model import Act, Actor, Outcome
 from ostiary.storage.tx import Tx
 
-__all__ = ["block", "directory_of", "set_over", "unblock"]
+__all__ = ["block", "set_over", "unblock"]
 
 _ADMIN = "admin"
 
@@ -41,7 +42,7 @@ def block(who: str, /, *, reason: str, tenant: str = DEFAULT_TENANT, json_: bool
     if not is_reason(reason):
         raise SettingsError("a reason is 1 to 64 letters, digits, _, . and -")
     with house(tenant=tenant) as opened:
-        outcome = set_over(opened, directory_of(opened), who, reason)
+        outcome = set_over(opened, directory(opened), who, reason)
     if isinstance(outcome, Refusal):
         return _refused(outcome, who)
     if json_:
@@ -75,7 +76,7 @@ def unblock(who: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -
             return done, [person for person in done.people if blocks.of_person(tx, person)]
 
         outcome = opened.vault.transact_now(opened.scope, use_case)
-        elsewhere = directory_of(opened) is not None
+        elsewhere = directory(opened) is not None
     if isinstance(outcome, Refusal):
         return _refused(outcome, who)
     done, still = outcome
@@ -91,18 +92,21 @@ def unblock(who: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -
     return 0
 
 
-def directory_of(opened: House) -> Directory | None:
-    """Return the directory elsewhere that must be told of blocks; None where people are our own."""
-    return None
-
-
-def set_over(opened: House, directory: Directory | None, who: str, reason: str) -> BlockDone | Refusal:
+def set_over(opened: House, others: Directory | None, who: str, reason: str) -> BlockDone | Refusal:
     """Block whoever is meant, and tell a directory elsewhere first."""
     subject, act = opened.vault.read_now(opened.scope, lambda tx: _subject(tx, who)), _act(reason)
-    named = asyncio.run(blocking.tell(directory, opened.scope, act, subject))
+    named = asyncio.run(_told(others, opened, act, subject))
     if isinstance(named, Refusal):
         return named
     return opened.vault.transact_now(opened.scope, lambda tx: blocking.block(tx, opened.keyring, act, subject, named))
+
+
+async def _told(others: Directory | None, opened: House, act: Act, subject: Subject) -> str | Refusal:
+    try:
+        return await blocking.tell(others, opened.scope, act, subject)
+    finally:
+        if others is not None:
+            others.close()  # while the loop is there that holds its lines
 
 
 def _subject(tx: Tx, who: str) -> Subject:
