@@ -16,6 +16,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 import msgspec
+import structlog
 import uvloop
 from redis.asyncio import Redis
 
@@ -53,6 +54,7 @@ class _Delays(msgspec.Struct):
 def projection(rounds: int, count: int) -> list[Row]:
     """Delays against their targets and against Redis; rebuilt sessions a second against Redis' own pipelines."""
     count = count // 10 if rounds <= QUICK else count
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the table has standard output
     with temporary() as folder, redis_server() as server, _house(folder) as house:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             delays = runner.run(_delays(house, server, rounds))
