@@ -4,6 +4,7 @@ Two workers never have one letter at the same time. A worker that dies while sen
 tried again: rather twice than never, and with one Message-ID.
 """
 
+import asyncio
 from functools import partial
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from ostiary.storage.vault import Vault
 
 __all__ = ["CapturedSender", "Postman", "Sender"]
 
-_ROUND = 20
+_ROUND, _ROUND_S = 500, 1.0
 _LOG = structlog.get_logger("ostiary.mail")
 
 
@@ -67,9 +68,11 @@ class Postman:
         return not self._sender.repeats
 
     async def deliver(self) -> None:
-        """Send what is due, a round of letters at most; a failure that may pass ends the round."""
+        """Send what is due, a round of letters or a second at most; a failure that may pass ends the round."""
+        ticks = asyncio.get_running_loop().time
+        ends = ticks() + _ROUND_S
         for _ in range(_ROUND):
-            if not await self._vault.read(self._scope, service.is_due):
+            if ticks() >= ends or not await self._vault.read(self._scope, service.is_due):
                 return
             turn = await self._vault.transact(self._scope, service.take)
             if turn is None or not await self._carry(turn):
