@@ -24,10 +24,12 @@ from tests.login.gatehouse import opened
 ST = str(Path(sys.executable).with_name("st"))
 SECONDS = int(os.environ.get("OSTIARY_TEST_SCHEMATHESIS_S", "5"))
 STRANGERS_ONLY = {
+    "POST /login/email_code/finish",
     "POST /login/passkey/finish",
     "POST /enrolment/finish",
     "POST /enrolment/begin",
     "POST /api/v1/auth/passkeys/finish",
+    "POST /api/v1/auth/presence/email_code/finish",
     "POST /api/v1/auth/presence/passkey/finish",
     "POST /api/v1/auth/token/refresh",
     "POST /api/v1/auth/token/issue",
@@ -37,8 +39,8 @@ STRANGERS_ONLY = {
 LABELLED = "session.issue"
 """Its label must be printable, which no schema can say."""
 
-ALL = 20 + len(ROWS)
-"""The operations of the pages and those of the membrane."""
+ALL = 26 + len(ROWS)
+"""The operations of the pages and of devices, and those of the membrane."""
 REFUSED = [400, 401, 403, 404, 405, 408, 409, 410, 413, 429]
 
 
