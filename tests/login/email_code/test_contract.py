@@ -1,6 +1,6 @@
 """The tests that the contract asks for by intent (section 14), and its traps (section 15), on either database.
 
-Those of the projection (10, 12) stand in tests/projection/test_repair.py.
+Those of the projection (10, 12) stand in tests/projection/test_publisher.py and tests/projection/test_script.py.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from ostiary import chores
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import MINUTE, SECOND
 from ostiary.login.methods.email_code.model import LIFE, MOST_FAILURES, RETENTION
-from tests.login.email_code.handset import CONFIRM, EMAIL, INTERNAL, SEND, SYSTEM, Handset, new_key
+from tests.login.email_code.handset import CONFIRM, EMAIL, INTERNAL, OPERATOR, SEND, SYSTEM, Handset, new_key
 
 SAMPLE = "11qYAYdk8v3K6Yw8QK6ZlQ2nP4Wm8Cq5g1H0K8vT9no="
 ADMIN = {"reason_code": "policy_blocked", "actor": {"type": "admin", "id": "admin-1"}}
@@ -374,6 +375,13 @@ def test_a_session_expires_when_the_setting_says(tower, device):
         "expired",
         "system",
     )
+
+
+def test_a_tenant_that_does_not_offer_the_method_sends_nothing(tower, device):
+    tower.act(lambda tx: identities.offer(tx, OPERATOR, ("passkey",)))
+    assert refused(device.send(), 403, "method_not_offered")
+    assert tower.letters() == []
+    assert tower.count("code_challenges") == 0
 
 
 def test_nothing_secret_is_stored_or_written_down(tower, device):
