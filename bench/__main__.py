@@ -7,11 +7,13 @@ from collections.abc import Callable
 import msgspec
 
 from bench.checks import check, flat
+from bench.codes import codes
 from bench.conditions import conditions
 from bench.log import log
 from bench.method import QUICK, ROUNDS, Row
 from bench.middleware import middleware
 from bench.postgres import postgres
+from bench.projection import projection
 from bench.signins import signin
 from bench.workers import workers
 
@@ -19,10 +21,12 @@ __all__ = ["main"]
 
 _MEASURES: dict[str, tuple[Callable[[int, int], list[Row]], int]] = {
     "signin": (signin, 1600),
+    "codes": (codes, 1024),
     "check": (check, 4000),
     "middleware": (middleware, 1000),
     "workers": (workers, 4000),
     "postgres": (postgres, 1600),
+    "projection": (projection, 1_000_000),
     "flat": (flat, 4000),
     "log": (log, 1_000_000),
 }

@@ -1,6 +1,6 @@
 """Pytest plugin: a test that needs a real counterpart is skipped without it, and fails without it when CI=true.
 
-The markers `chromium`, `node`, `postgres`, `proxies` and `redis` name the counterpart; `make test` brings all but the last
+The markers `chromium`, `node`, `postgres`, `proxies`, `redis` and `valkey` name the counterpart; `make test` brings them
 where it can.
 """
 
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.examples.proxies import missing
+from tests.rigs.redises import valkey_program
 
 
 class Counterpart(NamedTuple):
@@ -41,8 +42,12 @@ def counterparts(environ, chromium=Path("/usr/bin/chromium")):
             "as root: apt-get install nginx haproxy; and `make proxies`, which brings the others into .venv-proxies",
         ),
         "redis": Counterpart(
-            "OSTIARY_TEST_REDIS_URL" in environ,
-            "set OSTIARY_TEST_REDIS_URL to a Redis or Valkey that may be emptied",
+            all(shutil.which(program, path=environ.get("PATH", "")) for program in ("redis-server", "redis-cli")),
+            "as root: apt-get install redis-server",
+        ),
+        "valkey": Counterpart(
+            valkey_program(environ) is not None,
+            "`make proxies`, which brings it into .venv-proxies, or a valkey-server on the path",
         ),
     }
 

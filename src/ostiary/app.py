@@ -16,10 +16,12 @@ from ostiary.console.letters import Letters, is_development
 from ostiary.console.pages import Pages
 from ostiary.console.returns import Returns
 from ostiary.console.routes import Console
+from ostiary.elsewhere import Elsewhere, elsewhere
 from ostiary.enrolment import routes as enrolment_routes
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway.check import Check, CheckRules
 from ostiary.gateway.counts import Counts
+from ostiary.gateway.device_check import DeviceDesk
 from ostiary.gateway.device_sessions import DeviceSessionDesk
 from ostiary.gateway.entrance import Entrance, EntranceRules
 from ostiary.gateway.feed import TRUTH, Feed, TruthfulCheck
@@ -35,24 +37,19 @@ from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import system_clock, ticks_of
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import new_id, system_secrets
-from ostiary.kernel.values import Mode
 from ostiary.keys.model import Purpose
 from ostiary.keys.watch import KeyWatch
 from ostiary.login import account, tokens
 from ostiary.login import routes as login_routes
 from ostiary.login.method import Method
 from ostiary.login.methods.email_code import challenges, device_routes
-from ostiary.login.methods.email_code.device import DeviceFlow, Publish
+from ostiary.login.methods.email_code.device import DeviceFlow
 from ostiary.login.methods.email_code.method import EmailCodeMethod
 from ostiary.login.methods.email_code.model import QUANTUM_S
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.pace import Paced
 from ostiary.login.registry import registry
 from ostiary.login.service import Registry
-from ostiary.mail.delivery import CapturedSender, Postman, Sender
-from ostiary.mail.model import MailMode, MailSettings
-from ostiary.mail.rest import RestSender
-from ostiary.mail.smtp import SmtpSender
 from ostiary.membrane import crossing as membrane
 from ostiary.membrane.callers import Callers
 from ostiary.membrane.door import MembraneDoor
@@ -61,6 +58,7 @@ from ostiary.membrane.table import Row as Crossed
 from ostiary.passkeys import service as passkeys
 from ostiary.passkeys.ceremony import RelyingParty
 from ostiary.presence.challenges import Asker
+from ostiary.projection.publisher import Publisher
 from ostiary.receipts import service as receipts
 from ostiary.receipts.publishing import HeadPublisher
 from ostiary.receipts.refusals import RefusalLog
@@ -80,7 +78,7 @@ from ostiary.storage.keeper import Keeper
 from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteVault
 from ostiary.storage.statements import Statement
-from ostiary.storage.tx import Row, Tx
+from ostiary.storage.tx import Row
 from ostiary.web.door import Door
 from ostiary.web.front import Front
 from ostiary.web.openapi import document, rows
@@ -129,10 +127,10 @@ def build(
     """
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     core = _core(house)
-    postman, publish = _postman(house), _publish
-    flow = _device_flow(house, postman, publish)
+    others = elsewhere(house)
+    flow = _device_flow(house, others)
     device = device_routes.operations(flow, Paced(QUANTUM_S))
-    mailed = EmailCodeMethod(vault, flow.rules, postman, flow.directory)
+    mailed = EmailCodeMethod(vault, flow.rules, others.postman, others.directory)
     asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), mailed, *more))
     operations, contract = (*_operations(core, asker, methods), *device), tuple(row.operation for row in crossings)
     door = Door(settings.origin, scope, core.guard, core.refusals)
@@ -151,7 +149,7 @@ def build(
     return Application(
         public=Front(entrance, system_secrets, secure=settings.origin.startswith("https:")),
         internal=_internal(
-            house, core.liveness, core.sessions, rules, (check, counts), publish, _letters(house, console)
+            house, core.liveness, core.sessions, rules, (check, counts), others, _letters(house, console)
         ),
         operations=operations,
         membrane=contract,
@@ -161,8 +159,8 @@ def build(
             core.sessions.seen,
             core.refusals,
             HeadPublisher(vault, scope, keyring, settings.log, say, settings.data_dir / _HEADS),
-            _keeper(house, core.liveness),
-            {"keys": core.watch.look, "counts": counts.write, "mail": postman.deliver},
+            _beside(house, core.liveness, others.publisher),
+            {"keys": core.watch.look, "counts": counts.write, "mail": others.postman.deliver},
         ),
     )
 
@@ -220,33 +218,10 @@ def _watch(house: House) -> KeyWatch:
     return KeyWatch(house.vault, house.scope, house.sealer, house.keyring, house.clock, every, identities.tenant_scopes)
 
 
-def _postman(house: House) -> Postman:
-    return Postman(house.vault, house.scope, house.keyring, _sender(house.settings.mail), _mode)
-
-
-def _device_flow(house: House, postman: Postman, publish: Publish) -> DeviceFlow:
-    rules = challenges.Rules(house.keyring, house.settings.origin, inline=postman.inline)
-    return DeviceFlow(house.vault, rules, postman, publish, None, house.settings.sessions.device)
-
-
-async def _publish(sessions: Sequence[str]) -> None:
-    """Tell nobody."""
-
-
-def _sender(settings: MailSettings) -> Sender:
-    match settings.mode:
-        case MailMode.STUB:
-            return CapturedSender()
-        case MailMode.SMTP:
-            return SmtpSender(settings)
-        case MailMode.REST:
-            return RestSender(settings)
-
-
-def _mode(tx: Tx) -> Mode:
-    """Return the mode of the scope's tenant, before it is there that of most."""
-    found = identities.find_tenant(tx)
-    return found.mode if found else Mode.LIVE
+def _device_flow(house: House, others: Elsewhere) -> DeviceFlow:
+    rules = challenges.Rules(house.keyring, house.settings.origin, inline=others.postman.inline)
+    life = house.settings.sessions.device
+    return DeviceFlow(house.vault, rules, others.postman, others.publish, others.directory, life)
 
 
 def _party(settings: Settings) -> RelyingParty:
@@ -293,17 +268,24 @@ def _internal(
     session_rules: sessions.Rules,
     rules: CheckRules,
     parts: tuple[Check, Counts],
-    publish: Publish,
+    others: Elsewhere,
     pages: tuple[Route, ...],
 ) -> Internal:
     """Put the internal listener together: the check in front, then what services ask besides."""
     vault, scope, (check, counts) = house.vault, house.scope, parts
     consume = ConsumeDesk(vault, scope, session_rules, check, rules.teller)
-    devices = DeviceSessionDesk(vault, scope, house.keyring, publish)
+    devices = DeviceSessionDesk(vault, scope, house.keyring, others.publish, others.directory)
+    signed = DeviceDesk(vault, scope, check, rules.teller)
     log = LogRoutes(vault, scope, house.keyring)
-    more = (*_feed(house, liveness, check, rules), *consume.routes(), *devices.routes(), *log.routes(), *pages)
-    opened = tuple(page.path.partition("{")[0] for page in pages)
-    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, _lease(liveness), counts.sums, opened)
+    asked = (*consume.routes(), *devices.routes(), *signed.routes(), *log.routes(), *pages)
+    more, opened = (*_feed(house, liveness, check, rules), *asked), tuple(page.path.partition("{")[0] for page in pages)
+    told = (_lease(liveness), counts.sums, others.publisher.standing if others.publisher else None, opened)
+    return Internal(check, lambda: vault.read(scope, receipts.newest_time), more, *told)
+
+
+def _beside(house: House, liveness: Liveness, publisher: Publisher | None) -> list[chores.Beside]:
+    keeper = _keeper(house, liveness)
+    return [*([keeper.run] if keeper else []), *([publisher.follow] if publisher else [])]
 
 
 def _letters(house: House, console: Console) -> tuple[Route, ...]:

@@ -1,7 +1,7 @@
 """What runs beside the requests, each at its own pace; one that breaks keeps none of the others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,16 +24,19 @@ from ostiary.receipts.refusals import RefusalLog
 from ostiary.receipts.sequencer import DELAY
 from ostiary.recovery import upkeep as recovery
 from ostiary.sessions import service as sessions
+from ostiary.sessions.device import requests as device_requests
 from ostiary.sessions.device import service as device_sessions
 from ostiary.sessions.seen import Seen
-from ostiary.storage import outbox
-from ostiary.storage.keeper import Keeper
+from ostiary.storage import outbox, snapshots
 from ostiary.storage.tx import UseCase
 
-__all__ = ["attempt", "collect", "expire", "run", "write_seen"]
+__all__ = ["Beside", "attempt", "collect", "expire", "run", "write_seen"]
 
 _LOG = structlog.get_logger("ostiary.app")
 _BATCH = 500
+
+Beside = Callable[[asyncio.Event], Awaitable[None]]
+"""What has a pace of its own until the event is set, and bears its own faults."""
 
 
 async def run(
@@ -41,7 +44,7 @@ async def run(
     seen: Seen,
     refusals: RefusalLog,
     heads: HeadPublisher,
-    keeper: Keeper | None,
+    beside: Sequence[Beside],
     often: dict[str, Callable[[], Awaitable[None]]],
     stop: asyncio.Event,
 ) -> None:
@@ -56,7 +59,7 @@ async def run(
         _every(stop, settings.collect_every, "collection", partial(collect, house, stop)),
         _every(stop, DELAY // 2, "sequencing", partial(sequence, house.vault, house.scope)),
         _every(stop, house.settings.log.head_every, "heads", heads.publish),
-        *([keeper.run(stop)] if keeper else []),
+        *(one(stop) for one in beside),
     )
     await attempt("last_seen", flush)
     await attempt("refusals", refusals.flush)
@@ -110,8 +113,10 @@ async def collect(house: House, stop: asyncio.Event) -> None:
         limits.collect,
         membrane.collect,
         recovery.collect,
+        device_requests.collect,
         challenges.collect,
         device_sessions.collect,
+        *([] if house.settings.projection.addr else [snapshots.drop_all]),  # nobody will ever publish them
     )
     for collector in collectors:
         while not stop.is_set() and await house.vault.transact(house.scope, collector) > 0:

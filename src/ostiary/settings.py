@@ -2,13 +2,13 @@
 
 Every key exists as `OSTIARY_<KEY>` in the environment and as `<key>` (lower case, the prefix may stay) in
 `ostiary.toml`; the environment wins. An unknown key stops the boot and names its nearest neighbour.
-`docs/settings.md` is made from KEYS.
+`docs/settings.md` is made from KEYS and from the other names in `aliases`.
 """
 
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ostiary import aliases
 from ostiary.gateway.model import GatewaySettings
+from ostiary.identities import settings as directory
+from ostiary.identities.settings import DirectorySettings
 from ostiary.kernel import texts
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.texts import Key
 from ostiary.mail import settings as mail
 from ostiary.mail.model import MailSettings
+from ostiary.projection import settings as projection
+from ostiary.projection.model import ProjectionSettings
 from ostiary.receipts.model import LogSettings
 from ostiary.recovery.model import RecoverySettings
 from ostiary.sessions.model import SessionSettings
@@ -53,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True):
     log: LogSettings = LogSettings()
     mail: MailSettings = MailSettings()
     recovery: RecoverySettings = RecoverySettings()
+    projection: ProjectionSettings = ProjectionSettings()
+    directory: DirectorySettings = DirectorySettings()
 
     @property
     def kek(self) -> Path:
@@ -254,8 +261,20 @@ KEYS: dict[str, Key] = {
         "It is printed, appended and posted; one more is made at a clean stop.",
     ),
     **mail.KEYS,
+    **projection.KEYS,
+    **directory.KEYS,
 }
 """Every key, without its prefix."""
+
+_SECTIONS: dict[str, Callable[..., msgspec.Struct]] = {
+    "sessions": SessionSettings,
+    "gateway": GatewaySettings,
+    "log": LogSettings,
+    "mail": MailSettings,
+    "recovery": RecoverySettings,
+    "directory": DirectorySettings,
+    "projection": ProjectionSettings,
+}
 
 
 def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
@@ -263,18 +282,26 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     env = os.environ if environ is None else environ
     mine = {k.removeprefix(_PREFIX): k for k in env if k.startswith(_PREFIX) and not k.startswith(_TESTS)}
     config = mine.pop(_CONFIG, None)
-    given = _from_file(env[config] if config else None, folder or Path.cwd())
+    given = {
+        key: (f"{_PREFIX}{key}", text) for key, text in _from_file(config and env[config], folder or Path.cwd()).items()
+    }
     for key, name in mine.items():
         if key not in KEYS:
             raise SettingsError(f"unknown setting {name}: did you mean {_PREFIX}{_nearest(key, [*KEYS, _CONFIG])}?")
-        given[key] = env[name]
-    return _check(_compose({KEYS[key].field: _parsed(key, text) for key, text in given.items()}))
+        given[key] = name, env[name]
+    said = set(mine)
+    for name, key, text in aliases.translated(env):
+        if key in said and _parsed(key, *given[key]) != _parsed(key, name, text):
+            raise SettingsError(f"{given[key][0]} and {name} are one setting, and differ: set one of them")
+        said.add(key)
+        given[key] = name, text
+    return _check(_compose({KEYS[key].field: _parsed(key, *named) for key, named in given.items()}))
 
 
 def bare_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment without our settings: for a server of its own that must not hear them."""
     env = os.environ if environ is None else environ
-    return {name: text for name, text in env.items() if not name.startswith(_PREFIX)}
+    return {name: text for name, text in env.items() if not (name.startswith(_PREFIX) or aliases.is_alias(name))}
 
 
 def wants_colour(environ: Mapping[str, str] | None = None) -> bool:
@@ -283,12 +310,12 @@ def wants_colour(environ: Mapping[str, str] | None = None) -> bool:
     return not env.get("NO_COLOR") and env.get("TERM", "dumb") != "dumb"
 
 
-def _parsed(key: str, text: str) -> Any:  # noqa: ANN401 - each key has its type
+def _parsed(key: str, name: str, text: str) -> Any:  # noqa: ANN401 - each key has its type
     try:
         return KEYS[key].parse(text)
     except ValueError as fault:
-        shown = "" if "@" in text else f"={text!r}"  # what holds an @ may hold a password
-        raise SettingsError(f"{_PREFIX}{key}{shown}: {fault}") from fault
+        shown = "" if KEYS[key].secret or "@" in text else f"={text!r}"  # what holds an @ may hold a password
+        raise SettingsError(f"{name}{shown}: {fault}") from fault
 
 
 def _from_file(named: str | None, folder: Path) -> dict[str, str]:
@@ -323,18 +350,15 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 def _compose(values: dict[str, Any]) -> Settings:
-    parts: dict[str, dict[str, Any]] = {"": {}, "sessions": {}, "gateway": {}, "log": {}, "mail": {}, "recovery": {}}
+    parts: dict[str, dict[str, Any]] = {"": {}, **{section: {} for section in _SECTIONS}}
     for field, value in values.items():
         section, _, name = field.rpartition(".")
         parts[section][name] = value
     idle = parts["sessions"].get("idle", SessionSettings().idle)
     parts["sessions"]["flush"] = min(SessionSettings().flush, idle // 10)
     bare = Settings(**({"origin": _nearby(parts[""])} | parts[""]))
-    hosts = parts["gateway"].get("hosts", GatewaySettings().hosts) | {bare.host}
-    sessions, log = SessionSettings(**parts["sessions"]), LogSettings(**parts["log"])
-    letters, recovery = MailSettings(**parts["mail"]), RecoverySettings(**parts["recovery"])
-    more = {"gateway": GatewaySettings(hosts), "log": log, "mail": letters, "recovery": recovery}
-    return msgspec.structs.replace(bare, sessions=sessions, **more)
+    parts["gateway"]["hosts"] = parts["gateway"].get("hosts", GatewaySettings().hosts) | {bare.host}
+    return msgspec.structs.replace(bare, **{name: made(**parts[name]) for name, made in _SECTIONS.items()})
 
 
 def _nearby(given: Mapping[str, Any]) -> str:
@@ -345,6 +369,8 @@ def _nearby(given: Mapping[str, Any]) -> str:
 
 def _check(settings: Settings) -> Settings:
     mail.check(settings.mail)
+    projection.check(settings.projection)
+    directory.check(settings.directory)
     longest = max(("ABSOLUTE", settings.sessions.absolute), ("BEARER", settings.sessions.bearer), key=lambda x: x[1])
     if settings.signing_key_retention < longest[1]:
         raise SettingsError(

@@ -5,7 +5,17 @@ import pytest
 from tests.cli.shell import kinds
 from tests.flows.browser import Browser
 
-PERSON = {"id": "str", "email": "str", "name": "str", "roles": "list", "scopes": "list", "created_at": "str"}
+PERSON = {
+    "id": "str",
+    "email": "str",
+    "name": "str",
+    "roles": "list",
+    "scopes": "list",
+    "created_at": "str",
+    "blocked": "bool",
+    "blocked_since": "NoneType",
+    "blocked_because": "list",
+}
 
 
 def test_a_person_is_added_and_listed(settled):
@@ -29,9 +39,9 @@ def test_what_each_may_is_listed_and_shown(settled):
     assert (second["id"], second["roles"], second["scopes"]) == (bob, [], [])
     assert settled.rows("people", "show", ann) == [first]
     head, line, _ = settled.done("people", "list").splitlines()
-    assert head.split() == ["ID", "EMAIL", "NAME", "ROLE", "SCOPES", "ADDED"]
+    assert head.split() == ["ID", "EMAIL", "NAME", "ROLE", "SCOPES", "ADDED", "BLOCKED"]
     assert line.split()[:6] == [ann, "ann@example.test", "-", "-", "reports.read", "reports.write"]
-    assert "scopes      reports.read reports.write\n" in settled.done("people", "show", ann)
+    assert "scopes           reports.read reports.write\n" in settled.done("people", "show", ann)
     code, out, err = settled("people", "show", "user-nobody")
     assert (code, out, "no such person" in err) == (1, "", True)
 

@@ -14,7 +14,7 @@ from ostiary.access import clients, standings
 from ostiary.access import service as access
 from ostiary.enrolment import service as enrolment
 from ostiary.gateway import landing
-from ostiary.identities import devices
+from ostiary.identities import devices, people
 from ostiary.identities import service as identities
 from ostiary.identities.model import Tenant
 from ostiary.kernel.ids import system_secrets
@@ -55,6 +55,7 @@ from tests.faults.crossings import CROSSINGS, grown_old
 from tests.gateway.test_presence import consume
 from tests.gateway.walk import Walk
 from tests.receipts.test_every_operation import SUCCESS
+from tests.sessions.blocked import barred, freed
 from tests.sessions.home import HOUR, OPERATOR
 
 __all__ = ["CASES", "READS", "REFUSALS_ONLY", "Case"]
@@ -96,6 +97,22 @@ def _does(use_case, *before):
 
 def _person(home):
     return home.invite(f"{_name('p')}@example.test")[0]
+
+
+def _blocked(home):
+    person = _person(home)
+    home.act(barred(person))
+    return person
+
+
+def _foreign(home):
+    person = _name("user")
+    home.act(lambda tx: people.adopt(tx, home.house.keyring, OPERATOR, person))
+    return person
+
+
+def _moved(home, tx, person):
+    return people.adopt(tx, home.house.keyring, OPERATOR, person, f"{person}@example.test")
 
 
 def _service(home, name=""):
@@ -442,6 +459,11 @@ _MORE = {
         _does(lambda tx, person: sessions.withdraw_scope(tx, OPERATOR, person, "reports.read"), _granted),
         ["scope.withdraw"],
     ),
+    "people block": Case(_does(lambda tx, person: barred(person)(tx), _person), ["person.block"]),
+    "people unblock": Case(
+        _acts(lambda home, tx, person: freed(home.house.keyring, person)(tx), _blocked), ["person.unblock"]
+    ),
+    "people change": Case(_acts(_moved, _foreign), ["person.change"]),
     "role grant": Case(
         _does(lambda tx, person: access.grant(tx, OPERATOR, person, "administrator"), _person),
         ["role.grant"],

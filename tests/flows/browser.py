@@ -25,7 +25,9 @@ class Answer:
 
     @property
     def code(self):
-        return self.json["code"]
+        """The stable code of a refusal, in either dialect (ruling 56)."""
+        error = self.json["error"]
+        return error["code"] if isinstance(error, dict) else self.json["code"]
 
     def header(self, name):
         return self.headers.get(name, [None])[0]

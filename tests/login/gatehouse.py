@@ -151,6 +151,13 @@ class Gatehouse:
         with closing(psycopg.connect(self.url) if self.url else connect(path)) as connection:
             return connection.execute(sql).fetchall()
 
+    def change(self, sql):
+        """Change rows behind the server's back, on either database."""
+        path = database_path(self.house.settings)
+        with closing(psycopg.connect(self.url) if self.url else connect(path)) as connection:
+            connection.execute(sql)
+            connection.commit()
+
     def dump(self):
         """Everything that is stored, as SQL (SQLite only): equal dumps, nothing changed."""
         with closing(connect(database_path(self.house.settings))) as connection:

@@ -1,10 +1,13 @@
 """A home that writes letters: what a login method or recovery would do, and the postman that carries them."""
 
+import asyncio
+
 from ostiary import app
-from ostiary.kernel.clock import MINUTE
+from ostiary.kernel.clock import MINUTE, ticks_of
 from ostiary.mail import service
 from ostiary.mail.delivery import Postman
 from ostiary.mail.model import Letter, Sent, Verdict
+from ostiary.mail.rest import RestSender
 from tests.sessions.home import OPERATOR
 
 CODE = Letter("ada@example.test", "Ihr Anmeldecode – 493 021", "Code: 493021 ü\n", "login_code", life=5 * MINUTE)
@@ -19,12 +22,32 @@ def queue(home, letter=NOTICE, **given):
 def postman(home, sender=None, house=None):
     """The postman as the application makes it; another `sender`, or another process's house, on demand."""
     house = house or home.house
-    return Postman(house.vault, home.scope, house.keyring, sender or app._sender(house.settings.mail), app._mode)
+    return Postman(house.vault, home.scope, house.keyring, sender or made_sender(home, house), app._mode)
+
+
+def made_sender(home, house=None):
+    """The sender as the application makes it."""
+    return app._sender((house or home.house).settings.mail, ticks_of(home.clock))
 
 
 def deliver(home, sender=None):
     """One round of delivery."""
-    home.run(postman(home, sender).deliver())
+    ask(home, lambda postman: postman.deliver(), sender)
+
+
+def ask(home, act, sender=None):
+    """Let the postman do something; no line to a mail service stays open behind it."""
+    sender = sender or made_sender(home)
+
+    async def asked():
+        try:
+            return await act(postman(home, sender))
+        finally:
+            if isinstance(sender, RestSender):
+                sender.close()
+                await asyncio.sleep(0)
+
+    return home.run(asked())
 
 
 def told(home):
@@ -47,6 +70,9 @@ class Scripted:
 
     def __init__(self, *outcomes, repeats=True):
         self.left, self.repeats, self.came = list(outcomes), repeats, []
+
+    async def probe(self):
+        return ""
 
     async def send(self, parcel):
         self.came.append(parcel)

@@ -138,6 +138,8 @@ def test_settings_that_agree_are_taken(tmp_path):
         (SMTP | {"MAIL_SERVICE_REQUEST_TIMEOUT": "2m"}, "longer than 1m"),
         (REST | {"MAIL_SERVICE_BASE_URL": "http://mail.example.test"}, "https address is expected"),
         (REST | {"MAIL_SERVICE_BASE_URL": "https://u:p@mail.example.test"}, "https address is expected"),
+        *((REST | {"MAIL_SERVICE_BASE_URL": f"https://mail.example.test{odd}"}, "without query or fragment") for odd in ("?a=b", "/#a", "/a b", "/\r\nx", "/ü", ":0")),
+        (REST | {"MAIL_SERVICE_BASE_URL": "https://mail.example.test:99999"}, "Port"),
         *((SMTP | {"MAIL_SMTP_ADDR": odd}, "a host and a port are expected") for odd in ("a.test", ":25", "a.test:0", "a b:1", "u@a:25", "[a]:25", "a\r\nb:25")),
         *((SMTP | {"MAIL_FROM": odd}, "an address is expected") for odd in ("ada", "a@b\r\nBcc: c@d", "<>", "a@b, c@d", "ü@b.test")),
     ],

@@ -9,11 +9,11 @@ from structlog.testing import capture_logs
 from ostiary.kernel.errors import BootRefused
 from ostiary.mail.message import message
 from ostiary.mail.model import LEASE, Letter, MailSettings, Parcel
-from ostiary.mail.smtp import SmtpSender, read_secret
+from ostiary.mail.smtp import SmtpSender
 from tests.flows.server import Served
 from tests.mail.post import CODE, NOTICE, captured, deliver, queue, told, waiting
 from tests.rigs.counterparts import free_port
-from tests.rigs.postbox import PASSWORD, USER, postbox
+from tests.rigs.postbox import postbox
 from tests.sessions.home import MINUTE, SPRING, Home, Turned
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:aiosmtpd")
@@ -228,26 +228,6 @@ def test_what_is_not_sent_by_this_way_is_not_captured_either(box, sending):
     assert captured(sending) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines\n", b"\xff\xfe", b"tab\tbed"])
-def test_a_secret_that_is_no_secret_is_refused_without_being_shown(tmp_path, content):
-    path = tmp_path / "secret"
-    path.write_bytes(content)
-    with pytest.raises(BootRefused) as caught:
-        read_secret(path)
-    assert str(path) in str(caught.value)
-    assert not {"two", "bed"} & set(str(caught.value).split())
-    assert caught.value.__context__ is None or "bed" not in str(caught.value.__context__)
-
-
-def test_a_secret_that_is_not_there_stops_the_start(tmp_path):
-    with pytest.raises(BootRefused, match="No such file"):
-        read_secret(tmp_path / "none")
+def test_an_authority_that_is_not_there_stops_the_start(tmp_path):
     with pytest.raises(BootRefused, match="No such file"):
         SmtpSender(MailSettings(smtp_addr=("localhost", 25), sender="a@b.test", smtp_ca_file=tmp_path / "none"))
-    assert read_secret(None) == ""
-
-
-def test_the_password_is_read_as_it_is(tmp_path):
-    (tmp_path / "secret").write_text(f" {PASSWORD} \n")
-    assert read_secret(tmp_path / "secret") == f" {PASSWORD} "
-    assert USER not in read_secret(tmp_path / "secret")

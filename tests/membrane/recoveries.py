@@ -7,6 +7,7 @@ from tests.membrane.refusals import (
     FIXTURE,
     HOUR,
     LIVE,
+    LOGIN_FINISH,
     NOBODY,
     OFFER,
     REGISTER,
@@ -19,6 +20,7 @@ from tests.membrane.refusals import (
 )
 from tests.membrane.stage import Asking, Person, good
 from tests.recovery.story import Story, cancelling, contesting, executable, proving
+from tests.sessions.blocked import barred
 
 __all__ = ["CASES"]
 
@@ -286,6 +288,30 @@ def entitled(name):
 
 entitled(OFFER)
 entitled(REGISTER)
+
+
+# Somebody who is blocked, once all that they had to prove is proved
+
+
+def blocked(s, asking):
+    """The same asking, after the stage's person was blocked."""
+    s.act(barred(s.person.id))
+    return asking
+
+
+def with_a_link(s, name):
+    """What asks for a passkey by a one-time link: the options, or the registration."""
+    if name == OFFER:
+        return s.offering(s.client, enrolment_token=s.invited())
+    link = s.invited()
+    return s.registering(s.client, good(s.send(s.offering(s.client, enrolment_token=link))), enrolment_token=link)
+
+
+case(LOGIN_FINISH, Code.BLOCKED_BY_POLICY)(lambda s: blocked(s, s.whole(LOGIN_FINISH)))
+case(OFFER, Code.BLOCKED_BY_POLICY)(lambda s: blocked(s, with_a_link(s, OFFER)))
+case(REGISTER, Code.BLOCKED_BY_POLICY)(lambda s: blocked(s, with_a_link(s, REGISTER)))
+case(CONFIRM, Code.BLOCKED_BY_POLICY)(lambda s: blocked(s, proving(s)[1]))
+case(EXECUTE, Code.BLOCKED_BY_POLICY)(lambda s: blocked(s, executable(s)[1]))
 
 
 @case(OFFER, Code.AUTH_RECOVERY_CONTESTABLE)

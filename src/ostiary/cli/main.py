@@ -47,14 +47,16 @@ _GROUPS = {
         },
     ),
     "people": (
-        "People: add one, list them, show what each may, grant scopes.",
+        "People: add one, list them, show what each may, grant scopes, block and unblock.",
         {
             "add": ("people:add", "Add a person and print the one-time link for their first passkey."),
             "invite": ("people:invite", "Print a fresh one-time link for somebody who is known."),
             "list": ("people:list_people", "List all people, oldest first."),
-            "show": ("people:show", "Show one person: who they are and what they may."),
+            "show": ("people:show", "Show one person: who they are, what they may, and whether they are blocked."),
             "grant": ("people:grant", "Give a person a scope."),
             "withdraw": ("people:withdraw", "Take a scope from a person."),
+            "block": ("blocks:block", "Let a person, or whoever has an address, do nothing from now on."),
+            "unblock": ("blocks:unblock", "Lift a block; one of the other kind stays."),
         },
     ),
     "standings": (
@@ -86,12 +88,13 @@ _GROUPS = {
         },
     ),
     "sessions": (
-        "Sessions: list, show, issue, end.",
+        "Sessions: list, show, issue, end, limit.",
         {
             "list": ("sessions:list_sessions", "List sessions, newest first, those that ended too."),
             "show": ("sessions:show", "Show one session: why it lives, or why it ended."),
             "issue": ("sessions:issue", "Issue a bearer token to a person, for a program that acts for them."),
             "revoke": ("sessions:revoke", "End sessions."),
+            "limit": ("allowance:limit", "Show or set how many device sessions one person may have."),
         },
     ),
     "purposes": (
@@ -124,6 +127,17 @@ _GROUPS = {
         {
             "list": ("letters:list_letters", "List letters, newest first; what waits stays sealed."),
             "show": ("letters:show", "Show one captured letter."),
+        },
+    ),
+    "projection": (
+        "Projection: the copy of device sessions in Redis that gateways read.",
+        {
+            "status": ("projection:status", "Say how the projection stands."),
+            "rebuild": (
+                "projection:rebuild",
+                "Write all sessions of all tenants anew, and remove those that are not known.",
+            ),
+            "verify": ("projection:verify", "Hold the projection against the truth and name every difference."),
         },
     ),
     "keys": (

@@ -6,6 +6,8 @@ from ostiary.enrolment import service as enrolment
 from ostiary.enrolment.model import INVITATION_LIFE
 from ostiary.house import House
 from ostiary.identities import service as identities
+from ostiary.identities.blocks import service as blocks
+from ostiary.identities.blocks.model import Block
 from ostiary.identities.model import Person
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.refusals import Code, Refusal
@@ -163,9 +165,9 @@ def list_people(*, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     with house(tenant=tenant) as opened:
 
         def listed(tx: Tx) -> list[dict[str, object]]:
-            held = access.holdings(tx)
+            held, barred = access.holdings(tx), blocks.of_everybody(tx)
             people = identities.list_people(tx, opened.keyring)
-            return [_fields(person, *held.get(person.id, ([], []))) for person in people]
+            return [_fields(person, *held.get(person.id, ([], [])), barred.get(person.id, [])) for person in people]
 
         rows = opened.vault.read_now(opened.scope, listed)
     table(
@@ -177,7 +179,7 @@ def list_people(*, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
 
 
 def show(person: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
-    """Show one person: who they are and what they may.
+    """Show one person: who they are, what they may, and whether they are blocked.
 
     Parameters
     ----------
@@ -194,7 +196,7 @@ def show(person: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -
             found = identities.find_person(tx, opened.keyring, person)
             if found is None:
                 return Refusal(Code.PERSON_UNKNOWN)
-            return _fields(found, access.roles(tx, person), access.scopes(tx, person))
+            return _fields(found, access.roles(tx, person), access.scopes(tx, person), blocks.of_person(tx, person))
 
         row = opened.vault.read_now(opened.scope, looked_up)
     if isinstance(row, Refusal):
@@ -205,10 +207,13 @@ def show(person: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -
 
 def _short(row: dict[str, object]) -> dict[str, object]:
     kept = {"id": row["id"], "email": row["email"], "name": row["name"], "role": row["roles"], "scopes": row["scopes"]}
-    return {name: plain(value) for name, value in kept.items()} | {"added": to_the_second(str(row["created_at"]))}
+    since = row["blocked_since"]
+    blocked = f"{to_the_second(str(since))} {plain(row['blocked_because'])}" if since else "-"
+    shown = {name: plain(value) for name, value in kept.items()}
+    return shown | {"added": to_the_second(str(row["created_at"])), "blocked": blocked}
 
 
-def _fields(person: Person, roles: list[str], scopes: list[str]) -> dict[str, object]:
+def _fields(person: Person, roles: list[str], scopes: list[str], standing: list[Block]) -> dict[str, object]:
     return {
         "id": person.id,
         "email": person.email,
@@ -216,4 +221,7 @@ def _fields(person: Person, roles: list[str], scopes: list[str]) -> dict[str, ob
         "roles": roles,
         "scopes": scopes,
         "created_at": instant(person.created_at),
+        "blocked": bool(person.blocked_at),
+        "blocked_since": instant(person.blocked_at) if person.blocked_at else None,
+        "blocked_because": [f"{block.kind}:{block.word.reason}" for block in standing],
     }

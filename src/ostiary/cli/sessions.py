@@ -38,9 +38,9 @@ def list_sessions(*, person: str = "", most: Count = 100, tenant: str = DEFAULT_
     json_
         Print one JSON object a line, with every field.
     """
-    if person and not identities.is_person(person):
-        return answer(Refusal(Code.PERSON_UNKNOWN), person)
     with house(tenant=tenant) as opened:
+        if person and not _may_be_one(opened, person):
+            return answer(Refusal(Code.PERSON_UNKNOWN), person)
         rules = service.Rules(opened.keyring, opened.settings.sessions)
         found = opened.vault.read_now(
             opened.scope,
@@ -49,6 +49,13 @@ def list_sessions(*, person: str = "", most: Count = 100, tenant: str = DEFAULT_
         rows = [_fields(opened, rules, session) for session in found]
     table(rows if json_ else list(map(_short, rows)), as_json=json_, empty="No session.")
     return 0
+
+
+def _may_be_one(opened: House, person: str) -> bool:
+    """Tell whether a text is an id of ours, or that of somebody whom a directory elsewhere has named."""
+    return identities.is_person(person) or opened.vault.read_now(
+        opened.scope, lambda tx: identities.is_known(tx, person)
+    )
 
 
 def show(session: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:

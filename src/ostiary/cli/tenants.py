@@ -159,8 +159,8 @@ def list_keys(tenant: str, /, *, json_: bool = False) -> int:
 def methods(tenant: str, /, *offered: str, json_: bool = False) -> int:
     """Show or set the ways to sign in that a tenant offers.
 
-    The next request feels it; nobody is signed out. Who has no other way in than one that is no longer offered needs
-    a new link.
+    The next request feels it; nobody is signed out. Who has no other way in than one that is no longer offered needs a
+    new link.
 
     Parameters
     ----------

@@ -114,6 +114,7 @@ def operations(desk: Desk) -> tuple[Operation, ...]:
                 Code.LOGIN_ATTEMPT_SPENT,
                 Code.PASSKEY_REFUSED,
                 Code.PASSKEY_ALREADY_REGISTERED,
+                Code.BLOCKED_BY_POLICY,
             ),
             secrets=("token", "credential"),
         ),

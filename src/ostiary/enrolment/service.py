@@ -88,6 +88,9 @@ def accept(tx: Tx, rules: Rules, caller: Caller, given: Acceptance) -> Opened | 
         return tx.refuse(EventName.INVITATION_ACCEPT, caller, given.challenge.subject, invitation)
     person = invitation.person
     acting = msgspec.structs.replace(caller, actor=person)
+    if identities.hold(tx, person):
+        _give_back(tx, invitation)
+        return tx.refuse(EventName.INVITATION_ACCEPT, acting, invitation.id, Code.BLOCKED_BY_POLICY)
     passkey = passkeys.register(
         tx, rules.passkeys, acting, person, given.challenge.nonce, given.credential, given.label
     )

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ostiary.identities import people
+from ostiary.identities import service as identities
 from ostiary.identities.directory import Directory
 from ostiary.identities.model import normalise_email
 from ostiary.kernel.clock import instant
@@ -22,6 +22,7 @@ from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.keys.keyring import Keyring
 from ostiary.sessions import blocking
+from ostiary.sessions.blocking import Subject, SubjectKind
 from ostiary.sessions.device import service
 from ostiary.sessions.device.model import Act, Actor, DeviceSession
 from ostiary.sessions.device.service import Acknowledgement
@@ -130,7 +131,7 @@ class DeviceSessionDesk(msgspec.Struct, frozen=True):
     vault: Vault
     scope: Scope
     keyring: Keyring
-    publish: Callable[[Sequence[str]], Awaitable[None]]
+    publish: Callable[[Sequence[str]], Awaitable[object]]
     directory: Directory | None = None
 
     def routes(self) -> list[Route]:
@@ -181,27 +182,23 @@ class DeviceSessionDesk(msgspec.Struct, frozen=True):
         if (wanted.user_id is None) is (wanted.email is None):
             return malformed("one_subject")
         if wanted.user_id is not None:
-            return await self._block_user(wanted.user_id.strip(), act)
-        return await self._block_address((wanted.email or "").strip(), act)
-
-    async def _block_user(self, user: str, act: Act) -> Answered:
-        if self.directory is not None and not await self.directory.block_person(self.scope, user, act.reason):
-            return Refusal(Code.SUBJECT_NOT_FOUND)
-        done = await self._done(lambda tx: blocking.block_person(tx, self.keyring, act, user))
-        return done if isinstance(done, Refusal) else _blocked(done, "user_id", user)
-
-    async def _block_address(self, address: str, act: Act) -> Answered:
+            return await self._block_subject(Subject(SubjectKind.USER_ID, wanted.user_id.strip()), act)
+        address = (wanted.email or "").strip()
         if normalise_email(address) is None:
             return malformed("bad_address")
-        if self.directory is not None:
-            await self.directory.block_address(self.scope, address, act.reason)
-        done = await self._done(lambda tx: blocking.block_address(tx, self.keyring, act, address))
-        return done if isinstance(done, Refusal) else _blocked(done, "email", address)
+        return await self._block_subject(Subject(SubjectKind.EMAIL, address), act)
+
+    async def _block_subject(self, subject: Subject, act: Act) -> Answered:
+        named = await blocking.tell(self.directory, self.scope, act, subject)
+        if isinstance(named, Refusal):
+            return named
+        done = await self._done(lambda tx: blocking.block(tx, self.keyring, act, subject, named))
+        return done if isinstance(done, Refusal) else _blocked(done, subject.kind.value, subject.value)
 
     async def _knows(self, user: str) -> bool:
         if not clean(user):
             return False
-        known = await self.vault.read(self.scope, lambda tx: people.is_there(tx, user))
+        known = await self.vault.read(self.scope, lambda tx: identities.is_known(tx, user))
         return known or (self.directory is not None and await self.directory.exists(self.scope, user))
 
     async def _done(self, use_case: Callable[[Tx], Any]) -> Any:  # noqa: ANN401 - an acknowledgement, or a refusal

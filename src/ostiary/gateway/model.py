@@ -7,6 +7,7 @@ from ostiary.kernel.clock import SECOND
 __all__ = [
     "CALLER",
     "CODE_LIFE",
+    "DEVICE_CHECK",
     "DISCLOSE",
     "DISCLOSED",
     "EPOCH",
@@ -41,6 +42,9 @@ FORWARDED_HOST = b"x-forwarded-host"
 DISCLOSE = b"caller-disclose"
 """The facts that a caller lets the service know."""
 
+
+DEVICE_CHECK = "/check/device"
+"""The path of the check of signed requests; a service's name may follow. No service is called `device`."""
 
 CODE_LIFE = 45 * SECOND
 """How long a landing code is good: a redirect takes a moment, and a slow line some seconds."""

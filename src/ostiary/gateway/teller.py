@@ -136,7 +136,7 @@ class Teller:
             kind,
             (CALLER, caller_reference(key, service.scope_id, session.id).encode("ascii")),
             epoch,
-            (EXPIRES, b"%d" % (hard // SECOND)),
+            (EXPIRES, b"%d" % (hard // SECOND) if hard else b"-"),
             scopes,
             (DISCLOSED, b64url(msgspec.json.encode(facts)).encode("ascii")) if facts else _NOTHING,
             _EMPTY,

@@ -33,4 +33,4 @@ def owner(tx: Tx, name: str) -> str:
 
 def list_of(tx: Tx, person: str) -> list[str]:
     """Return the names of a person's devices, sorted."""
-    return store.devices_of(tx, person) if service.is_person(person) else []
+    return store.devices_of(tx, person) if service.is_known(tx, person) else []

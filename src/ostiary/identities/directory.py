@@ -54,3 +54,12 @@ class Directory(Protocol):
 
     async def block_address(self, scope: Scope, address: str, reason: str) -> str:
         """Block an address and return whose it is, "" for nobody's. A repeat succeeds."""
+
+    async def reachable(self) -> bool:
+        """Tell whether it answers now, for a request that asks it nothing (throttled) and must fail like those that do.
+
+        Asks it something small; changes nothing.
+        """
+
+    def close(self) -> None:
+        """Let go of what is kept open."""

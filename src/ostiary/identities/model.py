@@ -9,7 +9,18 @@ import msgspec
 from ostiary.kernel.texts import origin
 from ostiary.kernel.values import Mode
 
-__all__ = ["METHODS", "NAME_LONGEST", "Person", "Tenant", "flaw", "is_tenant", "normalise_email"]
+__all__ = [
+    "METHODS",
+    "NAME_LONGEST",
+    "Address",
+    "Person",
+    "Tenant",
+    "address_of",
+    "flaw",
+    "is_tenant",
+    "is_user_id",
+    "normalise_email",
+]
 
 NAME_LONGEST = 200
 METHODS = ("passkey", "email_code")
@@ -17,6 +28,10 @@ METHODS = ("passkey", "email_code")
 
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
 _TENANT = re.compile(r"[a-z0-9_]{1,40}")
+_USER_ID = re.compile(r"[!-.0-\[\]-~]{1,128}")
+_RESERVED = re.compile(r"(?:operator|client|session|browser|service|fixture|address):.*|system|anonymous|-")
+"""What an actor or a subject of a receipt is called that is no person: no directory may name somebody so."""
+
 _MOST_ORIGINS, _LONGEST_ORIGIN = 20, 255
 _HOST = re.compile(r"(?:localhost|(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63})\Z")
 
@@ -38,17 +53,47 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A human with an account. `email` and `name` are opened values, "" where unknown."""
+    """A human with an account. `email` and `name` are opened values, "" where unknown.
+
+    `blocked_at` is since when they may do nothing (microseconds since 1970), 0 while they may.
+    """
 
     id: str
     email: str
     name: str
     created_at: int
+    blocked_at: int = 0
 
     @property
     def title(self) -> str:
         """What a page or a passkey picker shows for this person."""
         return self.name or self.email or "Administrator"
+
+
+class Address(msgspec.Struct, frozen=True):
+    """An address that mail can reach, in its two forms.
+
+    `exact` is as it was written, without white space around it: people are told apart by it. `folded` is what blocks,
+    limits and budgets see (ruling 35): one mailbox has one folded form, however somebody writes it.
+    """
+
+    exact: str
+    folded: str
+
+
+def address_of(text: str) -> Address | None:
+    """Return an address in both forms; None for what mail cannot reach. Unicode white space around it is dropped."""
+    folded = normalise_email(text)
+    return None if folded is None else Address(text.strip(), folded)
+
+
+def is_user_id(text: str) -> bool:
+    """Tell whether a text can be the id of a person: ours, or what a directory elsewhere calls one (`user-123`).
+
+    1 to 128 printable characters of ASCII without spaces and slashes, and none of the words that receipts use for
+    what is no person.
+    """
+    return _USER_ID.fullmatch(text) is not None and _RESERVED.fullmatch(text) is None
 
 
 def flaw(tenant: Tenant) -> str:

@@ -3,10 +3,21 @@
 from collections.abc import Collection, Sequence
 
 from ostiary.identities import store
-from ostiary.identities.model import METHODS, NAME_LONGEST, Person, Tenant, flaw, is_tenant, normalise_email
+from ostiary.identities.addresses import hashes
+from ostiary.identities.blocks import service as blocks
+from ostiary.identities.model import (
+    METHODS,
+    NAME_LONGEST,
+    Address,
+    Person,
+    Tenant,
+    address_of,
+    flaw,
+    is_tenant,
+    is_user_id,
+)
 from ostiary.kernel.errors import BootRefused, ContractBroken
 from ostiary.kernel.ids import is_id, new_id
-from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName, Scope
 from ostiary.keys.keyring import Keyring
@@ -22,16 +33,20 @@ __all__ = [
     "find_tenant",
     "found",
     "founder",
+    "give_address",
     "hold",
     "is_known",
     "is_person",
     "list_people",
     "list_tenants",
+    "make_person",
     "new_person_id",
     "offer",
     "offered",
     "offers",
+    "people_of",
     "person_of",
+    "take_address",
     "tenant_named",
     "tenant_scopes",
 ]
@@ -116,8 +131,16 @@ def offer(tx: Tx, caller: Caller, methods: Sequence[str], known: Collection[str]
 
 
 def hold(tx: Tx, person: str) -> bool:
-    """Let other transactions that hold this person wait until this one ends; tell whether the person is blocked."""
-    return store.hold(tx, person)
+    """Let other transactions that hold this person wait until this one ends; tell whether the person is blocked.
+
+    Whoever was found open stays so until then; to ask again costs nothing.
+    """
+    if person in tx.held:
+        return False
+    since = store.hold(tx, person)
+    if since == 0:
+        tx.held.add(person)
+    return bool(since)
 
 
 def found(tx: Tx, was: str, becomes: str) -> bool:
@@ -143,30 +166,63 @@ def is_person(text: str) -> bool:
 def add_person(
     tx: Tx, keyring: Keyring, caller: Caller, email: str = "", name: str = "", person: str = ""
 ) -> Person | Refusal:
-    """Make a person who holds no way in and no right. An address that is taken or odd is refused, and a long name."""
-    address = normalise_email(email) if email else ""
+    """Make a person who holds no way in and no right. An address that is taken or odd is refused, and a long name.
+
+    People are told apart by the exact address: `Pilot@x` and `pilot@x` are two. Who comes with a blocked address is
+    blocked from the beginning.
+    """
+    address = address_of(email) if email else None
     person_id = person or new_person_id(tx)
-    if address is None:
+    if email and address is None:
         return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_INVALID)
     if len(name) > NAME_LONGEST:
         return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.NAME_TOO_LONG)
+    taken = address is not None and person_of(tx, keyring, address) is not None
+    made = None if taken else make_person(tx, keyring, caller, person_id, address, name)
+    return made or tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_TAKEN)
+
+
+def make_person(
+    tx: Tx, keyring: Keyring, caller: Caller, person: str, address: Address | None, name: str = ""
+) -> Person | None:
+    """Store a person, with the receipt of it; None where the id or the exact address is another's at this moment.
+
+    A row of before, which was found by the folded form of its address, makes room for whoever writes theirs so.
+    """
     seal, tenant = _sealer(tx, keyring), tx.scope.tenant
-    stored = store.add_person(
-        tx,
-        person_id,
-        _email_hash(keyring, tenant, address) if address else None,
-        seal.seal(("people.email", person_id, tenant), email.strip().encode()),
-        seal.seal(("people.name", person_id, tenant), name.encode()),
-    )
-    if not stored:
-        return tx.refuse(EventName.PERSON_CREATE, caller, person_id, Code.EMAIL_TAKEN)
-    tx.emit(Event(EventName.PERSON_CREATE, caller, person_id))
-    return Person(person_id, email.strip(), name, tx.now)
+    known_by = hashes(keyring, tenant, address) if address else None
+    block = blocks.awaited(tx, known_by) if known_by else None
+    exact, since = address.exact if address else "", block.at if block else 0
+    sealed = seal.seal(("people.email", person, tenant), exact.encode())
+    called = seal.seal(("people.name", person, tenant), name.encode())
+    if address is not None:
+        _make_room(tx, keyring, address)
+    if not store.add_person(tx, person, known_by, sealed, called, since):
+        return None
+    tx.emit(Event(EventName.PERSON_CREATE, caller, person))
+    return Person(person, exact, name, tx.now, since)
+
+
+def give_address(tx: Tx, keyring: Keyring, caller: Caller, person: str, address: Address) -> None:
+    """Give somebody who is known another address, which nobody has."""
+    _make_room(tx, keyring, address)
+    sealed = _sealer(tx, keyring).seal(("people.email", person, tx.scope.tenant), address.exact.encode())
+    store.set_address(tx, person, hashes(keyring, tx.scope.tenant, address), sealed)
+    tx.emit(Event(EventName.PERSON_CHANGE, caller, person, reasons=("address_given",)))
+
+
+def take_address(tx: Tx, keyring: Keyring, caller: Caller, address: Address) -> None:
+    """Take an address from whoever has exactly this one: it is somebody else's now."""
+    had = person_of(tx, keyring, address)
+    if had is not None:
+        sealed = _sealer(tx, keyring).seal(("people.email", had.id, tx.scope.tenant), b"")
+        store.set_address(tx, had.id, None, sealed)
+        tx.emit(Event(EventName.PERSON_CHANGE, caller, had.id, reasons=("address_taken",)))
 
 
 def is_known(tx: Tx, person: str) -> bool:
     """Tell whether the tenant has a person of that id."""
-    return is_person(person) and store.find_person(tx, person) is not None
+    return is_user_id(person) and store.find_person(tx, person) is not None
 
 
 def find_person(tx: Tx, keyring: Keyring, person: str) -> Person | None:
@@ -175,10 +231,18 @@ def find_person(tx: Tx, keyring: Keyring, person: str) -> Person | None:
     return None if row is None else _person(_sealer(tx, keyring), tx.scope, row)
 
 
-def person_of(tx: Tx, keyring: Keyring, address: str) -> Person | None:
-    """Return the person of the tenant whose own address this is, in its normalised form."""
-    row = store.find_address(tx, _email_hash(keyring, tx.scope.tenant, address))
-    return None if row is None else _person(_sealer(tx, keyring), tx.scope, row)
+def person_of(tx: Tx, keyring: Keyring, address: Address) -> Person | None:
+    """Return the person of the tenant whose own address is exactly this."""
+    return next((found for found, _ in _spelled(tx, keyring, address) if found.email == address.exact), None)
+
+
+def people_of(tx: Tx, keyring: Keyring, address: Address) -> list[Person]:
+    """Return whom a typed address may mean: who has exactly this one, else up to two who write it otherwise."""
+    exact = person_of(tx, keyring, address)
+    if exact is not None:
+        return [exact]
+    seal, known_by = _sealer(tx, keyring), hashes(keyring, tx.scope.tenant, address)
+    return [_person(seal, tx.scope, row) for row in store.find_folded(tx, known_by, 2)]
 
 
 def list_people(tx: Tx, keyring: Keyring) -> list[Person]:
@@ -192,12 +256,22 @@ def _sealer(tx: Tx, keyring: Keyring) -> Sealer:
 
 
 def _person(seal: Sealer, scope: Scope, row: Row) -> Person:
-    person, email, name, created_at = row
+    person, email, name, created_at, blocked_at = row
     address = seal.open(("people.email", person, scope.tenant), email).decode()
     called = seal.open(("people.name", person, scope.tenant), name).decode()
-    return Person(person, address, called, created_at)
+    return Person(person, address, called, created_at, blocked_at)
 
 
-def _email_hash(keyring: Keyring, tenant: str, address: str) -> str:
-    key = keyring.active(tenant, Purpose.ADDRESS).secret
-    return mac(key, b"email\0" + address.encode()).hex()
+def _spelled(tx: Tx, keyring: Keyring, address: Address) -> list[tuple[Person, str]]:
+    """Return whom either hash of an address finds, each with the hash that the row has."""
+    seal, known_by = _sealer(tx, keyring), hashes(keyring, tx.scope.tenant, address)
+    return [(_person(seal, tx.scope, row[:-1]), row[-1]) for row in store.find_spelled(tx, known_by)]
+
+
+def _make_room(tx: Tx, keyring: Keyring, address: Address) -> None:
+    """Mend a row of before that stands where the exact address belongs, but is written otherwise."""
+    known_by = hashes(keyring, tx.scope.tenant, address)
+    for found, kept in _spelled(tx, keyring, address):
+        own = address_of(found.email)
+        if kept == known_by.exact and own is not None and own.exact != address.exact:
+            store.mend(tx, found.id, kept, hashes(keyring, tx.scope.tenant, own).exact)

@@ -12,12 +12,14 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy.dialects import postgresql
 
+from ostiary.identities.addresses import Hashes
 from ostiary.identities.model import Tenant
 from ostiary.kernel.values import Mode
 from ostiary.storage.statements import METADATA, Statement
@@ -30,19 +32,22 @@ __all__ = [
     "device_owner",
     "devices",
     "devices_of",
-    "find_address",
+    "find_folded",
     "find_person",
+    "find_spelled",
     "find_tenant",
     "found",
     "founder",
     "hold",
     "list_people",
     "list_tenants",
+    "mend",
     "move_ref",
     "people",
     "place_ref",
     "ref_of",
     "refs",
+    "set_address",
     "set_methods",
     "target_of",
     "tenants",
@@ -109,19 +114,30 @@ _FOUND = Statement(
     .values(founder=bindparam("becomes"))
 )
 _ADD_PERSON = Statement(postgresql.insert(people).on_conflict_do_nothing())
-_COLUMNS = (people.c.id, people.c.email_sealed, people.c.name_sealed, people.c.created_at)
-_FIND_PERSON = Statement(
-    select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant"), people.c.id == bindparam("person"))
+_p = people.c
+_COLUMNS = (_p.id, _p.email_sealed, _p.name_sealed, _p.created_at, _p.blocked_at)
+_IS = (_p.tenant_id == bindparam("tenant"), _p.id == bindparam("person"))
+_FIND_PERSON = Statement(select(*_COLUMNS).where(*_IS))
+_FIND_SPELLED = Statement(
+    select(*_COLUMNS, _p.email_hash).where(
+        _p.tenant_id == bindparam("tenant"),
+        or_(_p.email_hash == bindparam("exact"), _p.email_hash == bindparam("folded")),
+    )
 )
-_FIND_ADDRESS = Statement(
-    select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant"), people.c.email_hash == bindparam("address"))
+_FIND_FOLDED = Statement(
+    select(*_COLUMNS)
+    .where(_p.tenant_id == bindparam("tenant"), _p.folded_hash == bindparam("folded"))
+    .order_by(_p.created_at, _p.id)
+    .limit(bindparam("most"))
 )
-_HOLD = Statement(
-    select(people.c.blocked_at)
-    .where(people.c.tenant_id == bindparam("tenant"), people.c.id == bindparam("person"))
-    .with_for_update()
+_MEND = Statement(update(people).where(*_IS, _p.email_hash == bindparam("was")).values(email_hash=bindparam("becomes")))
+_SET_ADDRESS = Statement(
+    update(people)
+    .where(*_IS)
+    .values(email_hash=bindparam("exact"), folded_hash=bindparam("folded"), email_sealed=bindparam("sealed"))
 )
-_LIST = Statement(select(*_COLUMNS).where(people.c.tenant_id == bindparam("tenant")).order_by(people.c.created_at))
+_HOLD = Statement(select(_p.blocked_at).where(*_IS).with_for_update())
+_LIST = Statement(select(*_COLUMNS).where(_p.tenant_id == bindparam("tenant")).order_by(_p.created_at))
 
 _PLACE = Statement(postgresql.insert(refs).on_conflict_do_nothing())
 _ALIAS = (
@@ -191,16 +207,16 @@ def found(tx: Tx, was: str, becomes: str) -> bool:
     return bool(tx.do(_FOUND, tenant=tx.scope.tenant, was=was, becomes=becomes))
 
 
-def add_person(tx: Tx, person: str, email_hash: str | None, email_sealed: bytes, name_sealed: bytes) -> bool:
-    """Store a person; False when the id or the address is taken."""
+def add_person(tx: Tx, person: str, known_by: Hashes | None, email_sealed: bytes, name_sealed: bytes, at: int) -> bool:
+    """Store a person who is blocked since `at` (0 for not at all); False when the id or the address is taken."""
     return bool(
         tx.do(
             _ADD_PERSON,
             id=person,
             tenant_id=tx.scope.tenant,
-            email_hash=email_hash,
-            folded_hash=email_hash,
-            blocked_at=0,
+            email_hash=known_by.exact if known_by else None,
+            folded_hash=known_by.folded if known_by else None,
+            blocked_at=at,
             email_sealed=email_sealed,
             name_sealed=name_sealed,
             created_at=tx.now,
@@ -209,19 +225,42 @@ def add_person(tx: Tx, person: str, email_hash: str | None, email_sealed: bytes,
 
 
 def find_person(tx: Tx, person: str) -> Row | None:
-    """Return (id, sealed address, sealed name, made at) of one person of the tenant."""
+    """Return (id, sealed address, sealed name, made at, blocked at) of one person of the tenant."""
     return tx.one(_FIND_PERSON, tenant=tx.scope.tenant, person=person)
 
 
-def find_address(tx: Tx, email_hash: str) -> Row | None:
-    """Return the same for the person of an address, by its keyed hash."""
-    return tx.one(_FIND_ADDRESS, tenant=tx.scope.tenant, address=email_hash)
+def find_spelled(tx: Tx, known_by: Hashes) -> list[Row]:
+    """Return the same, and the hash of the address, for at most two people that one of these may stand for.
+
+    Rows from before people were told apart by the exact address have the hash of its folded form.
+    """
+    return tx.all(_FIND_SPELLED, tenant=tx.scope.tenant, exact=known_by.exact, folded=known_by.folded)
 
 
-def hold(tx: Tx, person: str) -> bool:
-    """Hold a person's row until the transaction ends (SQLite has one writer anyway); tell whether they are blocked."""
+def find_folded(tx: Tx, known_by: Hashes, most: int) -> list[Row]:
+    """Return the same for up to `most` people of one folded address, oldest first."""
+    return tx.all(_FIND_FOLDED, tenant=tx.scope.tenant, folded=known_by.folded, most=most)
+
+
+def mend(tx: Tx, person: str, was: str, becomes: str) -> bool:
+    """Give a row of before the hash of its own exact address; False when somebody has mended it meanwhile."""
+    return bool(tx.do(_MEND, tenant=tx.scope.tenant, person=person, was=was, becomes=becomes))
+
+
+def set_address(tx: Tx, person: str, known_by: Hashes | None, email_sealed: bytes) -> bool:
+    """Give a person another address, or none; False when there is no such person."""
+    exact, folded = (known_by.exact, known_by.folded) if known_by else (None, None)
+    binds = {"person": person, "exact": exact, "folded": folded, "sealed": email_sealed}
+    return bool(tx.do(_SET_ADDRESS, tenant=tx.scope.tenant, **binds))
+
+
+def hold(tx: Tx, person: str) -> int | None:
+    """Hold a person's row until the transaction ends (SQLite has one writer anyway).
+
+    Return since when they are blocked, 0 for not at all, None where there is nobody of that id.
+    """
     row = tx.one(_HOLD, tenant=tx.scope.tenant, person=person)
-    return row is not None and row[0] > 0
+    return None if row is None else int(row[0])
 
 
 def list_people(tx: Tx) -> list[Row]:

@@ -14,6 +14,7 @@ from ostiary.kernel.clock import SECOND
 __all__ = [
     "Key",
     "address",
+    "base_url",
     "database",
     "duration",
     "folder",
@@ -33,16 +34,21 @@ _LONGEST = 3650 * _UNITS["d"]
 _PORTS = range(1, 65536)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z")
 _USUAL_PORTS = {"http": 80, "https": 443}
+_PLAIN = re.compile(r"[!-~]+\Z")
 
 
 class Key(msgspec.Struct, frozen=True):
-    """One key: the field it sets, how its text is read; its default as one writes it, its meaning and effect."""
+    """One key: the field it sets, how its text is read; its default as one writes it, its meaning and effect.
+
+    What is `secret` is shown nowhere, however wrong it is.
+    """
 
     field: str
     parse: Callable[[str], Any]
     default: str
     meaning: str
     effect: str
+    secret: bool = False
 
 
 def path(value: str) -> Path:
@@ -142,6 +148,14 @@ def webhook(value: str) -> str:
     )
     if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
         raise ValueError("an https address is expected, or an http address on this machine")
+    return value
+
+
+def base_url(value: str) -> str:
+    """Read the address of a service, below which its paths lie: as a webhook's, without query and fragment."""
+    parts = urlsplit(webhook(value))
+    if not _PLAIN.match(value) or parts.query or parts.fragment or parts.port == 0:
+        raise ValueError("an address such as https://mail.example.test/base is expected, without query or fragment")
     return value
 
 

@@ -94,6 +94,7 @@ class EventName(StrEnum):
     KEY_REVOKE = "key.revoke"
     KEY_REWRAP = "key.rewrap"
     PERSON_CREATE = "person.create"
+    PERSON_CHANGE = "person.change"
     DEVICE_ADD = "device.add"
     STANDING_ADD = "standing.add"
     CLIENT_ADD = "client.add"

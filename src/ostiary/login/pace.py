@@ -12,8 +12,10 @@ class Paced(msgspec.Struct, frozen=True):
 
     quantum: float
 
+    def left(self, taken: float) -> float:
+        """Return how many seconds are left to the next multiple after so many were taken."""
+        return -taken % self.quantum if self.quantum else 0.0
+
     async def until(self, began: float) -> None:
         """Wait for the next multiple, counted from `began` on the loop's clock."""
-        taken = asyncio.get_running_loop().time() - began
-        if self.quantum:
-            await asyncio.sleep(-taken % self.quantum)
+        await asyncio.sleep(self.left(asyncio.get_running_loop().time() - began))

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from ostiary.access import service as access
-from ostiary.identities import service as identities
+from ostiary.identities.model import is_user_id
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName
@@ -38,7 +38,7 @@ class TokenDesk(msgspec.Struct, frozen=True):
 class TokenWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For whom, what for as its person will read it, which of their scopes, for how long at most; and the presence."""
 
-    person: Annotated[str, msgspec.Meta(max_length=64)]
+    person: Annotated[str, msgspec.Meta(max_length=128)]
     label: Annotated[str, msgspec.Meta(min_length=1, max_length=_LABEL_LONGEST)]
     presence: Annotated[str, msgspec.Meta(max_length=64)] = ""
     scopes: Annotated[list[Annotated[str, msgspec.Meta(max_length=128)]], msgspec.Meta(max_length=_MOST_SCOPES)] = []
@@ -49,7 +49,7 @@ async def _issue(desk: TokenDesk, x: Exchange) -> Reply | Refusal:
     asked: TokenWanted = x.body
     if not plain(asked.label, _LABEL_LONGEST):
         return malformed("bad_fields")
-    person = asked.person if identities.is_person(asked.person) else ""
+    person = asked.person if is_user_id(asked.person) else ""
     wish = bearer.Wish(person, asked.label, int(asked.expires_in_seconds) * SECOND, tuple(asked.scopes))
     session: Living = x.session.session
     opened = await desk.vault.transact(
@@ -87,6 +87,7 @@ def token_operations(desk: TokenDesk) -> tuple[Operation, ...]:
             refusals=(
                 Code.ADMINISTRATOR_REQUIRED,
                 Code.PERSON_UNKNOWN,
+                Code.BLOCKED_BY_POLICY,
                 Code.SCOPE_NOT_ALLOWED,
                 Code.PRESENCE_REQUIRED,
                 Code.PRESENCE_REFUSED,

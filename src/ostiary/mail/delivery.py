@@ -4,6 +4,7 @@ Two workers never have one letter at the same time. A worker that dies while sen
 tried again: rather twice than never, and with one Message-ID.
 """
 
+import asyncio
 from functools import partial
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from ostiary.storage.vault import Vault
 
 __all__ = ["CapturedSender", "Postman", "Sender"]
 
-_ROUND = 20
+_ROUND, _ROUND_S = 500, 1.0
 _LOG = structlog.get_logger("ostiary.mail")
 
 
@@ -35,6 +36,9 @@ class Sender(Protocol):
     async def send(self, parcel: Parcel) -> Sent:
         """Send one letter, within its own bound of time; a failure is a value, and nothing of the letter is logged."""
 
+    async def probe(self) -> str:
+        """Tell whether a letter could leave now, sending none: "", or the machine word of what stands in the way."""
+
 
 class CapturedSender:
     """Lets letters stay here, sealed, for an operator to read: no mail server is needed."""
@@ -43,6 +47,9 @@ class CapturedSender:
 
     async def send(self, parcel: Parcel) -> Sent:
         return Sent(Verdict.CAPTURED)
+
+    async def probe(self) -> str:
+        return ""
 
 
 class Postman:
@@ -57,28 +64,39 @@ class Postman:
 
     @property
     def inline(self) -> bool:
-        """Tell whether a request waits for its letter: queue it with `hold`, commit, then `send_now`."""
+        """Tell whether a request waits for its letter: queue it with `hold`, commit, then `hand_over`."""
         return not self._sender.repeats
 
     async def deliver(self) -> None:
-        """Send what is due, a round of letters at most; a failure that may pass ends the round."""
+        """Send what is due, a round of letters or a second at most; a failure that may pass ends the round."""
+        ticks = asyncio.get_running_loop().time
+        ends = ticks() + _ROUND_S
         for _ in range(_ROUND):
-            if not await self._vault.read(self._scope, service.is_due):
+            if ticks() >= ends or not await self._vault.read(self._scope, service.is_due):
                 return
             turn = await self._vault.transact(self._scope, service.take)
             if turn is None or not await self._carry(turn):
                 return
 
-    async def send_now(self, scope: Scope, letter: str) -> bool:
-        """Send a letter that was queued with `hold`; tell whether it is out of our hands (ruling 36)."""
-        return (await self._send(scope, Turn(letter, scope.tenant, 1))).arrived
-
     async def hand_over(self, scope: Scope, letter: str) -> Sent:
-        """Send a letter that was queued with `hold`, and say what became of it (ruling 36)."""
+        """Send a letter that was queued with `hold`, and say what became of it (ruling 36).
+
+        What has not `arrived` never will: whoever asked for it is answered 503. `sent` and `suppressed` are both
+        success, told apart for the record only.
+        """
         return await self._send(scope, Turn(letter, scope.tenant, 1))
 
-    async def reachable(self) -> bool:
-        return True
+    async def reachable(self, scope: Scope | None = None) -> bool:
+        """Tell whether a request that sends no letter may answer as if it had.
+
+        Where none could be sent it must fail like those that send, or the failure would tell addresses apart (ruling
+        36). Asks the mail service where the mode is `rest`; elsewhere letters wait in the outbox, and this is True.
+        """
+        sender = self._sender_of(scope or self._scope)
+        why = "" if sender.repeats else await sender.probe()
+        if why:
+            _LOG.warning("letters_cannot_leave", why=why)
+        return not why
 
     async def _carry(self, turn: Turn) -> bool:
         """Send one letter that was taken; tell whether it is worth going on with the next."""

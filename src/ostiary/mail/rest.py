@@ -1,24 +1,26 @@
 """Letters leave through a mail service over HTTP (device-sessions contract, section 9); never tried twice."""
 
-import asyncio
-import http.client
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-from ostiary.kernel.clock import SECOND
+from ostiary.kernel.clock import Ticks
 from ostiary.mail.model import MailSettings, Parcel, Sent, Verdict
-from ostiary.mail.smtp import read_secret
+from ostiary.remote.breaker import Breaker
+from ostiary.remote.model import Answer, Fault, Place, Question
+from ostiary.remote.peer import Peer
+from ostiary.remote.secret import read_token
+from ostiary.web.decode import decode_body, parse_json
 
 __all__ = ["RestSender"]
 
-_LONGEST_ANSWER = 65_536
 _CODES, _LETTERS = "/api/v1/internal/login-code-deliveries", "/api/v1/internal/letter-deliveries"
 _OK, _SERVERS_FAULT = 200, 500
+_LOOKED_AT = {_OK, 400, 422}
+"""What a service answers to an empty letter that would take a whole one."""
 
 
-class _Answer(msgspec.Struct):
+class _Outcome(msgspec.Struct, forbid_unknown_fields=True):
     outcome: str
 
 
@@ -27,34 +29,28 @@ class RestSender:
 
     repeats = False
 
-    def __init__(self, settings: MailSettings) -> None:
-        self._settings, self._token = settings, read_secret(settings.token_file)
+    def __init__(self, settings: MailSettings, ticks: Ticks) -> None:
+        place = Place(settings.base_url, settings.timeout, read_token(settings.token_file))
+        self._peer = Peer(place, Breaker(ticks))
 
     async def send(self, parcel: Parcel) -> Sent:
-        try:
-            async with asyncio.timeout(self._settings.timeout / SECOND):
-                status, answer = await asyncio.to_thread(self._post, parcel)
-        except TimeoutError:
-            return Sent(Verdict.LATER, "timeout")
-        except (OSError, http.client.HTTPException):
-            return Sent(Verdict.LATER, "unreachable")
-        return _verdict(status, answer)
-
-    def _post(self, parcel: Parcel) -> tuple[int, bytes]:
-        """POST one letter as JSON; follows no redirect."""
         path, body = _request(parcel)
-        parts = urlsplit(self._settings.base_url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=self._settings.timeout / SECOND)
-        headers = {"content-type": "application/json", "idempotency-key": parcel.letter.key or parcel.id}
-        if self._token:
-            headers["authorization"] = f"Bearer {self._token}"
-        try:
-            connection.request("POST", parts.path.rstrip("/") + path, msgspec.json.encode(body), headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read(_LONGEST_ANSWER)
-        finally:
-            connection.close()
+        key = {"idempotency-key": parcel.letter.key or parcel.id}
+        return _verdict(await self._peer.ask(Question("POST", path, msgspec.json.encode(body), key)))
+
+    async def probe(self) -> str:
+        """Hand over an empty login code, which the service must refuse as it would take a whole one.
+
+        The same method, path and token as a letter's, so that what keeps letters from leaving is met here too.
+        """
+        said = await self._peer.ask(Question("POST", _CODES, b"{}", again=True, glance=True))
+        if isinstance(said, Fault):
+            return said.why
+        return "" if said.status in _LOOKED_AT else f"http_{said.status}"
+
+    def close(self) -> None:
+        """Let go of the lines that are kept."""
+        self._peer.close()
 
 
 def _request(parcel: Parcel) -> tuple[str, dict[str, Any]]:
@@ -70,14 +66,14 @@ def _request(parcel: Parcel) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _verdict(status: int, answer: bytes) -> Sent:
+def _verdict(said: Answer | Fault) -> Sent:
     """`sent` means accepted for delivery, `suppressed` that the service keeps it from this address on purpose."""
-    if status != _OK:
-        return Sent(Verdict.LATER if status >= _SERVERS_FAULT else Verdict.NEVER, f"http_{status}")
-    try:
-        outcome = msgspec.json.decode(answer, type=_Answer).outcome
-    except (ValueError, RecursionError):
-        outcome = ""
-    if outcome not in {Verdict.SENT.value, Verdict.SUPPRESSED.value}:
+    if isinstance(said, Fault):
+        return Sent(Verdict.LATER, said.why)
+    if said.status != _OK:
+        later = said.status >= _SERVERS_FAULT
+        return Sent(Verdict.LATER if later else Verdict.NEVER, f"http_{said.status}")
+    read = decode_body(parse_json(said.body, "application/json"), _Outcome)
+    if not isinstance(read, _Outcome) or read.outcome not in {Verdict.SENT, Verdict.SUPPRESSED}:
         return Sent(Verdict.LATER, "answer_malformed")
-    return Sent(Verdict(outcome))
+    return Sent(Verdict(read.outcome))

@@ -36,7 +36,7 @@ def queue(tx: Tx, keyring: Keyring, caller: Caller, letter: Letter, *, hold: boo
     """Put one letter into the outbox, sealed, and return its id: it leaves when this transaction has committed.
 
     An address or a subject that a mail server could read as more than that is refused (LETTER_REFUSED, whose reasons
-    name the parts). With `hold` the letter belongs to whoever queued it, who sends it by `Postman.send_now`: where
+    name the parts). With `hold` the letter belongs to whoever queued it, who sends it by `Postman.hand_over`: where
     the mode is `rest` the answer to a request depends on it (ruling 36). Raises ContractBroken for an odd purpose.
     """
     if not is_purpose(letter.purpose):

@@ -61,7 +61,7 @@ KEYS: dict[str, Key] = {
     ),
     "MAIL_SERVICE_BASE_URL": Key(
         "mail.base_url",
-        texts.webhook,
+        texts.base_url,
         "",
         "The mail service of the mode `rest`: an https address, or http on this machine.",
         "Each letter is posted there once, as JSON, and never tried again.",

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from email.message import EmailMessage
-from pathlib import Path
 
 import aiosmtplib
 from aiosmtplib import SMTP
@@ -12,13 +11,13 @@ from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import BootRefused
 from ostiary.mail.message import domain_of, message
 from ostiary.mail.model import Encryption, MailSettings, Parcel, Sent, Verdict
+from ostiary.remote.secret import read_secret
 
-__all__ = ["SmtpSender", "read_secret"]
+__all__ = ["SmtpSender"]
 
 _FINAL = range(500, 600)
 _SIGN_IN = range(530, 540)
 """RFC 4954 section 6: our own setting is wrong, not the letter."""
-_LONGEST_SECRET = 4096
 
 
 class SmtpSender:
@@ -70,21 +69,6 @@ class SmtpSender:
             start_tls=given.smtp_tls is Encryption.STARTTLS,
             tls_context=self._tls,
         )
-
-
-def read_secret(path: Path | None) -> str:
-    """Read a file that holds one line; "" for no file. Raises BootRefused, and says nothing of what is in it."""
-    if path is None:
-        return ""
-    try:
-        with path.open("rb") as file:
-            secret = file.read(_LONGEST_SECRET).decode("utf-8").strip("\r\n")
-    except (OSError, ValueError) as fault:
-        said = fault.strerror if isinstance(fault, OSError) else "it is no text"
-        raise BootRefused(f"cannot read the secret in {path}: {said}") from None
-    if not secret or not secret.isprintable():
-        raise BootRefused(f"the file {path} must hold one secret on one line")
-    return secret
 
 
 def _tls(settings: MailSettings) -> ssl.SSLContext | None:

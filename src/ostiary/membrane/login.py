@@ -1,5 +1,6 @@
 """The login ceremony: start asks the limits and puts a challenge, finish turns its proof of presence into a session."""
 
+from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.ids import timed_id
@@ -117,6 +118,9 @@ def finish(c: Crossing) -> Envelope[Finished] | Refusal:
     question = _question(c, body)
     if isinstance(question, Refusal):
         return question
+    blocked = identities.hold(
+        c.tx, question.subject
+    )  # before the proof, which a recovery voids while it holds the person
     evaluation = _evaluation(c, body, question)
     if isinstance(evaluation, Refusal):
         return evaluation
@@ -127,6 +131,8 @@ def finish(c: Crossing) -> Envelope[Finished] | Refusal:
     held = _presence(c, body, question, person)
     if isinstance(held, Refusal):
         return held
+    if blocked:
+        return Refusal(Code.BLOCKED_BY_POLICY)
     made = issue(c, wanted, held, Code.AUTH_LOGIN_SESSION_ALREADY_ISSUED)
     if isinstance(made, Refusal):
         return made

@@ -95,6 +95,7 @@ _PROVING = (
             Code.AUTH_RECOVERY_CODE_REFUSED,
             Code.AUTH_RECOVERY_POLICY_UNKNOWN,
             Code.AUTH_RECOVERY_POLICY_CONSUMED,
+            Code.BLOCKED_BY_POLICY,
             Code.REF_TAKEN,
         ),
     ),
@@ -120,6 +121,7 @@ _ENDING = (
             Code.AUTH_RECOVERY_WAITING,
             Code.AUTH_RECOVERY_CONTACT_MISMATCH,
             Code.AUTH_RECOVERY_REPLACEMENT_UNKNOWN,
+            Code.BLOCKED_BY_POLICY,
         ),
     ),
     row(

@@ -231,8 +231,9 @@ def _entitled(c: Crossing, body: RegistrationOptionsWanted | RegistrationWanted)
         return person if run.person == person else Refusal(Code.HUMAN_AUTH_PASSKEY_SUBJECT_MISMATCH)
     invitation = enrolment.look(c.tx, body.enrolment_token)
     mine = not isinstance(invitation, Refusal) and invitation.person == person and not invitation.role
-    known = mine and identities.is_known(c.tx, person)
-    return person if known else Refusal(Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED)
+    if not (mine and identities.is_known(c.tx, person)):
+        return Refusal(Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED)
+    return Refusal(Code.BLOCKED_BY_POLICY) if identities.hold(c.tx, person) else person
 
 
 def _running(c: Crossing, body: RegistrationOptionsWanted | RegistrationWanted) -> Run | Refusal:

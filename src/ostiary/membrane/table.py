@@ -102,6 +102,7 @@ _LOGIN = (
             Code.AUTH_LOGIN_SESSION_ALREADY_ISSUED,
             Code.M13_WRONG_ACTOR,
             Code.M13_WRONG_VESSEL,
+            Code.BLOCKED_BY_POLICY,
         ),
     ),
     _row(
@@ -282,6 +283,7 @@ _HUMAN = (
         refusals=(
             *_PARTY,
             *_RUNNING,
+            Code.BLOCKED_BY_POLICY,
             Code.AUTH_RECOVERY_CONTESTABLE,
             Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,
             Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,
@@ -314,6 +316,7 @@ _HUMAN = (
             *_PRESENCE,
             Code.AUTH_SESSION_DEVICE_MISMATCH,
             *_RUNNING,
+            Code.BLOCKED_BY_POLICY,
             Code.HUMAN_AUTH_REGISTRATION_CHALLENGE_REQUIRED,
             Code.HUMAN_AUTH_REGISTRATION_NOT_ENTITLED,
             Code.HUMAN_AUTH_ATTESTATION_POLICY_REFUSED,

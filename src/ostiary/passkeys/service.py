@@ -28,7 +28,8 @@ class Rules(msgspec.Struct, frozen=True):
 def assert_passkey(tx: Tx, rules: Rules, nonce: bytes, credential: AuthenticationResponse) -> Passkey | Refusal:
     """Verify an assertion and record the use. Unknown and wrong are refused alike, and take the same time.
 
-    The exceptions are a removed passkey and a held one with a valid signature: its holder is told.
+    The exceptions are a removed passkey, a held one and one of somebody who is blocked, with a valid signature: its
+    holder is told. The person is held before the passkey, as everywhere.
     """
     digest = webauthn.credential_hash(credential)
     found = None if isinstance(digest, Refusal) else store.find_by_credential(tx, digest)
@@ -45,6 +46,8 @@ def assert_passkey(tx: Tx, rules: Rules, nonce: bytes, credential: Authenticatio
         return Refusal(Code.PASSKEY_REMOVED)
     if found.hold:
         return Refusal(Code.PASSKEY_QUARANTINED, (found.hold,))
+    if identities.hold(tx, found.person):
+        return Refusal(Code.BLOCKED_BY_POLICY)
     if not store.use(tx, found, verdict):
         return Refusal(Code.LOGIN_REFUSED, ("sign_count_raced",))
     return found

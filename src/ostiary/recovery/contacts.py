@@ -4,7 +4,8 @@ import hmac
 
 import msgspec
 
-from ostiary.identities.model import normalise_email
+from ostiary.identities import service as identities
+from ostiary.identities.model import Address, address_of
 from ostiary.kernel.ids import new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
@@ -44,13 +45,13 @@ def send(tx: Tx, rules: Rules, caller: Caller, asker: Asker, typed: str) -> Sent
     Whether there is such an account shows in nothing: for an address that nobody has, and for one that has had its
     letters for today, the same is written, and a letter that is already past its time is queued.
     """
-    address = normalise_email(typed)
+    address = address_of(typed)
     if address is None:
         return Refusal(Code.EMAIL_INVALID)
     found = policies.found(tx, rules, address)
     made, code = _attempt(tx, rules, found, address)
     made = msgspec.structs.replace(made, asker=asker.id, requester=asker.requester(caller.address))
-    letter = letters.code(runs.page(tx, rules), made.id, code, found.to if found else address)
+    letter = letters.code(runs.page(tx, rules), made.id, code, found.to if found else address.folded)
     if letter.faults:
         return Refusal(Code.EMAIL_INVALID)
     refused = _limited(tx, caller, made.id if asker.shared else made.contact, "recovery_send")
@@ -82,6 +83,8 @@ def confirm(tx: Tx, rules: Rules, caller: Caller, asker: Asker, attempt: str, co
     policy = policies.still(tx, rules, made.person, made.policy)
     if isinstance(policy, Refusal):
         return policy
+    if identities.hold(tx, made.person):
+        return tx.refuse(EventName.RECOVERY_CONFIRM, caller, made.id, Code.BLOCKED_BY_POLICY)
     if not store.spend_attempt(tx, made.id):
         return _REFUSED
     address = runs.opened_address(tx, rules, made.id, made.address_sealed)
@@ -97,17 +100,19 @@ def confirm_printed(tx: Tx, rules: Rules, caller: Caller, code: str) -> Begun | 
         return refused
     person = printed.owner(tx, rules, code)
     methods, policy = policies.standing(tx, rules, person)
+    if person and identities.hold(tx, person):
+        return tx.refuse(EventName.RECOVERY_CONFIRM, caller, "-", Code.BLOCKED_BY_POLICY)
     if not person or Method.RECOVERY_CODE.value not in methods or not printed.use(tx, rules, code):
         return tx.refuse(EventName.RECOVERY_CONFIRM, caller, "-", Code.AUTH_RECOVERY_CODE_REFUSED)
     claim = Claim(person, kept, Method.RECOVERY_CODE, "", "printed")
     return runs.begin(tx, rules, caller, claim, policy or policies.by_default(tx, rules, person).id)
 
 
-def _attempt(tx: Tx, rules: Rules, found: Found | None, address: str) -> tuple[Attempt, str]:
+def _attempt(tx: Tx, rules: Rules, found: Found | None, address: Address) -> tuple[Attempt, str]:
     """Return an attempt and its code; the same work is done whether somebody was found or not."""
     made, code = new_id("rc", tx.secrets), _digits(tx)
-    contact = policies.contact_of(tx, rules, address_hash(address))
-    sealed = runs.sealed_address(tx, rules, made, found.to if found else address)
+    contact = policies.contact_of(tx, rules, address_hash(address.folded))
+    sealed = runs.sealed_address(tx, rules, made, found.to if found else address.folded)
     person, policy = (found.person, found.policy) if found else ("", "")
     kept = _code_hash(tx, rules, made, code)
     return Attempt(made, person, policy, contact, kept, sealed, 0, tx.now, tx.now + CODE_LIFE, 0, "", ""), code

@@ -3,6 +3,9 @@
 import msgspec
 
 from ostiary.identities import service as identities
+from ostiary.identities.addresses import hashes
+from ostiary.identities.blocks import service as blocks
+from ostiary.identities.model import Address
 from ostiary.kernel.ids import new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
@@ -83,24 +86,27 @@ def still(tx: Tx, rules: Rules, person: str, policy: str) -> str | Refusal:
     return (_usable(tx, policy) if policy else None) or Refusal(Code.AUTH_RECOVERY_POLICY_UNKNOWN)
 
 
-def found(tx: Tx, rules: Rules, address: str) -> Found | None:
-    """Return who may recover by this normalised address through mail; None for nobody.
+def found(tx: Tx, rules: Rules, address: Address) -> Found | None:
+    """Return who may recover by this address through mail; None for nobody, and for who is blocked.
 
-    Nothing proves that who names a contact has it. So an account's own address opens no other account, and a contact
+    Of several people whose addresses fold into one, who wrote it exactly so recovers, and otherwise none. Nothing
+    proves that who names a contact has it. So an account's own address opens no other account, and a contact
     that several people name opens none: a stranger who writes the hash of it would be recovered by its owner.
 
     Mail goes to what is on record (the account's own address, or what was hashed), never to what somebody typed:
     letters that fold into one another would let a stranger's mailbox pass for the account's.
     """
-    own = identities.person_of(tx, rules.keyring, address)
-    named = store.holders(tx, contact_of(tx, rules, address_hash(address)))
+    named = store.holders(tx, contact_of(tx, rules, address_hash(address.folded)))
     named = [one for one in named if Method.EMAIL_LINK.value in one.methods.split()]
-    if own is None and len({one.person for one in named}) > 1:
+    owners = identities.people_of(tx, rules.keyring, address)
+    barred = blocks.of_address(tx, hashes(rules.keyring, tx.scope.tenant, address)) is not None
+    if barred or len(owners) > 1 or (not owners and len({one.person for one in named}) > 1):
         return None
+    own = owners[0] if owners else None
     held = next((one for one in named if own is None or one.person == own.id), None)
     if held is not None:
-        return Found(held.person, held.id, address)
-    if own is None:
+        return None if _blocked(tx, rules, held.person) else Found(held.person, held.id, address.folded)
+    if own is None or own.blocked_at:
         return None
     methods, policy = standing(tx, rules, own.id)
     default = not policy or not _is_given(tx, policy)
@@ -122,6 +128,11 @@ def _defaults(tx: Tx, rules: Rules, person: str) -> tuple[str, ...]:
     """Return the methods of somebody who has set no policy: mail only where there is an address."""
     known = identities.find_person(tx, rules.keyring, person)
     return _DEFAULT if known and known.email else _DEFAULT[1:]
+
+
+def _blocked(tx: Tx, rules: Rules, person: str) -> bool:
+    known = identities.find_person(tx, rules.keyring, person)
+    return known is not None and bool(known.blocked_at)
 
 
 def _is_given(tx: Tx, policy: str) -> bool:

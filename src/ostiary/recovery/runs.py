@@ -95,11 +95,14 @@ def end_open(tx: Tx, person: str) -> int:
 
 
 def held(tx: Tx, run: str, secret: str) -> Run | Refusal:
-    """Return the run whose secret this is, held with its person; an unknown one and another's are refused alike."""
+    """Return the run whose secret this is, held with its person; an unknown one and another's are refused alike.
+
+    Who is blocked recovers nothing; cancelling and contesting open nothing, and stay possible.
+    """
     found = _held(tx, store.find_run(tx, run))
     if found is None or not hmac.compare_digest(found.secret_hash, token_hash(secret)):
         return Refusal(Code.AUTH_RECOVERY_POLICY_UNKNOWN, ("execution",))
-    return found
+    return Refusal(Code.BLOCKED_BY_POLICY) if identities.hold(tx, found.person) else found
 
 
 def ready(tx: Tx, run: Run) -> Refusal | None:

@@ -13,6 +13,7 @@ from ostiary.kernel.refusals import Code, Refusal
 __all__ = ["DEFAULT", "Registration", "Service", "is_host", "is_name", "key_hash", "malformed"]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_TAKEN = "device"
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*(:[1-9][0-9]{{0,4}})?")
 _LONGEST_HOST, _HIGHEST_PORT, _MOST = 259, 65_535, 32
@@ -63,8 +64,8 @@ def key_hash(key: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a word may name a service."""
-    return _NAME.fullmatch(name) is not None
+    """Tell whether a word may name a service; `device` may not, for `/check/device` is another question."""
+    return name != _TAKEN and _NAME.fullmatch(name) is not None
 
 
 def malformed(asked: Registration) -> Refusal | None:

@@ -60,9 +60,14 @@ class _About(msgspec.Struct, frozen=True):
 
 
 def unfit(tx: Tx, rules: Rules, wish: Wish) -> Refusal | None:
-    """Refuse a token for nobody, and a scope that its person does not hold (ruling 24)."""
+    """Refuse a token for nobody, for who is blocked, and a scope that its person does not hold (ruling 24).
+
+    The person is held: whoever blocks them at this moment waits, and ends what is issued.
+    """
     if identities.find_person(tx, rules.keyring, wish.person) is None:
         return Refusal(Code.PERSON_UNKNOWN)
+    if identities.hold(tx, wish.person):
+        return Refusal(Code.BLOCKED_BY_POLICY)
     lacking = sorted(set(wish.scopes).difference(access.scopes(tx, wish.person)))
     if not lacking:
         return None

@@ -74,6 +74,7 @@ class EndReason(StrEnum):
     REUSED = "token_reused"
     RECOVERED = "account_recovered"
     CONTESTED = "recovery_contested"
+    USER_BLOCKED = "user_blocked"
 
 
 ENDINGS: dict[str, str] = {
@@ -87,6 +88,7 @@ ENDINGS: dict[str, str] = {
     EndReason.REUSED: "a token of its family was used after it had been refreshed",
     EndReason.RECOVERED: "the account was recovered with a new passkey, which ends every session",
     EndReason.CONTESTED: "the recovery that it came from was contested and undone",
+    EndReason.USER_BLOCKED: "the person was blocked, or their address was",
     "idle_timeout": "it was not used for the idle time",
     "absolute_timeout": "the absolute time since its beginning was over",
 }

@@ -71,10 +71,13 @@ class Opened(msgspec.Struct, frozen=True):
 def open_session(tx: Tx, rules: Rules, caller: Caller, proof: Proof, agent: str) -> Opened | Refusal:
     """Open a browser session from a proof. One login attempt opens at most one session.
 
-    A person has at most MOST_SESSIONS; one more ends the oldest.
+    The person is held: who is blocked at this moment gets none (`blocked_by_policy`), or it ends with the others. A
+    person has at most MOST_SESSIONS; one more ends the oldest.
 
     `agent` is a coarse label of the client ("Firefox on Linux"); it is kept sealed.
     """
+    if identities.hold(tx, proof.person):
+        return tx.refuse(EventName.SESSION_OPEN, caller, proof.person, Code.BLOCKED_BY_POLICY)
     key = rules.keyring.active(tx.scope.tenant, Purpose.SESSION)
     made = _fresh(tx, rules, key, caller, proof, agent)
     if not store.add(tx, made, proof.attempt):

@@ -23,6 +23,7 @@ T = TypeVar("T")
 BOOKKEEPING = frozenset(
     {
         "code_budgets",
+        "device_requests",
         "heartbeats",
         "limit_counters",
         "mail_turns",
@@ -55,6 +56,7 @@ class Tx:
 
     `scope` is the tenant it acts in, `now` its single moment (microseconds since 1970), `secrets` its
     randomness. `watch`, where set, is shown what is written; `receipt` is the id of the newest receipt that it left.
+    `held` are the people whose rows it holds and found open, so that nobody need ask for them again.
     Nothing here can await or reach the network.
     """
 
@@ -65,6 +67,7 @@ class Tx:
         "_ledger",
         "_unspoken",
         "changes",
+        "held",
         "now",
         "receipt",
         "scope",
@@ -90,6 +93,7 @@ class Tx:
         self.now = now
         self.secrets = secrets
         self.changes: list[Change] = []
+        self.held: set[str] = set()
         self.watch: Watch | None = None
         self.receipt = ""
 

@@ -121,8 +121,8 @@ CATALOGUE: dict[Code, Entry] = {
         "Keys of that purpose cannot be revoked.",
         "Revoke session, prelogin or receipt keys; see docs/operations.md.",
     ),
-    Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
     **DEVICE,
+    Code.STORE_UNAVAILABLE: Entry(503, "The store cannot answer just now.", "Try again in a moment."),
     **MEMBRANE,
 }
 

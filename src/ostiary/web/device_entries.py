@@ -21,4 +21,16 @@ DEVICE: dict[Code, Entry] = {
     ),
     Code.SESSION_NOT_FOUND: Entry(404, "There is no such device session.", "List the person's sessions to see them."),
     Code.SUBJECT_NOT_FOUND: Entry(404, "There is no such user.", "Compare the id with that of one of their sessions."),
+    Code.DEVICE_REQUEST_MALFORMED: Entry(
+        400, "That is no envelope of a signed request.", "Compare it with docs/device-requests.md."
+    ),
+    Code.DEVICE_SESSION_INACTIVE: Entry(401, "This device has no session.", "Confirm a code to open one."),
+    Code.DEVICE_REQUEST_HASH_MISMATCH: Entry(
+        401, "The hash is not that of the payload.", "Hash the very bytes that are sent, and sign again."
+    ),
+    Code.DEVICE_REQUEST_SIGNATURE_INVALID: Entry(
+        401, "The signature does not hold.", "Sign with the key that the session was opened with."
+    ),
+    Code.DEVICE_REQUEST_STALE: Entry(401, "The request is too old, or from the future.", "Set the clock; sign again."),
+    Code.DEVICE_REQUEST_REPLAYED: Entry(401, "This request has come before.", "Sign each one under an id of its own."),
 }

@@ -1,7 +1,7 @@
 """The door in front of every operation: limits, origin, guard, decoding; and its envelope on the way out."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -10,6 +10,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
@@ -23,7 +25,6 @@ from ostiary.web.problems import internal_fault, problem
 __all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "knock_of", "read_body", "same_origin"]
 
 _LARGEST = 65_536
-_ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _OUR_SITE = {"same-origin", "none"}
 _LOG = structlog.get_logger("ostiary.door")
 
@@ -91,13 +92,12 @@ class Door(msgspec.Struct, frozen=True):
         async def endpoint(request: Request) -> Response:
             asked = "GET" if request.method == "HEAD" else request.method
             if asked not in table:
-                made = device_problem(Refusal(Code.METHOD_NOT_ALLOWED))
-                made.headers["allow"] = ", ".join(table)
-                return made
+                return _not_allowed(table)
             return await self._caught(table[asked], request)
 
-        devices = all(operation.dialect is Dialect.DEVICE for operation in table.values())
-        return Route(path, endpoint, methods=_ANY_METHOD if devices else list(table))
+        if all(operation.dialect is Dialect.DEVICE for operation in table.values()):
+            return Route(path, _AnyMethod(endpoint))
+        return Route(path, endpoint, methods=list(table))
 
     async def _caught(self, operation: Operation, request: Request) -> Response:
         request_id = str(request.scope.get(REQUEST_ID, "-"))
@@ -148,6 +148,23 @@ class Door(msgspec.Struct, frozen=True):
             return answer
         self.guard.succeeded(admitted)
         return _answer(operation, answer)
+
+
+class _AnyMethod:
+    """ASGI application of one path that takes every method: a wrong one is refused in the path's own dialect."""
+
+    def __init__(self, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        answer = await self._endpoint(Request(scope, receive))
+        await answer(scope, receive, send)
+
+
+def _not_allowed(table: Mapping[str, Operation]) -> Response:
+    made = device_problem(Refusal(Code.METHOD_NOT_ALLOWED))
+    made.headers["allow"] = ", ".join(table)
+    return made
 
 
 def same_origin(headers: Headers, origin: str) -> bool:

@@ -19,7 +19,9 @@ from ostiary.kernel.clock import SECOND, system_clock
 from tests.cli.shell import OSTIARY, kinds
 from tests.flows.browser import Browser
 from tests.rigs.counterparts import free_port
+from tests.rigs.mailservice import mailservice
 from tests.rigs.postbox import postbox
+from tests.rigs.userservice import userservice
 
 DAY = 24 * 3600 * SECOND
 
@@ -65,6 +67,7 @@ def test_a_settled_house_has_no_problem(settled):
         "keys",
         "people",
         "time",
+        "directory",
         "mail",
         "server",
     }
@@ -310,8 +313,16 @@ SMTP = {"MAIL_SERVICE_MODE": "smtp", "MAIL_FROM": "id@example.test"}
 
 def test_how_letters_leave_is_told(settled):
     assert found(examined(settled), "ok", "mail") == ["letters stay here (`stub`): `ostiary mail list` shows them"]
-    settled.set(MAIL_SERVICE_MODE="rest", MAIL_SERVICE_BASE_URL="https://mail.example.test")
-    assert "posted to the mail service at https://mail.example.test" in found(examined(settled), "ok", "mail")[0]
+    with mailservice() as service:
+        settled.set(MAIL_SERVICE_MODE="rest", MAIL_SERVICE_BASE_URL=service.url)
+        assert (
+            f"posted to the mail service at {service.url}, which answers" in found(examined(settled), "ok", "mail")[0]
+        )
+        assert (service.codes, service.letters) == ([], [])
+        service.token = "a-token"
+        rows = examined(settled)
+    assert found(rows, "problem", "mail")[0].endswith("does not take letters: http_401")
+    assert "OSTIARY_MAIL_SERVICE_TOKEN_FILE" in advice(rows, "mail")
     settled.set(MAIL_SERVICE_TOKEN_FILE=settled.place / "none")
     assert f"cannot read the secret in {settled.place / 'none'}" in found(examined(settled), "problem", "mail")[0]
 
@@ -334,3 +345,18 @@ def test_an_smtp_server_that_is_not_there_is_a_problem(settled):
     rows = examined(settled)
     assert found(rows, "problem", "mail")[0].endswith("does not take letters: unreachable")
     assert "OSTIARY_MAIL_SMTP_ADDR" in advice(rows, "mail")
+
+
+def test_who_knows_people_is_told(settled):
+    assert found(examined(settled), "ok", "directory") == ["people are kept here (`local`)"]
+    with userservice() as service:
+        settled.set(USER_SERVICE_MODE="rest", USER_SERVICE_BASE_URL=service.url)
+        assert found(examined(settled), "ok", "directory") == [
+            f"people are kept by the user service at {service.url}, which answers"
+        ]
+        assert service.people == {}
+        service.fault = 503
+        rows = examined(settled)
+    assert found(rows, "problem", "directory") == [f"the user service at {service.url} does not answer: http_503"]
+    settled.set(USER_SERVICE_TOKEN_FILE=str(settled.place / "none"))
+    assert f"cannot read the secret in {settled.place / 'none'}" in found(examined(settled), "problem", "directory")[0]

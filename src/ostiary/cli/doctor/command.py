@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ostiary.cli.doctor.database import database
+from ostiary.cli.doctor.directory import directory
 from ostiary.cli.doctor.finding import Finding, Level, problem
 from ostiary.cli.doctor.letters import letters
 from ostiary.cli.doctor.places import data_folder, disk, key_file, lifetimes, setup
@@ -64,6 +65,7 @@ def _all(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from data_folder(settings)
     yield from disk(settings)
     yield from database(settings, clock)
+    yield from directory(settings)
     yield from letters(settings)
     yield from server(settings)
 

@@ -1,9 +1,10 @@
-"""Examinations of mail: how letters leave, and whether the SMTP server would take one; none is sent."""
+"""Examinations of mail: how letters leave, and whether the server or service would take one; none is sent."""
 
 import asyncio
 from collections.abc import Iterator
 
 from ostiary.cli.doctor.finding import Finding, ok, problem
+from ostiary.kernel.clock import system_clock, ticks_of
 from ostiary.kernel.errors import BootRefused
 from ostiary.mail.model import MailMode, MailSettings
 from ostiary.mail.rest import RestSender
@@ -19,10 +20,18 @@ _ADVICE = {
     "smtp_auth": "Are OSTIARY_MAIL_SMTP_USER and the password in OSTIARY_MAIL_SMTP_PASSWORD_FILE right?",
     "smtp_unsupported": "It offers no STARTTLS or no sign-in there: is OSTIARY_MAIL_SMTP_TLS right?",
 }
+_REST_ADVICE = {
+    "unreachable": "Is it up, and is OSTIARY_MAIL_SERVICE_BASE_URL right?",
+    "timeout": "Is it up, and does a firewall keep it from this machine?",
+    "tls": "Does its certificate hold for that name, by an authority that this system knows?",
+    "http_401": "Is the token in OSTIARY_MAIL_SERVICE_TOKEN_FILE right?",
+    "http_403": "Is the token in OSTIARY_MAIL_SERVICE_TOKEN_FILE right?",
+    "http_404": "Is OSTIARY_MAIL_SERVICE_BASE_URL right? Nothing takes login codes below it.",
+}
 
 
 def letters(settings: Settings) -> Iterator[Finding]:
-    """Say how letters leave; ask the SMTP server up to the point where a letter would follow."""
+    """Say how letters leave; ask the SMTP server, or the mail service, up to where a letter would follow."""
     try:
         yield _found(settings.mail)
     except BootRefused as fault:
@@ -34,10 +43,24 @@ def _found(settings: MailSettings) -> Finding:
         case MailMode.STUB:
             return ok("mail", "letters stay here (`stub`): `ostiary mail list` shows them")
         case MailMode.REST:
-            RestSender(settings)
-            return ok("mail", f"letters are posted to the mail service at {settings.base_url}; it was not asked")
+            return _rest(settings)
         case MailMode.SMTP:
             return _smtp(settings)
+
+
+def _rest(settings: MailSettings) -> Finding:
+    why = asyncio.run(_asked(RestSender(settings, ticks_of(system_clock()))))
+    if why:
+        says = f"the mail service at {settings.base_url} does not take letters: {why}"
+        return problem("mail", says, _REST_ADVICE.get(why, "Look at its log."))
+    return ok("mail", f"letters are posted to the mail service at {settings.base_url}, which answers")
+
+
+async def _asked(sender: RestSender) -> str:
+    try:
+        return await sender.probe()
+    finally:
+        sender.close()
 
 
 def _smtp(settings: MailSettings) -> Finding:

@@ -17,6 +17,7 @@ __all__ = [
     "Snapshot",
     "Status",
     "key_bytes",
+    "octets",
 ]
 
 KEPT = 30 * 24 * 3600 * 1_000_000
@@ -120,7 +121,12 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 def key_bytes(text: str) -> bytes | None:
     """Return the 32 bytes that a text encodes in padded base64, in its only spelling; None where it does not."""
-    if len(text) != _KEY_LENGTH or not text.isascii():
+    return octets(text) if len(text) == _KEY_LENGTH else None
+
+
+def octets(text: str) -> bytes | None:
+    """Return the bytes that a text encodes in padded base64 (RFC 4648 section 4), in its only spelling; else None."""
+    if not text.isascii():
         return None
     try:
         raw = binascii.a2b_base64(text, strict_mode=True)

@@ -4,6 +4,8 @@ Whatever changes one marks it for publication in the same transaction. No memory
 announced: what is asked of us about one is answered from the truth.
 """
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
 from ostiary.identities import service as identities
@@ -14,6 +16,7 @@ from ostiary.kernel.values import SYSTEM, Caller, Event, EventName
 from ostiary.sessions.device import store
 from ostiary.sessions.device.model import KEPT, Act, Actor, DeviceSession, Outcome, Reason
 from ostiary.storage import snapshots
+from ostiary.storage.snapshots import Mark
 from ostiary.storage.tx import Tx
 
 __all__ = [
@@ -32,6 +35,9 @@ __all__ = [
     "revoke",
     "revoke_all",
     "set_limit",
+    "states",
+    "unpublished_of",
+    "waiting",
 ]
 
 _KIND = "dev"
@@ -128,6 +134,21 @@ def list_of(tx: Tx, person: str) -> list[DeviceSession]:
 def after(tx: Tx, last: str, most: int) -> list[DeviceSession]:
     """Return up to `most` sessions of all tenants in order of their ids, from the one after `last` on ("" for all)."""
     return store.after(tx, last, most)
+
+
+def waiting(tx: Tx, most: int) -> list[tuple[Mark, DeviceSession | None]]:
+    """Return up to `most` sessions of all tenants that wait to be published, oldest mark first; None for one gone."""
+    return store.waiting(tx, most)
+
+
+def unpublished_of(tx: Tx, sessions: Iterable[str]) -> list[tuple[Mark, DeviceSession | None]]:
+    """Return those of these sessions that wait to be published."""
+    return store.unpublished_of(tx, sessions)
+
+
+def states(tx: Tx, sessions: Sequence[str]) -> dict[str, DeviceSession]:
+    """Return those of these sessions, of all tenants, that there are, by id."""
+    return store.states(tx, sessions)
 
 
 def is_device_session(text: str) -> bool:

@@ -1,9 +1,25 @@
-"""The tables `device_sessions` and `device_limits`."""
+"""The tables `device_sessions`, `device_limits` and `device_requests`."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, bindparam, delete, func, select, update
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from ostiary.sessions.device.model import Act, Actor, DeviceSession
+from ostiary.storage.snapshots import Mark, unpublished
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
@@ -15,16 +31,22 @@ __all__ = [
     "collect",
     "count_active",
     "device_limits",
+    "device_requests",
     "device_session",
     "device_sessions",
     "expired",
     "find",
     "find_by_challenge",
     "forget_limit",
+    "forget_requests",
     "limit",
     "list_of",
+    "reserve",
     "revoke",
     "set_limit",
+    "states",
+    "unpublished_of",
+    "waiting",
 ]
 
 device_sessions = Table(
@@ -51,8 +73,15 @@ device_limits = Table(
     Column("tenant_id", String, primary_key=True),
     Column("most", Integer, nullable=False),
 )
+device_requests = Table(
+    "device_requests",
+    METADATA,
+    Column("session_id", String, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Column("until", BigInteger, nullable=False, index=True),
+)
 
-_s, _l = device_sessions.c, device_limits.c
+_s, _l, _r = device_sessions.c, device_limits.c, device_requests.c
 _FIELDS = select(*_s)
 _ACTIVE = (_s.revoked_at == 0, (_s.expires_at == 0) | (_s.expires_at > bindparam("now")))
 _OF = (_s.tenant_id == bindparam("tenant"), _s.person_id == bindparam("person"))
@@ -60,6 +89,8 @@ _ADD = Statement(postgresql.insert(device_sessions).on_conflict_do_nothing())
 FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
 """One device session of whichever tenant; binds: session."""
 
+_TOGETHER = 100
+_STATES = Statement(_FIELDS.where(_s.id.in_([bindparam(f"session_{place}") for place in range(_TOGETHER)])))
 _BY_CHALLENGE = Statement(_FIELDS.where(_s.challenge_id == bindparam("challenge")))
 _LIST_OF = Statement(_FIELDS.where(*_OF).order_by(_s.created_at.desc(), _s.id.desc()))
 _ACTIVE_OF = Statement(_FIELDS.where(*_OF, *_ACTIVE).order_by(_s.created_at.desc(), _s.id.desc()))
@@ -83,6 +114,12 @@ _EXPIRED = Statement(
     .limit(bindparam("most"))
 )
 _AFTER = Statement(_FIELDS.where(_s.id > bindparam("last")).order_by(_s.id).limit(bindparam("most")))
+_u = unpublished.c
+_MARKED = select(_u.session_id, _u.mark, _u.tenant_id, *_s).select_from(
+    unpublished.outerjoin(device_sessions, _u.session_id == _s.id)
+)
+_WAITING = Statement(_MARKED.order_by(_u.marked_at, _u.session_id).limit(bindparam("most")))
+_UNPUBLISHED = Statement(_MARKED.where(_u.session_id == bindparam("session")))
 _OLD = select(_s.id).where(_s.revoked_at > 0, _s.revoked_at <= bindparam("before")).limit(bindparam("most"))
 _COLLECT = Statement(delete(device_sessions).where(_s.id.in_(_OLD)))
 _LIMIT = Statement(select(_l.most).where(_l.tenant_id == bindparam("tenant")))
@@ -91,6 +128,13 @@ _SET_LIMIT = Statement(
     _NEW_LIMIT.on_conflict_do_update(index_elements=["tenant_id"], set_={"most": _NEW_LIMIT.excluded.most})
 )
 _FORGET_LIMIT = Statement(delete(device_limits).where(_l.tenant_id == bindparam("tenant")))
+_RESERVE = Statement(postgresql.insert(device_requests).on_conflict_do_nothing())
+_LAPSED = select(_r.session_id, _r.request_id).where(_r.until <= bindparam("before")).limit(bindparam("most"))
+_FORGET_REQUESTS = Statement(delete(device_requests).where(tuple_(_r.session_id, _r.request_id).in_(_LAPSED)))
+
+
+def _marked(row: Row) -> tuple[Mark, DeviceSession | None]:
+    return Mark(*row[:3]), None if row[3] is None else device_session(row[3:])
 
 
 def device_session(row: Row) -> DeviceSession:
@@ -153,6 +197,26 @@ def after(tx: Tx, last: str, most: int) -> list[DeviceSession]:
     return [device_session(row) for row in tx.all(_AFTER, last=last, most=most)]
 
 
+def waiting(tx: Tx, most: int) -> list[tuple[Mark, DeviceSession | None]]:
+    """Return up to `most` marks of all tenants, oldest first, each with its session, None where that is gone."""
+    return [_marked(row) for row in tx.all(_WAITING, most=most)]
+
+
+def unpublished_of(tx: Tx, sessions: Iterable[str]) -> list[tuple[Mark, DeviceSession | None]]:
+    """Return the same for these sessions, those that bear a mark."""
+    return [_marked(row) for session in sessions for row in tx.all(_UNPUBLISHED, session=session)]
+
+
+def states(tx: Tx, sessions: Sequence[str]) -> dict[str, DeviceSession]:
+    """Return those of these sessions, of all tenants, that there are."""
+    found: dict[str, DeviceSession] = {}
+    for start in range(0, len(sessions), _TOGETHER):
+        part = [*sessions[start : start + _TOGETHER], *[""] * _TOGETHER][:_TOGETHER]
+        rows = tx.all(_STATES, **{f"session_{place}": session for place, session in enumerate(part)})
+        found |= {row[0]: device_session(row) for row in rows}
+    return found
+
+
 def collect(tx: Tx, before: int, most: int) -> int:
     """Delete up to `most` sessions that were revoked by then; return how many."""
     return tx.do(_COLLECT, before=before, most=most)
@@ -172,3 +236,13 @@ def set_limit(tx: Tx, most: int) -> None:
 def forget_limit(tx: Tx) -> bool:
     """Set no number; False when there was none."""
     return bool(tx.do(_FORGET_LIMIT, tenant=tx.scope.tenant))
+
+
+def reserve(tx: Tx, session: str, request: str, until: int) -> bool:
+    """Take the id of a session's request until then; False when it is taken. This count is the single use."""
+    return bool(tx.do(_RESERVE, session_id=session, request_id=request, until=until))
+
+
+def forget_requests(tx: Tx, before: int, most: int) -> int:
+    """Delete up to `most` ids of requests that were to be kept until then or less; return how many."""
+    return tx.do(_FORGET_REQUESTS, before=before, most=most)

@@ -46,6 +46,7 @@ __all__ = [
     "address_of",
     "collect",
     "confirm",
+    "give_back",
     "judge",
     "may_send",
     "open_challenge",
@@ -98,8 +99,13 @@ class Sending(msgspec.Struct, frozen=True):
 
 def may_send(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> bool:
     """Tell whether a letter may follow, and reserve it in the same step (ruling 34)."""
-    own, all_ = _budgets(tx, rules, "letter", _hash(tx, rules, asking.address), asking.requester or caller.address)
-    return _count(tx, own, BUDGETS.letter) and _count(tx, all_, BUDGETS.letters)
+    return all(_count(tx, budget, bound) for budget, bound in _letter_budgets(tx, rules, caller, asking))
+
+
+def give_back(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> None:
+    """Take back what was reserved for a letter that could not leave: who asks again must not wait for that."""
+    for budget, _ in _letter_budgets(tx, rules, caller, asking):
+        store.refund(tx, budget)
 
 
 def open_challenge(tx: Tx, rules: Rules, caller: Caller, asking: Asking, held: State | None = None) -> Sending:
@@ -162,9 +168,9 @@ def weigh(tx: Tx, rules: Rules, flow: Flow, challenge: str, code: str) -> Challe
     if found.over(tx.now):
         return Refusal(Code.CHALLENGE_EXPIRED, subject=found.id)
     own, all_ = _budgets(tx, rules, "guess", found.address_hash, found.requester)
-    within = [_count(tx, own, BUDGETS.guess), _count(tx, all_, BUDGETS.guesses)]
+    within = _count(tx, own, BUDGETS.guess) and _count(tx, all_, BUDGETS.guesses)  # what is dead costs others nothing
     fits = hmac.compare_digest(found.code_hash, _code_hash(tx, rules, found.id, plain_code(code)))
-    if fits and all(within) and found.answers:
+    if fits and within and found.answers:
         store.refund(tx, own)
         store.refund(tx, all_)
         return found
@@ -221,6 +227,15 @@ def _budgets(tx: Tx, rules: Rules, what: str, address_hash: str, requester: str)
     own, all_ = f"code_budget\0{what}\0{address_hash}\0{requester}", f"code_budget\0{what}\0{address_hash}"
     yield mac(key, own.encode()).hex()
     yield mac(key, all_.encode()).hex()
+
+
+def _letter_budgets(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> tuple[tuple[str, Budget], ...]:
+    """Return the budgets of a letter, in the order of their locks."""
+    address = _hash(tx, rules, asking.address)
+    requester = asking.requester or caller.address
+    minute, _ = _budgets(tx, rules, "letter", address, requester)
+    hour, all_ = _budgets(tx, rules, "letters", address, requester)
+    return (minute, BUDGETS.letter), (hour, BUDGETS.place), (all_, BUDGETS.letters)
 
 
 def _hash(tx: Tx, rules: Rules, address: str) -> str:

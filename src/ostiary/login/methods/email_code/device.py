@@ -32,7 +32,7 @@ __all__ = ["METHOD", "Confirmation", "Courier", "DeviceFlow", "Publish", "delive
 METHOD = "email_code"
 """The method's name, as tenants allow it."""
 
-Publish = Callable[[Sequence[str]], Awaitable[None]]
+Publish = Callable[[Sequence[str]], Awaitable[object]]
 """Tells gateways of these sessions, as they are by now; never fails, for what it cannot tell is repaired later."""
 
 
@@ -82,9 +82,22 @@ class DeviceFlow(msgspec.Struct, frozen=True):
         Raises StoreUnavailable where directory, mail service or store cannot answer, for all of them (ruling 36).
         """
         begun = await self.vault.transact(scope, lambda tx: self._begin(tx, caller, asking))
+        try:
+            return await self._carried(scope, caller, asking, begun)
+        except StoreUnavailable:
+            if not isinstance(begun, Refusal) and _reserved(begun):
+                await self.vault.transact(scope, lambda tx: challenges.give_back(tx, self.rules, caller, asking))
+            raise
+
+    async def _carried(
+        self, scope: Scope, caller: Caller, asking: Asking, begun: Sending | _Ask | Refusal
+    ) -> str | Refusal:
+        """Ask the directory elsewhere, where there is one, and see the letter off."""
         if isinstance(begun, _Ask) and self.directory is not None:
             found = await self.directory.resolve(scope, begun.address)
             begun = await self.vault.transact(scope, lambda tx: self._open(tx, caller, asking, found))
+        elif isinstance(begun, Sending) and self.directory is not None and not await self.directory.reachable():
+            raise StoreUnavailable("the user service cannot be reached")  # as all others are told, who had to ask it
         if not isinstance(begun, Sending):
             return begun if isinstance(begun, Refusal) else _unasked()
         await deliver(self.vault, self.courier, scope, begun)
@@ -108,7 +121,8 @@ class DeviceFlow(msgspec.Struct, frozen=True):
             return challenges.open_challenge(tx, self.rules, caller, asking, State.THROTTLED)
         if self.directory is not None:
             return _Ask(asking.address, asking.locale)
-        return self._open(tx, caller, asking, people.resolve(tx, self.rules.keyring, asking.address))
+        found = people.resolve(tx, self.rules.keyring, asking.address)
+        return found if isinstance(found, Refusal) else self._open(tx, caller, asking, found)
 
     def _open(self, tx: Tx, caller: Caller, asking: Asking, found: Resolved) -> Sending:
         held = State.SUPPRESSED if found.kind is Kind.BLOCKED or self._is_blocked(tx, asking, found) else None
@@ -131,7 +145,7 @@ class DeviceFlow(msgspec.Struct, frozen=True):
         address = challenges.address_of(tx, self.rules, judged)
         if found is None and self.directory is not None:
             return _Ask(address, judged.locale)
-        person = self._person(tx, caller, address, Context(judged.locale, given.time_zone), found)
+        person = self._person(tx, caller, address, found)
         if isinstance(person, Refusal):
             return tx.refuse(EventName.CODE_CONFIRM, caller, judged.id, person)
         opening = Opening(person, given.client_public_key, judged.id, self.life)
@@ -140,17 +154,19 @@ class DeviceFlow(msgspec.Struct, frozen=True):
             challenges.confirm(tx, caller, judged, opened.id, given.client_public_key)
         return opened
 
-    def _person(self, tx: Tx, caller: Caller, address: str, context: Context, found: Resolved | None) -> str | Refusal:
-        """Return whose the address is, made where it was nobody's."""
+    def _person(self, tx: Tx, caller: Caller, address: str, found: Resolved | None) -> str | Refusal:
+        """Return whose the address is, made where it was nobody's; our own blocks count whoever the directory is."""
         keyring = self.rules.keyring
-        ensured = found or people.ensure(tx, keyring, caller, address, context)
+        ensured: Resolved | Refusal
+        if found is None:
+            ensured = people.ensure(tx, keyring, caller, address)
+        elif found.kind is Kind.BLOCKED:
+            ensured = found
+        else:
+            ensured = people.adopt(tx, keyring, caller, found.person, address)
         if isinstance(ensured, Refusal):
             return ensured
-        if ensured.kind is Kind.BLOCKED or (found and people.is_blocked(tx, keyring, address, found.person)):
-            return Refusal(Code.BLOCKED_BY_POLICY)
-        if found is not None:
-            return people.adopt(tx, keyring, caller, found.person, address)
-        return ensured.person
+        return Refusal(Code.BLOCKED_BY_POLICY) if ensured.kind is Kind.BLOCKED else ensured.person
 
     def _again(self, tx: Tx, caller: Caller, judged: Challenge, given: Confirmation) -> DeviceSession | Refusal:
         """Answer a confirm that was answered before, as the session is now; another key gets nothing."""
@@ -178,6 +194,11 @@ async def deliver(vault: Vault, courier: Courier, scope: Scope, begun: Sending) 
     if not sent.arrived:
         raise StoreUnavailable("the mail service did not take the letter")
     return state
+
+
+def _reserved(begun: Sending | _Ask) -> bool:
+    """Tell whether a letter was reserved for it, which has not left."""
+    return isinstance(begun, _Ask) or begun.state is not State.THROTTLED
 
 
 def _unasked() -> Refusal:

@@ -21,19 +21,19 @@ __all__ = ["operations", "paced"]
 _Text = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
-class CodeWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DeviceCodeWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The address, exact but for white space around it."""
 
     email: _Text
 
 
-class CodeSent(msgspec.Struct, frozen=True):
+class DeviceCodeSent(msgspec.Struct, frozen=True):
     """The challenge, whatever became of the letter."""
 
     challenge_id: str
 
 
-class CodeTyped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DeviceCodeTyped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The code from the letter, and the device's raw Ed25519 public key (RFC 8032) in padded base64."""
 
     challenge_id: _Text
@@ -62,7 +62,7 @@ async def _send(flow: DeviceFlow, x: Exchange) -> Reply | Refusal:
     if not asking.readable:
         return malformed("bad_address")
     sent = await flow.send(x.scope, x.caller, asking)
-    return sent if isinstance(sent, Refusal) else Reply(CodeSent(sent))
+    return sent if isinstance(sent, Refusal) else Reply(DeviceCodeSent(sent))
 
 
 async def _confirm(flow: DeviceFlow, x: Exchange) -> Reply | Refusal:
@@ -90,8 +90,8 @@ def operations(flow: DeviceFlow, pace: Paced) -> tuple[Operation, ...]:
             audience=Audience.PUBLIC,
             event=EventName.CODE_SEND,
             handler=partial(paced, pace, flow),
-            request=CodeWanted,
-            response=CodeSent,
+            request=DeviceCodeWanted,
+            response=DeviceCodeSent,
             refusals=(Code.METHOD_NOT_OFFERED,),
             secrets=("email",),
             dialect=Dialect.DEVICE,
@@ -104,7 +104,7 @@ def operations(flow: DeviceFlow, pace: Paced) -> tuple[Operation, ...]:
             audience=Audience.PUBLIC,
             event=EventName.CODE_CONFIRM,
             handler=partial(_confirm, flow),
-            request=CodeTyped,
+            request=DeviceCodeTyped,
             response=DeviceOpened,
             refusals=(
                 Code.CHALLENGE_NOT_FOUND,

@@ -4,6 +4,7 @@ The challenge of a code has an id that is derived from the attempt: whoever cann
 another tenant, a device) cannot even name it.
 """
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -12,6 +13,7 @@ from ostiary.identities import people
 from ostiary.identities import service as identities
 from ostiary.identities.directory import Directory, Kind
 from ostiary.kernel.clock import SECOND
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import b64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Factor, Proof, Scope
@@ -59,6 +61,8 @@ class _Sent(msgspec.Struct, frozen=True):
     """A challenge that stands in the store, and what is answered once its letter has left."""
 
     scope: Scope
+    caller: Caller
+    asking: Asking
     sending: Sending
     asked: EmailCodeAsked
 
@@ -103,10 +107,11 @@ class EmailCodeMethod:
         if not asking.readable:
             return malformed("bad_address")
         if not challenges.may_send(tx, self._rules, caller, asking):
-            return _posted(tx, challenges.open_challenge(tx, self._rules, caller, asking, State.THROTTLED), asked)
+            throttled = challenges.open_challenge(tx, self._rules, caller, asking, State.THROTTLED)
+            return Ask("letter.send", _Sent(tx.scope, caller, asking, throttled, asked))
         if self._directory is not None:
             return Ask("directory.resolve", _Unresolved(tx.scope, caller, asking, asked))
-        return _posted(tx, self._open(tx, caller, asking), asked)
+        return Ask("letter.send", _Sent(tx.scope, caller, asking, self._open(tx, caller, asking), asked))
 
     def finish(self, tx: Tx, caller: Caller, challenge: Challenge, answer: EmailCodeAnswer) -> Verdict:
         """Weigh the code and name the person; it works once. Who is blocked learns of that by a right one only."""
@@ -127,10 +132,24 @@ class EmailCodeMethod:
     async def perform(self, ask: Ask) -> EmailCodeAsked:
         """Let the letter leave, where a request waits for that; a directory elsewhere is asked before."""
         wanted: _Sent | _Unresolved = ask.payload
+        try:
+            return await self._carried(wanted)
+        except StoreUnavailable:
+            if isinstance(wanted, _Unresolved) or wanted.sending.state is not State.THROTTLED:
+                back = partial(challenges.give_back, rules=self._rules, caller=wanted.caller, asking=wanted.asking)
+                await self._vault.transact(wanted.scope, back)
+            raise
+
+    async def _carried(self, wanted: _Sent | _Unresolved) -> EmailCodeAsked:
         if isinstance(wanted, _Unresolved):
             wanted = await self._resolved(wanted)
+        elif wanted.sending.state is State.THROTTLED and not await self._knows():
+            raise StoreUnavailable("the user service cannot be reached")  # as all others are told, who had to ask it
         await deliver(self._vault, self._courier, wanted.scope, wanted.sending)
         return wanted.asked
+
+    async def _knows(self) -> bool:
+        return self._directory is None or await self._directory.reachable()
 
     def ways_in(self, tx: Tx, person: str) -> int:
         """Count the person's own address, where the tenant lets people sign in by it."""
@@ -148,14 +167,17 @@ class EmailCodeMethod:
             return Refusal(Code.METHOD_NOT_OFFERED, ("no_address",))
         if not challenges.may_send(tx, self._rules, caller, own):
             return Refusal(Code.AUTH_RATE_LIMIT_THROTTLED, retry_after=_PAUSE_S)
-        return _posted(tx, challenges.open_challenge(tx, self._rules, caller, own), asked)
+        sending = challenges.open_challenge(tx, self._rules, caller, own)
+        return Ask("letter.send", _Sent(tx.scope, caller, own, sending, asked))
 
     def _open(self, tx: Tx, caller: Caller, asking: Asking, *, blocked: bool = False) -> Sending:
         """Make the challenge of whoever has the address; for nobody and for who is blocked, one without a letter."""
         found = people.resolve(tx, self._rules.keyring, asking.address)
-        known = found.kind is Kind.EXISTING and not blocked
-        wanted = msgspec.structs.replace(asking, person=found.person if known else "")
-        return challenges.open_challenge(tx, self._rules, caller, wanted, None if known else State.SUPPRESSED)
+        person = ""
+        if not isinstance(found, Refusal) and found.kind is Kind.EXISTING and not blocked:
+            person = found.person
+        wanted = msgspec.structs.replace(asking, person=person)
+        return challenges.open_challenge(tx, self._rules, caller, wanted, None if person else State.SUPPRESSED)
 
     async def _resolved(self, wanted: _Unresolved) -> _Sent:
         """Ask the directory elsewhere, which may have blocked whom we have not; then make the challenge."""
@@ -166,13 +188,9 @@ class EmailCodeMethod:
         sending = await self._vault.transact(
             wanted.scope, lambda tx: self._open(tx, wanted.caller, wanted.asking, blocked=blocked)
         )
-        return _Sent(wanted.scope, sending, wanted.asked)
+        return _Sent(wanted.scope, wanted.caller, wanted.asking, sending, wanted.asked)
 
 
 def challenge_of(attempt: Challenge) -> str:
     """Return the id of the challenge whose code answers an attempt: 128 bits that only the server can derive."""
     return f"{challenges.KIND}-{b64url(attempt.nonce[:16])}"
-
-
-def _posted(tx: Tx, sending: Sending, asked: EmailCodeAsked) -> Ask:
-    return Ask("letter.send", _Sent(tx.scope, sending, asked))

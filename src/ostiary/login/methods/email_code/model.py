@@ -119,11 +119,13 @@ class Budget(msgspec.Struct, frozen=True):
 class Budgets(msgspec.Struct, frozen=True):
     """Each by address and requester, and by the address alone, which is wider: nobody can mute somebody else.
 
-    `letter` and `letters` are sends that a letter follows; `guess` and `guesses` are wrong codes (ruling 34).
+    `letter`, `place` and `letters` are sends that a letter follows: of a requester to an address within a minute and
+    within an hour, and of all requesters. `guess` and `guesses` are wrong codes (ruling 34).
     """
 
     letter: Budget = Budget(1, 60 * SECOND)
-    letters: Budget = Budget(12, 60 * MINUTE)
+    place: Budget = Budget(6, 60 * MINUTE)
+    letters: Budget = Budget(30, 60 * MINUTE)
     guess: Budget = Budget(20, _DAY)
     guesses: Budget = Budget(50, _DAY)
 

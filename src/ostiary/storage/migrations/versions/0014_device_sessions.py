@@ -15,6 +15,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _people()
+    _sessions()
+    _codes()
+
+
+def _people() -> None:
     op.add_column("tenants", sa.Column("methods", sa.String, nullable=False, server_default=sa.text("'passkey'")))
     op.add_column("people", sa.Column("folded_hash", sa.String))
     op.add_column("people", sa.Column("blocked_at", sa.BigInteger, nullable=False, server_default="0"))
@@ -31,6 +37,9 @@ def upgrade() -> None:
         sa.Column("blocked_by", sa.String, nullable=False),
         sa.Column("blocked_at", sa.BigInteger, nullable=False),
     )
+
+
+def _sessions() -> None:
     op.create_table(
         "device_sessions",
         sa.Column("id", sa.String, primary_key=True),
@@ -60,6 +69,9 @@ def upgrade() -> None:
         sa.Column("mark", sa.String, nullable=False),
         sa.Column("marked_at", sa.BigInteger, nullable=False, index=True),
     )
+
+
+def _codes() -> None:
     op.create_table(
         "code_challenges",
         sa.Column("id", sa.String, primary_key=True),

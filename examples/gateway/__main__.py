@@ -1,0 +1,5 @@
+"""`python -m examples.gateway`."""
+
+from examples.gateway.gateway import main
+
+main()

@@ -1,0 +1,66 @@
+"""Values of asking a service elsewhere: where it is, what is asked, what it said or why it said nothing."""
+
+import re
+
+import msgspec
+
+from ostiary.kernel.errors import ContractBroken
+
+__all__ = ["Answer", "Fault", "Place", "Question"]
+
+_VISIBLE = re.compile(r"[!-~]+\Z")
+_WRITTEN = re.compile(r"[ -~]*\Z")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a service is: its base address, how long one question may take in all (microseconds), and our token."""
+
+    base_url: str
+    timeout: int
+    token: str = ""
+
+    def __repr__(self) -> str:
+        """Show no token, whoever prints it."""
+        return f"Place(base_url={self.base_url!r})"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """One request: its path below the base address, a body that is sent as JSON, further headers.
+
+    `again` tells that asking twice changes nothing: then a line that the service had just given up is no failure.
+    With `glance` a good answer proves nothing about better ones: it does not close an open breaker.
+    """
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    again: bool = False
+    glance: bool = False
+
+    def __post_init__(self) -> None:
+        """Let nothing through that a service could read as more than one request."""
+        written = all(_VISIBLE.match(name) and _WRITTEN.match(text) for name, text in self.headers.items())
+        if not (_VISIBLE.match(self.path) and _VISIBLE.match(self.method) and written):
+            raise ContractBroken("a request has one line and printable headers")
+
+    def __repr__(self) -> str:
+        """Show neither path nor body: they may name somebody."""
+        return f"Question(method={self.method!r})"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a service said. `body` has at most 64 KiB."""
+
+    status: int
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show no body: it may name somebody."""
+        return f"Answer(status={self.status})"
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Why there is no answer, as a machine word: timeout, unreachable, tls, answer_malformed or circuit_open."""
+
+    why: str

@@ -1,0 +1,272 @@
+"""One service, really asked over HTTP: bounds of time and size, kept lines, faults as values, the breaker."""
+
+import asyncio
+import gc
+import time
+import warnings
+from contextlib import closing, contextmanager
+
+import pytest
+
+from ostiary.kernel.clock import SECOND
+from ostiary.remote.breaker import Breaker
+from ostiary.remote.model import Answer, Fault, Place, Question
+from ostiary.remote.peer import IDLE_S, MOST_LINES, Peer
+from tests.remote.test_breaker import Ticking
+from tests.rigs.counterparts import free_port
+from tests.rigs.restservice import RestService, running
+from tests.rigs.tls import authority, terminator
+
+GET, ONCE = Question("GET", "/hello", again=True), Question("POST", "/hello", b"{}")
+SHORT, LONG = SECOND // 4, 20 * SECOND
+
+
+class Hello(RestService):
+    def operations(self):
+        return {("GET", "/hello"): self.hello, ("POST", "/hello"): self.hello}
+
+    def hello(self, headers, raw):
+        return {"hello": raw.decode()}
+
+
+@contextmanager
+def peering(service, *, timeout=LONG, most=1000, ticks=time.monotonic, url=""):
+    """A loop and a peer of the service; yields what asks questions one after the other, or together."""
+    with asyncio.Runner() as runner:
+        peer = Peer(Place(url or service.url, timeout, service.token), Breaker(ticks, most))
+
+        def ask(*questions, together=False):
+            async def asked():
+                if together:
+                    return await asyncio.gather(*map(peer.ask, questions))
+                return [await peer.ask(one) for one in questions]
+
+            return runner.run(asked())
+
+        try:
+            ask.peer, ask.runner = peer, runner
+            yield ask
+        finally:
+            peer.close()
+            runner.run(asyncio.sleep(0))
+
+
+@pytest.fixture
+def hello():
+    with running(Hello()) as service:
+        yield service
+
+
+def test_one_line_carries_many_questions(hello):
+    with peering(hello) as ask:
+        assert ask(*[GET, ONCE] * 20)[-1] == Answer(200, b'{"hello": "{}"}')
+    assert (len(hello.came), hello.lines) == (40, 1)
+
+
+def test_the_token_is_shown(hello):
+    hello.token = "a-token"
+    with peering(hello) as ask:
+        assert ask(GET)[0].status == 200
+    hello.token = "another"
+    with peering(hello) as ask:
+        hello.token = "a-token"
+        assert ask(GET)[0].status == 401
+
+
+def test_no_more_than_so_many_lines_at_once(hello):
+    with peering(hello) as ask:
+        said = ask(*[GET] * (4 * MOST_LINES), together=True)
+        assert {one.status for one in said} == {200}
+    assert hello.lines <= MOST_LINES
+
+
+def test_a_redirect_is_an_answer_and_not_followed(hello):
+    hello.faults = [302]
+    with peering(hello) as ask:
+        assert ask(GET)[0].status == 302
+    assert len(hello.came) == 1
+
+
+@pytest.mark.parametrize("fault", ["slow", "drip"])
+def test_what_takes_too_long_in_all_is_given_up(hello, fault):
+    hello.fault = fault
+    with peering(hello, timeout=SHORT) as ask:
+        began = time.monotonic()
+        assert ask(GET) == [Fault("timeout")]
+        assert time.monotonic() - began < 5
+        hello.fault = None
+        assert ask(GET)[0].status == 200, "on another line"
+    assert hello.lines == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("close", "unreachable"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n{}", "answer_malformed"),
+        (b"<html>", "answer_malformed"),
+        (b"220 smtp.example.test\r\n", "answer_malformed"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n", "answer_malformed"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 100_000, "answer_malformed"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 50_000, "answer_malformed"),
+    ],
+)
+def test_what_is_no_answer_is_a_fault(hello, fault, why):
+    hello.fault = fault
+    with peering(hello) as ask:
+        assert ask(ONCE) == [Fault(why)]
+    assert len(hello.came) == 1
+
+
+def test_nobody_there_is_a_fault(hello):
+    with peering(hello, url=f"http://127.0.0.1:{free_port()}") as ask:
+        assert ask(GET) == [Fault("unreachable")]
+
+
+def test_a_certificate_that_does_not_hold_is_a_fault(hello, tmp_path):
+    _, certificate, key = authority(tmp_path, "localhost")
+    port = free_port()
+    with terminator(port, hello.port, certificate, key), peering(hello, url=f"https://localhost:{port}/base") as ask:
+        assert ask(GET) == [Fault("tls")]
+    assert hello.came == []
+
+
+def test_a_line_that_was_given_up_is_no_failure_where_asking_again_changes_nothing(hello):
+    with peering(hello) as ask:
+        assert ask(GET)[0].status == 200
+        hello.faults = ["close"]
+        assert ask(GET)[0].status == 200
+        assert len(hello.came) == 3
+        hello.faults = ["close"]
+        assert ask(ONCE) == [Fault("unreachable")]
+        assert len(hello.came) == 4, "what may count is not sent twice"
+        hello.faults = ["close", "close"]
+        assert ask(GET) == [Fault("unreachable")], "a fresh line that breaks is a failure"
+
+
+def test_a_line_that_the_service_left_is_not_used(hello):
+    hello.faults = ["leave"]
+    with peering(hello) as ask:
+        assert ask(ONCE)[0].status == 200
+        ask.runner.run(until(lambda: not any(line.usable for line in ask.peer._lines)))
+        assert ask(ONCE)[0].status == 200
+    assert hello.lines == 2
+
+
+def test_a_line_is_let_go_when_nobody_needs_it(hello):
+    with peering(hello) as ask:
+        ask(GET)
+        (line,) = ask.peer._lines
+        assert line.usable
+        ask.runner.run(until(lambda: not line.usable, within=20 * IDLE_S))
+
+
+def test_what_nobody_asked_for_is_not_taken_for_the_next_answer(hello):
+    """As some servers do: they say 408 on a line that was idle, and close it."""
+    stray = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"
+
+    async def main():
+        ready, sent = asyncio.Event(), asyncio.Event()
+
+        async def serve(reader, writer):
+            with closing(writer):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1")
+                    await ready.wait()
+                    writer.write(stray)
+                    await writer.drain()
+                    sent.set()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            peer = Peer(Place(url, LONG), Breaker(time.monotonic))
+            said = [await peer.ask(ONCE)]
+            (line,) = peer._lines
+            ready.set()
+            await sent.wait()
+            await until(lambda: not line.usable)
+            said.append(await peer.ask(ONCE))
+            peer.close()
+            return said
+
+    assert asyncio.run(main()) == [Answer(200, b"1")] * 2
+
+
+async def until(true, within=20):
+    """Wait until it is."""
+    async with asyncio.timeout(within):
+        while not true():  # noqa: ASYNC110 - the line tells nobody
+            await asyncio.sleep(0.01)
+
+
+def test_a_service_that_is_down_is_left_alone_and_tried_by_one(hello):
+    ticks = Ticking()
+    with peering(hello, most=3, ticks=ticks) as ask:
+        hello.fault = 503
+        assert [one.status for one in ask(*[GET] * 3)] == [503] * 3
+        assert ask(*[GET] * 5) == [Fault("circuit_open")] * 5
+        assert len(hello.came) == 3
+        ticks.now += 60
+        said = ask(*[GET] * 5, together=True)
+        assert sorted(str(one) for one in said) == ["Answer(status=503)", *["Fault(why='circuit_open')"] * 4]
+        hello.fault = None
+        ticks.now += 60
+        assert [one.status for one in ask(*[GET] * 3)] == [200] * 3
+
+
+@pytest.mark.parametrize("fault", [502, 504, "close", b"junk\r\n"])
+def test_what_counts_against_a_service(hello, fault):
+    hello.fault = fault
+    with peering(hello, most=3) as ask:
+        assert ask(*[ONCE] * 4)[-1] == Fault("circuit_open")
+
+
+@pytest.mark.parametrize("fault", [400, 404, 409, 429, 500])
+def test_what_may_be_about_one_address_shuts_out_nobody(hello, fault):
+    hello.fault = fault
+    with peering(hello, most=3) as ask:
+        assert {one.status for one in ask(*[ONCE] * 10)} == {fault}
+
+
+def test_a_glance_opens_but_does_not_close(hello):
+    ticks, glance = Ticking(), Question("GET", "/hello", again=True, glance=True)
+    with peering(hello, most=3, ticks=ticks) as ask:
+        hello.fault = 503
+        ask(ONCE, glance, ONCE)
+        assert ask(glance) == [Fault("circuit_open")]
+        ticks.now += 60
+        hello.faults = [200]
+        assert ask(glance)[0].status == 200
+        said = ask(ONCE, ONCE)
+        assert (said[0].status, said[1]) == (503, Fault("circuit_open")), "the next one had the only turn"
+
+
+def test_letting_go_after_the_loop_has_ended_is_no_fault(hello):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the line was open when its loop ended
+        with asyncio.Runner() as runner:
+            peer = Peer(Place(hello.url, LONG), Breaker(time.monotonic))
+            runner.run(peer.ask(GET))
+            (line,) = peer._lines
+        assert not line.usable
+        peer.close()
+        del peer, line
+        gc.collect()
+
+
+def test_who_leaves_gives_the_turn_back(hello):
+    ticks = Ticking()
+    with peering(hello, most=1, ticks=ticks) as ask:
+        hello.faults = [503, "slow"]
+        ask(GET)
+        ticks.now += 60
+
+        async def leave():
+            asking = asyncio.ensure_future(ask.peer.ask(GET))
+            await asyncio.to_thread(hello.reached.wait, 20)
+            asking.cancel()
+            await asyncio.wait([asking])
+            assert asking.cancelled()
+
+        ask.runner.run(leave())
+        assert ask(GET)[0].status == 200
