@@ -16,7 +16,7 @@ pytestmark = pytest.mark.redis
 
 NOW = time.time_ns() // 1000
 MS = 1775121700000
-FUTURE = NOW // 1000 + 60_000
+FUTURE = NOW // 1000 + 86_400_000
 
 
 def session(name="device-session-123", **given):
