@@ -4,7 +4,7 @@ import asyncio
 from contextlib import closing
 from pathlib import Path
 
-from ostiary import app
+from ostiary import elsewhere
 from ostiary.house import open_house
 from ostiary.mail import service
 from ostiary.mail.delivery import CapturedSender, Postman
@@ -34,7 +34,7 @@ def write(shell, *letters, deliver=False):
             for one in letters
         ]
         if deliver:
-            asyncio.run(Postman(house.vault, house.scope, house.keyring, CapturedSender(), app._mode).deliver())
+            asyncio.run(Postman(house.vault, house.scope, house.keyring, CapturedSender(), elsewhere._mode).deliver())
     return ids
 
 

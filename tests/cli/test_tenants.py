@@ -70,7 +70,7 @@ def test_what_is_malformed_makes_nothing(settled, words, said):
     code, out, err = settled("tenants", "add", *words)
     assert (code, out, said in err, err.endswith("(tenant_malformed)\n")) == (1, "", True, True)
     assert [row["tenant"] for row in settled.rows("tenants", "list")] == ["default"]
-    assert len(settled.rows("keys", "list")) == 8
+    assert len(settled.rows("keys", "list")) == 9
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_an_export_of_several_tenants_is_verified_elsewhere(seeded, tmp_path):
 
 def test_keys_are_listed_rotated_and_revoked_by_tenant(seeded):
     rows = seeded.rows("keys", "list", *MINE)
-    assert len(rows) == len(seeded.rows("keys", "list")) == 8
+    assert len(rows) == len(seeded.rows("keys", "list")) == 9
     assert not {row["id"] for row in rows} & {row["id"] for row in seeded.rows("keys", "list")}
     signing = next(row["id"] for row in rows if row["purpose"] == "session")
     assert seeded("keys", "revoke", signing, "--now", "--yes")[0] == 1

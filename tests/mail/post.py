@@ -2,8 +2,8 @@
 
 import asyncio
 
-from ostiary import app
-from ostiary.kernel.clock import MINUTE, ticks_of
+from ostiary import elsewhere
+from ostiary.kernel.clock import MINUTE
 from ostiary.mail import service
 from ostiary.mail.delivery import Postman
 from ostiary.mail.model import Letter, Sent, Verdict
@@ -22,12 +22,12 @@ def queue(home, letter=NOTICE, **given):
 def postman(home, sender=None, house=None):
     """The postman as the application makes it; another `sender`, or another process's house, on demand."""
     house = house or home.house
-    return Postman(house.vault, home.scope, house.keyring, sender or made_sender(home, house), app._mode)
+    return Postman(house.vault, home.scope, house.keyring, sender or made_sender(home, house), elsewhere._mode)
 
 
 def made_sender(home, house=None):
     """The sender as the application makes it."""
-    return app._sender((house or home.house).settings.mail, ticks_of(home.clock))
+    return elsewhere._sender(house or home.house)
 
 
 def deliver(home, sender=None):
