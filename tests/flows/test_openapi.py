@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from ostiary.membrane.table import ROWS
 from ostiary.web.catalogue import CATALOGUE, codes_of
-from ostiary.web.operation import Audience
+from ostiary.web.device import device_code
+from ostiary.web.operation import Audience, Dialect
 from tests.flows.browser import CSRF, SESSION, Browser
 from tests.login.gatehouse import opened
 
@@ -41,6 +42,8 @@ UNSAYABLE = ("session.issue", "login.email_code.begin", "device.code.send", "dev
 
 ALL = 26 + len(ROWS)
 """The operations of the pages and of devices, and those of the membrane."""
+SHAPES = {"/v1/": 'schemas/RefusedEnvelope"', "/api/v1/public/": 'schemas/DeviceProblem"'}
+STATUS = {name: entry.status for code, entry in CATALOGUE.items() for name in (code.value, device_code(code))}
 REFUSED = [400, 401, 403, 404, 405, 408, 409, 410, 413, 429]
 
 
@@ -89,7 +92,8 @@ def test_the_document_says_of_every_operation_what_the_table_says(document, tmp_
         assert (item["operationId"], item["summary"]) == (op.name, op.summary)
         assert set(item["responses"]) == {str(op.status)} | {str(CATALOGUE[code].status) for code in codes_of(op)}
         for code in codes_of(op):
-            assert f"`{code.value}`" in item["responses"][str(CATALOGUE[code].status)]["description"]
+            said = device_code(code) if op.dialect is Dialect.DEVICE else code.value
+            assert f"`{said}`" in item["responses"][str(CATALOGUE[code].status)]["description"]
         assert ("requestBody" in item) is (op.request is not None)
         assert ("content" in item["responses"][str(op.status)]) is (op.response is not None)
 
@@ -98,11 +102,11 @@ def test_only_what_is_refused_or_broken_has_the_problem_for_its_body(document):
     problem = document["components"]["schemas"]["Problem"]
     assert set(problem["required"]) == {"error", "message", "code", "request_id"}
     for path, method, item in items(document):
-        shape = 'schemas/RefusedEnvelope"' if path.startswith("/v1/") else 'schemas/Problem"'
+        shape = next((name for start, name in SHAPES.items() if path.startswith(start)), 'schemas/Problem"')
         for status, response in item["responses"].items():
             body = json.dumps(response.get("content", ""))
             assert (shape in body) is (int(status) >= 400), (path, method, status)
-            assert ("schemas/RefusedEnvelope" in body) + ("schemas/Problem" in body) <= 1
+            assert sum(one in body for one in (*SHAPES.values(), 'schemas/Problem"')) <= 1
         assert set(item["responses"]["503"]["headers"]) == {"Retry-After"}
         assert "500" not in item["responses"], "a 500 is never meant"
 
@@ -113,9 +117,9 @@ def test_every_refusal_of_an_operation_is_typed_by_the_codes_of_its_status(docum
             if int(status) >= 400:
                 _, narrowed = response["content"]["application/json"]["schema"]["allOf"]
                 members = narrowed["properties"]
-                among = members["code"] if "code" in members else members["body"]["properties"]["stable_code"]
+                among = typed(members)
                 assert among["enum"] == re.findall(r"`(\w+)`:", response["description"]), (path, method, status)
-                assert all(CATALOGUE[code].status == int(status) for code in among["enum"])
+                assert {STATUS[code] for code in among["enum"]} == {int(status)}
     answer = Browser(shared_server).send("POST", "/v1/auth/sessions/inspect", {})
     schema = document["paths"]["/v1/auth/sessions/inspect"]["post"]["responses"]["401"]["content"]["application/json"]
     validator = jsonschema_rs.Draft202012Validator({**document, **schema["schema"]})
@@ -123,6 +127,13 @@ def test_every_refusal_of_an_operation_is_typed_by_the_codes_of_its_status(docum
     assert (answer.status, validator.is_valid(told)) == (401, True)
     told["body"]["stable_code"] = "no_such_code"
     assert not validator.is_valid(told)
+
+
+def typed(members):
+    """Where a body of a refusal has its code, in each of the three dialects."""
+    if "body" in members:
+        return members["body"]["properties"]["stable_code"]
+    return members["error"]["properties"]["code"] if "error" in members else members["code"]
 
 
 def schemathesis(server, tmp_path, phases, *words, cookie=None, token=None, seconds=SECONDS):
