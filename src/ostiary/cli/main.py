@@ -51,7 +51,7 @@ _GROUPS = {
             "add": ("people:add", "Add a person and print the one-time link for their first passkey."),
             "invite": ("people:invite", "Print a fresh one-time link for somebody who is known."),
             "list": ("people:list_people", "List all people, oldest first."),
-            "show": ("people:show", "Show one person: who they are and what they may."),
+            "show": ("people:show", "Show one person: who they are, what they may, and whether they are blocked."),
             "grant": ("people:grant", "Give a person a scope."),
             "withdraw": ("people:withdraw", "Take a scope from a person."),
             "block": ("blocks:block", "Let a person, or whoever has an address, do nothing from now on."),
