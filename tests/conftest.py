@@ -1,9 +1,13 @@
 """What every test may use: a house on a temporary folder, a served one, people with software passkeys."""
 
 import pytest
+from hypothesis import settings
 
 from tests.flows.server import serving
 from tests.login.gatehouse import opened, postgres_url
+
+settings.register_profile("ostiary", deadline=None)  # how long something takes decides nothing
+settings.load_profile("ostiary")
 
 pytest_plugins = ["tests.plugin_counterparts"]
 

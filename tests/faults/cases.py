@@ -25,6 +25,9 @@ from ostiary.keys.model import Purpose
 from ostiary.keys.sealing import Sealer, make_kek, read_kek
 from ostiary.limits import service as limits
 from ostiary.limits.model import Knock, Policy
+from ostiary.login.methods.email_code import challenges
+from ostiary.login.methods.email_code.challenges import Asking
+from ostiary.login.methods.email_code.model import Flow
 from ostiary.mail import service as mail
 from ostiary.mail.model import Letter, Sent, Verdict
 from ostiary.mail.store import Turn
@@ -47,6 +50,8 @@ from ostiary.services import service as services
 from ostiary.services.model import Registration
 from ostiary.sessions import bearer, seeded
 from ostiary.sessions import service as sessions
+from ostiary.sessions.device import service as device_sessions
+from ostiary.sessions.device.model import Act, Actor
 from ostiary.sessions.model import EndReason
 from ostiary.sessions.revocation import revoke_key
 from ostiary.storage import outbox
@@ -429,6 +434,28 @@ def _done(home):
     return run
 
 
+def _device(home, life=0):
+    """A device session of a fresh person; its id."""
+    number = system_secrets(9).hex()
+    opening = device_sessions.Opening(_person(home), "", f"challenge-{number}", life)
+    return home.act(lambda tx: device_sessions.open_session(tx, OPERATOR, opening)).id
+
+
+def _device_revoked(_, tx, session):
+    return device_sessions.revoke(tx, Act(OPERATOR, Actor("system"), "admin_revoke"), session)
+
+
+def _asked_for_a_code(home):
+    rules = challenges.Rules(home.house.keyring, home.origin)
+    asking = Asking(Flow.DEVICE, f"{_name('p')}@example.test", "en")
+    home.act(lambda tx: challenges.open_challenge(tx, rules, ANONYMOUS, asking))
+
+
+def _long_revoked(home):
+    session = _device(home)
+    home.act(lambda tx: _device_revoked(home, tx, session))
+
+
 _OPERATIONS = {name: Case(prepare, events) for name, (prepare, events) in SUCCESS.items() if events}
 READS = sorted(name for name, (_, events) in SUCCESS.items() if not events)
 
@@ -463,6 +490,16 @@ _MORE = {
     "people unblock": Case(
         _acts(lambda home, tx, person: freed(home.house.keyring, person)(tx), _blocked), ["person.unblock"]
     ),
+    "tenants methods": Case(_does(lambda tx: identities.offer(tx, OPERATOR, ("passkey",)) or "set"), ["tenant.change"]),
+    "sessions limit": Case(_does(lambda tx: device_sessions.set_limit(tx, OPERATOR, 3) or "set"), ["limit.set"]),
+    "device session revoked": Case(_acts(_device_revoked, _device), ["session.end"]),
+    "chore: device sessions that expire": Case(
+        _collected(device_sessions.expire, lambda home: _device(home, HOUR)), ["session.end"], again=False, aged=True
+    ),
+    "chore: device sessions": Case(
+        _collected(device_sessions.collect, _long_revoked), ["session.collect"], again=False, aged=True
+    ),
+    "chore: codes": Case(_collected(challenges.collect, _asked_for_a_code), ["code.collect"], again=False, aged=True),
     "people change": Case(_acts(_moved, _foreign), ["person.change"]),
     "role grant": Case(
         _does(lambda tx, person: access.grant(tx, OPERATOR, person, "administrator"), _person),
