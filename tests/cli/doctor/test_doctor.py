@@ -21,6 +21,7 @@ from tests.flows.browser import Browser
 from tests.rigs.counterparts import free_port
 from tests.rigs.mailservice import mailservice
 from tests.rigs.postbox import postbox
+from tests.rigs.redises import redis_server
 from tests.rigs.userservice import userservice
 
 DAY = 24 * 3600 * SECOND
@@ -69,6 +70,7 @@ def test_a_settled_house_has_no_problem(settled):
         "time",
         "directory",
         "mail",
+        "projection",
         "server",
     }
     text = settled.done("doctor")
@@ -345,6 +347,28 @@ def test_an_smtp_server_that_is_not_there_is_a_problem(settled):
     rows = examined(settled)
     assert found(rows, "problem", "mail")[0].endswith("does not take letters: unreachable")
     assert "OSTIARY_MAIL_SMTP_ADDR" in advice(rows, "mail")
+
+
+def test_letters_that_stay_where_others_wait_for_them_are_told(settled):
+    settled.set(ORIGIN="https://id.example.test")
+    rows = examined(settled)
+    assert "nobody who signs in by e-mail code" in found(rows, "warning", "mail")[0]
+    assert "OSTIARY_MAIL_SERVICE_MODE" in advice(rows, "mail")
+
+
+@pytest.mark.redis
+def test_what_gateways_read_is_told(settled):
+    assert found(examined(settled), "ok", "projection") == [
+        "no gateway reads from here (OSTIARY_REDIS_ADDR is not set)"
+    ]
+    with redis_server() as redis:
+        settled.set(REDIS_ADDR=redis.addr)
+        says = f"gateways read from Redis at {redis.addr}, which answers"
+        assert found(examined(settled), "ok", "projection") == [says]
+    rows = examined(settled)
+    assert found(rows, "problem", "projection") == [f"Redis at {redis.addr} cannot be used: unreachable"]
+    settled.set(REDIS_PASSWORD_FILE=str(settled.place / "none"))
+    assert f"cannot read the secret in {settled.place / 'none'}" in found(examined(settled), "problem", "projection")[0]
 
 
 def test_who_knows_people_is_told(settled):

@@ -12,6 +12,7 @@ from ostiary.cli.doctor.directory import directory
 from ostiary.cli.doctor.finding import Finding, Level, problem
 from ostiary.cli.doctor.letters import letters
 from ostiary.cli.doctor.places import data_folder, disk, key_file, lifetimes, setup
+from ostiary.cli.doctor.projection import projection
 from ostiary.cli.doctor.server import server
 from ostiary.cli.paint import Paint, paint_for
 from ostiary.cli.terminal import say
@@ -67,6 +68,7 @@ def _all(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from database(settings, clock)
     yield from directory(settings)
     yield from letters(settings)
+    yield from projection(settings)
     yield from server(settings)
 
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 
-from ostiary.cli.doctor.finding import Finding, ok, problem
+from ostiary.cli.doctor.finding import Finding, ok, problem, warning
+from ostiary.console.letters import is_development
 from ostiary.kernel.clock import system_clock, ticks_of
 from ostiary.kernel.errors import BootRefused
 from ostiary.mail.model import MailMode, MailSettings
@@ -33,19 +34,27 @@ _REST_ADVICE = {
 def letters(settings: Settings) -> Iterator[Finding]:
     """Say how letters leave; ask the SMTP server, or the mail service, up to where a letter would follow."""
     try:
-        yield _found(settings.mail)
+        yield _found(settings)
     except BootRefused as fault:
         yield problem("mail", str(fault), "Put the file there, readable for this user.")
 
 
-def _found(settings: MailSettings) -> Finding:
+def _found(given: Settings) -> Finding:
+    settings = given.mail
     match settings.mode:
         case MailMode.STUB:
-            return ok("mail", "letters stay here (`stub`): `ostiary mail list` shows them")
+            return _kept(given)
         case MailMode.REST:
             return _rest(settings)
         case MailMode.SMTP:
             return _smtp(settings)
+
+
+def _kept(given: Settings) -> Finding:
+    if is_development(given.mail.mode, given.host):
+        return ok("mail", "letters stay here (`stub`): `ostiary mail list` shows them")
+    says = "letters stay here (`stub`): nobody who signs in by e-mail code, or recovers an account, gets one"
+    return warning("mail", says, "Set OSTIARY_MAIL_SERVICE_MODE to smtp or rest (docs/mail.md).")
 
 
 def _rest(settings: MailSettings) -> Finding:
