@@ -38,6 +38,7 @@ from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 from ostiary.web.catalogue import CATALOGUE, FAULT, cause
 from ostiary.web.decode import decode_query
+from ostiary.web.device import device_misrouted, speaks_device
 from ostiary.web.front import REQUEST_ID
 from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem
 
@@ -200,6 +201,8 @@ class Console(msgspec.Struct, frozen=True):
     async def on_http_exception(self, request: Request, fault: Exception) -> Response:
         """Answer for what the router refuses: an unknown address, a wrong method."""
         status = fault.status_code if isinstance(fault, HTTPException) else 404
+        if speaks_device(request.url.path):
+            return device_misrouted(status, {})
         made = self.failure(request, Refusal(_STATUS_CODES.get(status, Code.REQUEST_MALFORMED)))
         if isinstance(fault, HTTPException) and fault.headers:
             made.headers.update(fault.headers)

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from ostiary.gateway.check import CHECK, Check
 from ostiary.gateway.model import DEVICE_CHECK
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import StoreUnavailable
+from ostiary.web.device import device_misrouted, speaks_device
 from ostiary.web.problems import problem
 
 __all__ = ["Internal"]
@@ -70,7 +72,8 @@ class Internal:
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._metrics),
                 *more,
-            ]
+            ],
+            exception_handlers={HTTPException: _misrouted},
         )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -103,6 +106,16 @@ class Internal:
             with suppress(StoreUnavailable):  # the other numbers are true all the same
                 told += generate_latest(_Projection(await self._projection()))
         return Response(told, media_type=_METRICS)
+
+
+async def _misrouted(request: Request, fault: Exception) -> Response:
+    """Answer for an address or a method that is not there, in the dialect of what stands near."""
+    status, detail, headers = 404, "", {}
+    if isinstance(fault, HTTPException):
+        status, detail, headers = fault.status_code, fault.detail, dict(fault.headers or {})
+    if speaks_device(request.url.path):
+        return device_misrouted(status, headers)
+    return PlainTextResponse(detail, status, headers)
 
 
 def _of_device(path: str) -> bool:

@@ -260,6 +260,35 @@ def test_15_both_listeners_keep_their_own_routes(tower, device):
     assert tower.session(session)["status"] == "active"
 
 
+def test_15_what_is_not_there_is_refused_in_the_same_dialect(tower):
+    for method, path, allowed in (
+        ("GET", "/user-blocks", "POST"),
+        ("PUT", "/sessions/x", "GET"),
+        ("DELETE", "/users/x/sessions/revoke-all", "POST"),
+    ):
+        answer = tower.visitor().send(method, INTERNAL + path, internal=True)
+        assert refused(answer, 405, "method_not_allowed")
+        assert allowed in answer.header("allow")
+    assert refused(tower.get("/nothing"), 404, "route_unknown")
+    assert refused(tower.visitor().send("GET", "/check/device/x/y", internal=True), 404, "route_unknown")
+    assert refused(tower.visitor().send("POST", "/api/v1/public/nothing", {}), 404, "route_unknown")
+    assert refused(tower.visitor().send("GET", SEND), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"email": "no address"}, "e-mail address"),
+        ({"email": EMAIL, "more": 1}, "unknown"),
+        ({}, "missing"),
+    ],
+)
+def test_14_a_refusal_says_what_is_wrong(tower, body, says):
+    answer = tower.visitor().send("POST", SEND, body)
+    assert refused(answer, 400, "invalid_request")
+    assert says in answer.json["error"]["message"]
+
+
 def test_15_the_internal_listener_hears_no_page(tower, device):
     session = device.signed_in()
     for name in ("origin", "sec-fetch-site"):
