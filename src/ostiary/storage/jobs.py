@@ -22,7 +22,7 @@ class Job:
     It is performed even when its waiter has gone away meanwhile: what was asked for happens.
     """
 
-    __slots__ = ("changes", "count", "error", "future", "loop", "result", "scope", "use_case")
+    __slots__ = ("busy", "changes", "count", "error", "future", "loop", "result", "scope", "use_case")
 
     def __init__(self, scope: Scope, use_case: UseCase[Any], loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.scope = scope
@@ -32,11 +32,16 @@ class Job:
         self.result: Any = None
         self.error: BaseException | None = None
         self.changes: Sequence[Change] = ()
+        self.busy = False  # it failed because somebody else held what it wanted, and may be tried alone
         self.count = 0  # where its changes stand: the tally's count (SQLite), the transaction's id (PostgreSQL)
 
     def fail(self, error: BaseException) -> None:
         """Let nothing of this job stand."""
         self.error, self.result, self.changes = error, None, ()
+
+    def again(self) -> None:
+        """Forget that it failed: it is tried once more."""
+        self.busy, self.error = False, None
 
     async def outcome(self) -> Any:  # noqa: ANN401 - whatever the use case answers
         """Wait for the outcome: return it or raise the error."""

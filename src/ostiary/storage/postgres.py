@@ -32,6 +32,10 @@ _ANNOUNCE = f"SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint), pg_noti
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
+_BRIEFLY = "SET LOCAL lock_timeout = '25ms'"
+_LOCKED = "55P03"
+
+
 class _PipelinedTx(Tx):
     """A transaction that does not wait for an insert whose count is certain; the writer does, before the commit."""
 
@@ -136,11 +140,22 @@ class PostgresVault:
             return line.alone(*statement.bound(self.dialect, binds)).fetchall()
 
     def _perform(self, group: Sequence[Job]) -> None:
+        """Perform a group; who met a lock of somebody else's there is performed again, alone, after its commit.
+
+        A group holds the locks of all its use cases. Two that waited for each other's, at two nodes, would wait for a
+        second each time, and whoever asks for two things in turn could bring that about.
+        """
         with self._lines.line() as line:
             line.begin()
+            if len(group) > 1:
+                line.put(_BRIEFLY)
             for job in group:
                 self._one(line, job)
             self._commit(line, group)
+        for job in group if len(group) > 1 else ():
+            if job.busy:
+                job.again()
+                self._groups.run([job])
 
     def _one(self, line: Line, job: Job) -> None:
         line.owner = job
@@ -197,7 +212,9 @@ def _undone(line: Line, job: Job, fault: Exception) -> bool:
     """
     before = line.blamed if isinstance(line.blamed, Job) and line.blamed is not job else None
     cause = fault if before is None else line.fault or fault
-    (before or job).fail(classify(cause) or cause)
+    broken = before or job
+    broken.fail(classify(cause) or cause)
+    broken.busy = getattr(cause, "sqlstate", None) == _LOCKED
     line.put("ROLLBACK TO one")
     if before is not None:
         line.put("RELEASE one")

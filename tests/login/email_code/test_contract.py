@@ -357,7 +357,18 @@ def test_the_sample_key_of_the_source_is_no_key(tower, device):
     code = tower.code(challenge)
     small = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     beyond = "7f///////////////////////////////////////38="
-    for key in (SAMPLE, small, beyond, SAMPLE[:-1], device.key.rstrip("="), "x", device.key.replace("=", "==")):
+    longer, shorter = "A" * 44, "A" * 42 + "=="
+    for key in (
+        SAMPLE,
+        small,
+        beyond,
+        longer,
+        shorter,
+        SAMPLE[:-1],
+        device.key.rstrip("="),
+        "x",
+        device.key.replace("=", "=="),
+    ):
         assert refused(device.confirm(challenge, code, key), 400, "invalid_client_public_key"), key
     assert tower.state(challenge) == ("sent", 0), "a broken key costs no attempt"
     assert device.confirm(challenge, code).status == 200
@@ -411,6 +422,10 @@ def test_a_tenant_that_does_not_offer_the_method_sends_nothing(tower, device):
     assert refused(device.send(), 403, "method_not_offered")
     assert tower.letters() == []
     assert tower.count("code_challenges") == 0
+    tower.act(lambda tx: identities.offer(tx, OPERATOR, ("email_code",)))
+    challenge = device.asked()
+    tower.act(lambda tx: identities.offer(tx, OPERATOR, ("passkey",)))
+    assert refused(device.confirm(challenge, tower.code(challenge)), 403, "method_not_offered"), "nor is it confirmed"
 
 
 def test_nothing_secret_is_stored_or_written_down(tower, device):

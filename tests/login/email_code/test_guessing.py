@@ -114,6 +114,21 @@ def test_who_guesses_from_one_place_keeps_the_owner_out_from_nowhere_else(home):
     assert owner._would_open(owner.callers[0], challenge, owner.tower.code(challenge))
 
 
+def test_guesses_at_challenges_without_a_letter_cost_the_owner_nothing(home):
+    """From more places than the address has letters: what could never be right is counted at nobody's budget but its own."""
+    attack = Attack(home, 1)
+    for place in range(8):
+        attack.callers = [Caller(address=f"place-{place}")]
+        for _ in range(4):
+            challenge, state = attack._ask(attack.callers[0])
+            if state is State.THROTTLED:
+                attack._guess(attack.callers[0], challenge, *["000000"] * MOST_FAILURES)
+    owner = Caller(address="the owner's own place")
+    challenge, state = attack._ask(owner)
+    assert state is State.SENT
+    assert attack._would_open(owner, challenge, attack.tower.code(challenge))
+
+
 @pytest.mark.slow
 def test_of_a_million_guesses_fifty_a_day_are_live(home):
     """Attempts × challenges × limits: 1,000,000 guesses from ten places, 500 at each challenge."""

@@ -5,7 +5,11 @@ import itertools
 
 import pytest
 
+from ostiary.login.methods.email_code.challenges import Asking
+from ostiary.login.methods.email_code.device import Confirmation
+from ostiary.login.methods.email_code.device_routes import DeviceCodeTyped, DeviceCodeWanted
 from ostiary.login.methods.email_code.letters import code_letter
+from ostiary.login.methods.email_code.method import EmailCodeAnswer, EmailCodeBegin
 from ostiary.login.methods.email_code.model import (
     LOCALES,
     MOST_FAILURES,
@@ -120,3 +124,17 @@ def test_it_waits_for_what_is_left():
         return loop.time() - began
 
     assert asyncio.run(paced()) >= QUANTUM_S * 0.99
+
+
+def test_nothing_prints_a_code_or_an_address():
+    code, address = "012345", "ann@example.test"
+    for shown in (
+        Asking(Flow.DEVICE, address, "en"),
+        Confirmation("challenge-x", code, "key"),
+        DeviceCodeWanted(address),
+        DeviceCodeTyped("challenge-x", code, "key"),
+        EmailCodeBegin(address),
+        EmailCodeAnswer("attempt", code),
+    ):
+        assert code not in repr(shown)
+        assert address not in repr(shown)

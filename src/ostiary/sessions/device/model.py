@@ -23,7 +23,7 @@ __all__ = [
 KEPT = 30 * 24 * 3600 * 1_000_000
 """Microseconds for which a revoked session is kept, to be read and to be published again."""
 
-_KEY_LENGTH = 44
+_KEY_LENGTH = 32
 
 
 class Status(StrEnum):
@@ -121,7 +121,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 def key_bytes(text: str) -> bytes | None:
     """Return the 32 bytes that a text encodes in padded base64, in its only spelling; None where it does not."""
-    return octets(text) if len(text) == _KEY_LENGTH else None
+    raw = octets(text)
+    return raw if raw is not None and len(raw) == _KEY_LENGTH else None
 
 
 def octets(text: str) -> bytes | None:

@@ -82,6 +82,10 @@ class Asking(msgspec.Struct, frozen=True):
     challenge: str = ""
     requester: str = ""
 
+    def __repr__(self) -> str:
+        """Show no address, whoever prints it."""
+        return f"Asking({self.flow!r})"
+
     @property
     def readable(self) -> bool:
         """Tell whether a letter can be sent to the address."""
@@ -168,7 +172,9 @@ def weigh(tx: Tx, rules: Rules, flow: Flow, challenge: str, code: str) -> Challe
     if found.over(tx.now):
         return Refusal(Code.CHALLENGE_EXPIRED, subject=found.id)
     own, all_ = _budgets(tx, rules, "guess", found.address_hash, found.requester)
-    within = _count(tx, own, BUDGETS.guess) and _count(tx, all_, BUDGETS.guesses)  # what is dead costs others nothing
+    within = _count(tx, own, BUDGETS.guess)
+    if found.answers:  # what is dead anyhow costs others nothing
+        within = within and _count(tx, all_, BUDGETS.guesses)
     fits = hmac.compare_digest(found.code_hash, _code_hash(tx, rules, found.id, plain_code(code)))
     if fits and within and found.answers:
         store.refund(tx, own)

@@ -58,6 +58,10 @@ class Confirmation(msgspec.Struct, frozen=True):
     client_public_key: str
     time_zone: str = ""
 
+    def __repr__(self) -> str:
+        """Show no code, whoever prints it."""
+        return f"Confirmation({self.challenge!r})"
+
 
 class _Ask(msgspec.Struct, frozen=True):
     """What a directory elsewhere is to be asked before it can go on: whose the address is."""
@@ -137,6 +141,8 @@ class DeviceFlow(msgspec.Struct, frozen=True):
     def _confirm(
         self, tx: Tx, caller: Caller, given: Confirmation, found: Resolved | None
     ) -> DeviceSession | _Ask | Refusal:
+        if not identities.offers(tx, METHOD):
+            return Refusal(Code.METHOD_NOT_OFFERED)
         judged = challenges.judge(tx, self.rules, caller, Flow.DEVICE, given.challenge, given.code)
         if isinstance(judged, Refusal):
             return judged

@@ -26,6 +26,10 @@ class DeviceCodeWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     email: _Text
 
+    def __repr__(self) -> str:
+        """Show no address, whoever prints it."""
+        return "DeviceCodeWanted()"
+
 
 class DeviceCodeSent(msgspec.Struct, frozen=True):
     """The challenge, whatever became of the letter."""
@@ -40,6 +44,10 @@ class DeviceCodeTyped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: _Text
     client_public_key: _Text
     time_zone: _Text | None = None
+
+    def __repr__(self) -> str:
+        """Show no code, whoever prints it."""
+        return "DeviceCodeTyped()"
 
 
 class DeviceOpened(msgspec.Struct, frozen=True):
@@ -107,6 +115,7 @@ def operations(flow: DeviceFlow, pace: Paced) -> tuple[Operation, ...]:
             request=DeviceCodeTyped,
             response=DeviceOpened,
             refusals=(
+                Code.METHOD_NOT_OFFERED,
                 Code.CHALLENGE_NOT_FOUND,
                 Code.CHALLENGE_EXPIRED,
                 Code.INVALID_CODE,

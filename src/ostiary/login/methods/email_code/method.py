@@ -37,6 +37,10 @@ class EmailCodeBegin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     email: Annotated[str, msgspec.Meta(max_length=320)]
 
+    def __repr__(self) -> str:
+        """Show no address, whoever prints it."""
+        return "EmailCodeBegin()"
+
 
 class EmailCodeAsked(msgspec.Struct, frozen=True):
     """The attempt, whatever became of the letter.
@@ -55,6 +59,10 @@ class EmailCodeAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     attempt: str
     code: Annotated[str, msgspec.Meta(max_length=64)]
+
+    def __repr__(self) -> str:
+        """Show no code, whoever prints it."""
+        return "EmailCodeAnswer()"
 
 
 class _Sent(msgspec.Struct, frozen=True):
