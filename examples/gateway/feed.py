@@ -38,7 +38,7 @@ class Feed(threading.Thread):
     ) -> None:
         super().__init__(name="feed", daemon=True)
         self._redis, self._snapshots, self._ended, self._bound, self._stream = redis, snapshots, ended, bound, stream
-        self._last, self._until = "", 0.0
+        self._last, self._until, self._away = "", 0.0, False
 
     @property
     def trusted(self) -> bool:
@@ -53,7 +53,9 @@ class Feed(threading.Thread):
                 while True:
                     self._read()
             except RedisError as fault:
-                print(f"feed: {type(fault).__name__}, trying again", flush=True)
+                if not self._away:
+                    print(f"feed: {type(fault).__name__}, trying again until Redis is back", flush=True)
+                self._away = True
                 time.sleep(_NAP_S)
 
     def _resume(self) -> None:
@@ -66,6 +68,9 @@ class Feed(threading.Thread):
     def _read(self) -> None:
         sent, before = ticks(), self._last
         told = self._redis.xread({self._stream: before}, MOST, block=int(self._bound * 250))
+        if self._away:
+            self._away = False
+            print("feed: Redis is back", flush=True)
         entries = told[0][1] if told else []
         if entries and not self._there(before):
             self._lose()  # the stream was trimmed past us, or is another one

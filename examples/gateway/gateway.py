@@ -105,7 +105,7 @@ class Desk(BaseHTTPRequestHandler):
         self.answer({"/request": self.request_in})
 
     def do_GET(self) -> None:
-        self.answer({"/stream": self.stream, "/healthz": self.healthz})
+        self.answer({"/stream": self.stream, "/healthz": self.healthz, "/request": self.posted_only})
 
     def answer(self, routes: dict) -> None:
         try:
@@ -118,6 +118,10 @@ class Desk(BaseHTTPRequestHandler):
     def nothing(self) -> None:
         self.close_connection = True  # whatever body came with it stays unread
         raise Refused(404, "route_unknown")
+
+    def posted_only(self) -> None:
+        self.close_connection = True
+        raise Refused(405, "method_not_allowed")
 
     def request_in(self) -> None:
         """Answer a signed request with what it said; its session's open streams hear of it too."""
@@ -198,6 +202,8 @@ class Desk(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))
+        if status == 405:  # noqa: PLR2004 - Method Not Allowed
+            self.send_header("Allow", "POST")
         if status == 503:  # noqa: PLR2004 - Service Unavailable
             self.send_header("Retry-After", "1")
         self.end_headers()
@@ -232,7 +238,9 @@ def connected(url: str, patience: float) -> Redis:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description="A gateway that follows Ostiary's projection.")
+    asked = argparse.ArgumentParser(
+        "python -m examples.gateway", description="A gateway that follows Ostiary's projection."
+    )
     asked.add_argument("--redis", default="redis://127.0.0.1:6379")
     asked.add_argument("--host", default="127.0.0.1")
     asked.add_argument("--port", type=int, default=9090)

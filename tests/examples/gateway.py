@@ -88,8 +88,8 @@ class Device:
 class Gateway:
     """The running process, as its clients see it."""
 
-    def __init__(self, port):
-        self.port, self.streams = port, []
+    def __init__(self, port, printed):
+        self.port, self.printed, self.streams = port, printed, []
 
     def send(self, method, path, body=None, headers=None):
         """Status and JSON of one answer."""
@@ -160,7 +160,7 @@ def running(redis, bound, command=("-m", "examples.gateway")):
     try:
         words = process.stdout.readline().split()
         assert words[:1] == [b"ready"], words
-        made = Gateway(int(words[1]))
+        made = Gateway(int(words[1]), process.stdout)
         until(made.trusted)
         with closing(made):
             yield made

@@ -2,12 +2,14 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.examples.gateway import EVENTS, Device, RedisServer, running, until
+from tests.examples.gateway import EVENTS, ROOT, Device, RedisServer, running, until
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
 
@@ -96,6 +98,7 @@ def test_each_refusal(device, gateway):
     assert gateway.send("POST", "/request", "{}")[0] == 400
     assert gateway.send("POST", "/request", "x" * 70_000)[0] == 413
     assert gateway.send("POST", "/elsewhere", "{}")[0] == 404
+    assert gateway.send("GET", "/request")[0] == 405
     assert gateway.send("GET", "/stream")[0] == 400
     assert gateway.send("GET", "/stream", headers={"Device-Envelope": "é"})[0] == 400
 
@@ -173,6 +176,23 @@ def test_it_reads_on_where_it_was_and_forgets_when_that_is_gone(redis, device, g
     assert stream.event() == ("end", "open_again")
     assert gateway.ask(other.signed()) == INACTIVE
     assert gateway.ask(device.signed()) == (200, "")
+
+
+def test_it_says_once_that_redis_is_away_and_once_that_it_is_back(redis, gateway):
+    for _ in range(2):
+        redis.kill()
+        until(lambda: not gateway.trusted())
+        redis.start()
+        away, back = (gateway.printed.readline().decode() for _ in range(2))
+        assert away.startswith("feed: ")
+        assert away.endswith("trying again until Redis is back\n")
+        assert back == "feed: Redis is back\n"
+
+
+def test_its_help_says_how_it_is_called():
+    words = [sys.executable, "-m", "examples.gateway", "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("usage: python -m examples.gateway [-h]")
 
 
 def test_it_runs_as_a_file_too(redis, device):

@@ -119,7 +119,7 @@ class Stage(Home):
 
     def rebuilt(self):
         """Rebuild; return how many stood otherwise, and how many were removed."""
-        return self.run(fill(self.truth(), self.mirror, silent)), self.run(sweep(self.truth(), self.mirror))
+        return self.run(fill(self.truth(), self.mirror, silent)).changed, self.run(sweep(self.truth(), self.mirror))
 
     def verified(self):
         """Verify; return the differences by session, and the walk with its counts."""

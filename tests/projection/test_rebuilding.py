@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from ostiary.kernel.clock import SECOND
-from ostiary.projection.rebuilding import fill, sweep
+from ostiary.projection.rebuilding import Filled, fill, sweep
 from ostiary.sessions.device import service as devices
 from ostiary.storage import snapshots
 from tests.projection.stage import ACT, KEY, silent
@@ -55,7 +55,7 @@ def test_every_planted_difference_is_found_by_name_and_mended_by_a_rebuild(peopl
     assert json.loads(found[revoked.id].should)["status"] == "revoked"
     assert (found[ending.id].should, found[ending.id].stands) == (str(ending.expires_at // 1000), "0")
     before = len(peopled.events())
-    assert peopled.rebuilt() == (2, 2)
+    assert peopled.rebuilt() == (4, 2)
     assert peopled.verified()[0] == {}
     told = {fields["device_session_id"]: fields["status"] for fields in peopled.events()[before:]}
     assert told == {living.id: "active", revoked.id: "revoked", "dev-unknown": "revoked"}
@@ -115,9 +115,21 @@ def test_a_revocation_during_a_rebuild_stays(peopled):
 
         write = partial(revoked_meanwhile, peopled.mirror)
 
-    assert peopled.run(fill(peopled.truth(), Late(), silent)) == 0
+    assert peopled.run(fill(peopled.truth(), Late(), silent)) == Filled(0, ())
     assert peopled.value(living.id)["status"] == "revoked"
     peopled.followed()
+    assert peopled.verified()[0] == {}
+
+
+def test_what_stands_as_revoked_and_lives_in_the_truth_is_named_and_stays(peopled):
+    """As after a restore of a backup: the revocation is gone from the truth, and gateways have heard of it."""
+    living = peopled.many[0]
+    told = peopled.client.get(key(living)).replace("active", "revoked")
+    peopled.client.set(key(living), told)
+    assert peopled.run(fill(peopled.truth(), peopled.mirror, silent)) == Filled(0, (living.id,))
+    assert peopled.client.get(key(living)) == told
+    peopled.client.delete(key(living))
+    assert peopled.run(fill(peopled.truth(), peopled.mirror, silent)) == Filled(1, ())
     assert peopled.verified()[0] == {}
 
 
@@ -165,7 +177,7 @@ def test_many_are_told_as_they_go(peopled):
     async def note(count):
         told.append(count)
 
-    assert peopled.run(fill(peopled.truth(), peopled.mirror, note)) == 1300
+    assert peopled.run(fill(peopled.truth(), peopled.mirror, note)).changed == 1300
     assert told == [500, 1000, 1304]
     assert peopled.verified()[1].sessions == 1304
     peopled.client.delete(*(f"gateway:session:{session}" for session in many[:700]))

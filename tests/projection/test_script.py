@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ostiary.kernel.clock import SECOND
-from ostiary.projection.model import entry_of
+from ostiary.projection.model import Written, entry_of
 from ostiary.sessions.device.model import KEPT, DeviceSession
 from tests.projection.stage import KEY
 
@@ -29,7 +29,7 @@ def there(redis, stages):
 
 
 def write(stage, *sessions, now=NOW):
-    return stage.run(stage.mirror.write([entry_of(one, now) for one in sessions]))
+    return stage.run(stage.mirror.write([entry_of(one, now) for one in sessions])).changed
 
 
 ACTIVE = {
@@ -101,6 +101,13 @@ def test_a_late_active_one_never_undoes_a_revocation_and_tells_nobody(there):
     assert there.value("device-session-123")["status"] == "revoked"
 
 
+def test_those_that_stay_revoked_are_named(there):
+    names = [f"dev-{number}" for number in range(250)]
+    write(there, *(session(name, revoked_at=NOW) for name in names[99:201]))
+    written = there.run(there.mirror.write([entry_of(session(name), NOW) for name in names]))
+    assert written == Written(148, tuple(names[99:201]))
+
+
 def test_a_revocation_stays_though_somebody_spelt_it_otherwise(there):
     there.client.set("gateway:session:device-session-123", '{ "status" : "revoked" }')
     assert write(there, session()) == 0
@@ -129,8 +136,12 @@ def stands(stage):
 def test_what_stands_there_already_is_told_to_nobody_again_but_goes_when_it_should(there):
     write(there, session(expires_at=FUTURE * 1000))
     there.client.persist("gateway:session:device-session-123")
-    assert write(there, session(expires_at=FUTURE * 1000)) == 0
+    assert write(there, session(expires_at=FUTURE * 1000)) == 1
     assert there.client.pexpiretime("gateway:session:device-session-123") == FUTURE
+    assert write(there, session(expires_at=FUTURE * 1000)) == 0
+    assert write(there, session()) == 1
+    assert there.client.pexpiretime("gateway:session:device-session-123") == -1
+    assert write(there, session()) == 0
     assert len(there.events()) == 1
 
 
@@ -145,7 +156,7 @@ def test_a_script_that_redis_has_forgotten_is_sent_again(there):
 def test_the_stream_keeps_about_as_many_as_is_set(there):
     mirror = there.mirrored(maxlen=1000)
     many = [entry_of(session(f"dev-{number}"), NOW) for number in range(3000)]
-    assert there.run(mirror.write(many)) == 3000
+    assert there.run(mirror.write(many)) == Written(3000, ())
     assert 1000 <= there.client.xlen("gateway:session_events") < 1200
     assert there.events()[-1]["device_session_id"] == "dev-2999"
 

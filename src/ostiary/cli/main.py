@@ -5,10 +5,11 @@ cannot answer now (EX_TEMPFAIL of sysexits.h), 130 interrupted.
 """
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
@@ -173,7 +174,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter shows its number
     if any(not argument.translate(_JOINERS).isprintable() for argument in sys.argv[1:]):
         sys.exit(_failed("an argument holds something that is no readable UTF-8 text, or a control character", _USAGE))
-    sys.exit(run(partial(app(), print_error=False, exit_on_error=False)))
+    sys.exit(run(_asked))
 
 
 def run(command: Callable[[], object]) -> int:
@@ -204,6 +205,15 @@ def run(command: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _asked() -> object:
+    """Do what was asked for; what logs at all came with the command's file, and must not log among its answers."""
+    command, bound, _ = app().parse_args(print_error=False, exit_on_error=False)
+    if "structlog" in sys.modules:
+        journal = import_module("ostiary.cli.journal")
+        journal.log_to_stderr(logging.WARNING)
+    return command(*bound.args, **bound.kwargs)
 
 
 def _hush() -> None:

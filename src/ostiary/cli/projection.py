@@ -11,7 +11,7 @@ from ostiary.house import House
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.ids import new_id, system_secrets
-from ostiary.projection.model import Mirror, MirrorUnavailable
+from ostiary.projection.model import Mirror, MirrorUnavailable, ProjectionSettings
 from ostiary.projection.rebuilding import Told, fill, sweep
 from ostiary.projection.redis import RedisMirror
 from ostiary.projection.truth import Truth
@@ -21,6 +21,10 @@ from ostiary.storage import snapshots
 __all__ = ["rebuild", "status", "verify"]
 
 _CLAIM_MS = 5_000
+_SIGN_IN = "Are OSTIARY_REDIS_PASSWORD_FILE and OSTIARY_REDIS_USERNAME those of this Redis?"
+_STUCK = "Gateways refuse for good what stays revoked in Redis, and a rebuild may not bring it back. Revoke it\n\
+in the truth too (POST /api/v1/internal/sessions/ID/revoke), or, where you are sure that it may live, delete its key\n\
+in Redis and rebuild again; docs/projection.md says more.\n"
 
 
 def status(*, json_: bool = False) -> int:
@@ -33,14 +37,15 @@ def status(*, json_: bool = False) -> int:
     json_
         Print one JSON object.
     """
-    return _within(lambda opened, mirror: _status(opened, mirror, as_json=json_))
+    with house() as opened:
+        return asyncio.run(_asked(opened, as_json=json_))
 
 
 def rebuild(*, progress: bool = False, json_: bool = False) -> int:
     """Write all sessions of all tenants anew, and remove those that are not known.
 
     A server may go on meanwhile: no session that was revoked comes to life again. Gateways hear of what stood
-    otherwise, and of nothing else.
+    otherwise, and of nothing else. Exit code 1 where a session that lives stays revoked in Redis; each is named.
 
     Parameters
     ----------
@@ -69,6 +74,11 @@ def verify(*, progress: bool = False, json_: bool = False) -> int:
         return _within(lambda opened, mirror: _verify(opened, mirror, told, as_json=json_))
 
 
+async def _asked(opened: House, *, as_json: bool) -> int:
+    async with _mirror(_settings(opened)) as mirror:
+        return await _status(opened, mirror, as_json=as_json)
+
+
 async def _status(opened: House, mirror: Mirror, *, as_json: bool) -> int:
     waiting, since = opened.vault.read_now(opened.scope, snapshots.waiting)
     told: dict[str, object] = {"redis": "", "waiting": waiting}
@@ -77,6 +87,8 @@ async def _status(opened: House, mirror: Mirror, *, as_json: bool) -> int:
         about = await mirror.about()
     except MirrorUnavailable as fault:
         told |= {"redis": f"unavailable ({fault.why})", "events": None, "whole": None}
+        if fault.why == "sign_in":
+            sys.stderr.write(f"{_SIGN_IN}\n")
     else:
         told |= {"redis": about.version, "events": about.events, "whole": about.run == about.whole}
     one(told if as_json else {name: _plain(value) for name, value in told.items()}, as_json=as_json)
@@ -94,16 +106,21 @@ async def _rebuild(opened: House, mirror: Mirror, told: Told, *, as_json: bool) 
         await told(count)
 
     run = (await mirror.about()).run
-    changed = await fill(truth, mirror, go_on)
+    filled = await fill(truth, mirror, go_on)
     removed = await sweep(truth, mirror)
     await mirror.declare(run)
     took = (opened.clock() - began) / SECOND
     if as_json:
-        facts = {"sessions": looked, "changed": changed, "removed": removed, "seconds": round(took, 3)}
-        one(facts, as_json=True)
+        facts = {"sessions": looked, "changed": filled.changed, "removed": removed, "stuck": list(filled.stuck)}
+        one(facts | {"seconds": round(took, 3)}, as_json=True)
     else:
-        say(f"{looked:,} sessions in {took:.1f} s: {changed:,} stood otherwise, {removed:,} unknown ones removed")
-    return 0
+        for session in filled.stuck:
+            say(f"stuck: {session}: stands as revoked, should be active")
+        done = f"{filled.changed:,} stood otherwise, {removed:,} unknown removed, {len(filled.stuck):,} stuck"
+        say(f"{_sessions(looked)} in {took:.1f} s: {done}")
+    if filled.stuck:
+        sys.stderr.write(_STUCK)
+    return 1 if filled.stuck else 0
 
 
 async def _verify(opened: House, mirror: Mirror, told: Told, *, as_json: bool) -> int:
@@ -115,13 +132,17 @@ async def _verify(opened: House, mirror: Mirror, told: Told, *, as_json: bool) -
     if as_json:
         one({"sessions": walk.sessions, "waiting": walk.waiting, "differences": found}, as_json=True)
     else:
-        say(f"{walk.sessions:,} sessions, {walk.waiting:,} of them waiting: {found:,} differences")
+        sum_up = f"{found:,} difference{'' if found == 1 else 's'}"
+        say(f"{_sessions(walk.sessions)}, {walk.waiting:,} waiting: {sum_up}")
     return 1 if found else 0
 
 
 def _within(command: Callable[[House, Mirror], Awaitable[int]]) -> int:
     async def run(opened: House) -> int:
-        async with _mirror(opened) as mirror:
+        given = _settings(opened)
+        async with _mirror(given) as hasty:
+            await hasty.about()  # one that hangs is told at once; patience is for steps of a walk that has begun
+        async with _mirror(given.patient) as mirror:
             return await command(opened, mirror)
 
     with house() as opened:
@@ -129,14 +150,18 @@ def _within(command: Callable[[House, Mirror], Awaitable[int]]) -> int:
 
 
 @asynccontextmanager
-async def _mirror(opened: House) -> AsyncIterator[Mirror]:
-    if opened.settings.projection.addr is None:
-        raise SettingsError("there is no projection: OSTIARY_REDIS_ADDR names no Redis")
-    mirror = RedisMirror(opened.settings.projection.patient)
+async def _mirror(given: ProjectionSettings) -> AsyncIterator[Mirror]:
+    mirror = RedisMirror(given)
     try:
         yield mirror
     finally:
         await mirror.close()
+
+
+def _settings(opened: House) -> ProjectionSettings:
+    if opened.settings.projection.addr is None:
+        raise SettingsError("there is no projection: OSTIARY_REDIS_ADDR names no Redis")
+    return opened.settings.projection
 
 
 def _truth(opened: House) -> Truth:
@@ -149,12 +174,16 @@ def _progress(*, shown: bool) -> Iterator[Told]:
 
     async def told(done: int) -> None:
         if shown:
-            sys.stderr.write(f"\r{done:,} sessions")
+            sys.stderr.write(f"\r{_sessions(done)}")
             sys.stderr.flush()
 
     yield told
     if shown:
         sys.stderr.write("\n")
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count:,} sessions"
 
 
 def _plain(value: object) -> object:
@@ -173,4 +202,5 @@ def _fields(difference: Difference) -> dict[str, object]:
 
 
 def _sentence(difference: Difference) -> str:
-    return f"{difference.fault}: {difference.session}: {difference.stands or '-'}, not {difference.should or '-'}"
+    stands, should = difference.stands or "nothing", difference.should or "nothing"
+    return f"{difference.fault}: {difference.session}: stands {stands}, should be {should}"

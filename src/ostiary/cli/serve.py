@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import uvloop
 from msgspec.structs import replace
 
 from ostiary.app import FRESH, Application, build
+from ostiary.cli.journal import log_to_stderr
 from ostiary.cli.listeners import Listener, free_port, locked, serve_until_told
 from ostiary.cli.terminal import between, say
 from ostiary.cli.workers import Supervisor
@@ -50,7 +49,7 @@ def serve(*, fixture: bool = False, workers: Workers = 1, head_file: Path | None
     settings = read_settings()
     if head_file:
         settings = replace(settings, log=replace(settings.log, head_file=head_file))
-    _log_to_stderr()
+    log_to_stderr()
     own_kek(settings)
     with locked(settings.data_dir):
         free_port(settings.public_http_addr, "OSTIARY_PUBLIC_HTTP_ADDR")
@@ -140,28 +139,3 @@ def _announce(opened: House, token: str | None) -> None:
         say("")
     say("ready")
     sys.stdout.flush()
-
-
-def _log_to_stderr() -> None:
-    """Write one JSON line per log entry; none per request and none per check."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: _Patient(sys.stderr),
-    )
-
-
-class _Patient(structlog.PrintLogger):
-    """Drops a line that cannot be written: a full disk under the log must not turn a 503 into a 500."""
-
-    def msg(self, message: str) -> None:
-        """Write one line, if it can be written."""
-        with suppress(OSError):
-            super().msg(message)
-
-    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg

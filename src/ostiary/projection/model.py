@@ -21,6 +21,7 @@ __all__ = [
     "ProjectionSettings",
     "Standing",
     "State",
+    "Written",
     "entry_of",
 ]
 
@@ -80,6 +81,13 @@ class Held(msgspec.Struct, frozen=True):
     until: int
 
 
+class Written(msgspec.Struct, frozen=True):
+    """What a write did: `changed` stood otherwise and are right now; the sessions `kept` stay revoked."""
+
+    changed: int
+    kept: tuple[str, ...]
+
+
 class About(msgspec.Struct, frozen=True):
     """What Redis says of itself.
 
@@ -114,8 +122,8 @@ class Standing(msgspec.Struct, frozen=True):
 class Mirror(Protocol):
     """The projection's side of Redis. Everything raises MirrorUnavailable; nothing takes longer than the timeout."""
 
-    async def write(self, entries: Sequence[Entry]) -> int:
-        """Write entries and append an event for each that changed, in one atomic step; return how many did.
+    async def write(self, entries: Sequence[Entry]) -> Written:
+        """Write entries and append an event for each whose value changed, in atomic steps.
 
         A session that stands there as revoked stays so, whatever comes later.
         """

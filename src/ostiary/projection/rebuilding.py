@@ -1,30 +1,47 @@
 """The projection made anew from the truth, beside a server that goes on: what comes late never undoes a revocation."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
 
 from ostiary.projection.model import Mirror, entry_of
 from ostiary.projection.truth import Truth
 
-__all__ = ["Told", "fill", "sweep"]
+__all__ = ["Filled", "Told", "fill", "sweep"]
 
 Told = Callable[[int], Awaitable[None]]
 """Is told how many sessions have been looked at so far."""
 
 
-async def fill(truth: Truth, mirror: Mirror, told: Told) -> int:
-    """Write every session; return how many stood otherwise. Raises MirrorUnavailable, StoreUnavailable."""
-    looked, changed, coming = 0, 0, asyncio.ensure_future(truth.after(""))
+class Filled(msgspec.Struct, frozen=True):
+    """What a filling did: `changed` stood otherwise; the sessions `stuck` live, and stand as revoked for good."""
+
+    changed: int
+    stuck: tuple[str, ...]
+
+
+async def fill(truth: Truth, mirror: Mirror, told: Told) -> Filled:
+    """Write every session. Raises MirrorUnavailable, StoreUnavailable."""
+    looked, changed, stuck, coming = 0, 0, list[str](), asyncio.ensure_future(truth.after(""))
     try:
         while (page := await coming).last:
             coming = asyncio.ensure_future(truth.after(page.last))  # is read while Redis writes
             looked, now = looked + len(page.sessions), truth.clock()
             entries = [entry_of(session, now) for session in page.sessions]
-            changed += await mirror.write([entry for entry in entries if not 0 < entry.until <= now // 1000])
+            written = await mirror.write([entry for entry in entries if not 0 < entry.until <= now // 1000])
+            changed += written.changed
+            stuck += await _living(truth, written.kept)
             await told(looked)
     finally:
         coming.cancel()
-    return changed
+    return Filled(changed, tuple(stuck))
+
+
+async def _living(truth: Truth, kept: Sequence[str]) -> list[str]:
+    """Return those that still live: the others were revoked while their page was on its way, and stand rightly."""
+    states, now = await truth.states(kept), truth.clock()
+    return [session for session in kept if session in states and states[session].lives(now)]
 
 
 async def sweep(truth: Truth, mirror: Mirror) -> int:

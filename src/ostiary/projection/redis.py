@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ostiary.kernel.clock import SECOND
-from ostiary.projection.model import About, Entry, Held, MirrorUnavailable, ProjectionSettings
+from ostiary.projection.model import About, Entry, Held, MirrorUnavailable, ProjectionSettings, Written
 from ostiary.projection.script import READ, REMOVE, WRITE
 from ostiary.remote.secret import read_secret
 
@@ -50,13 +50,16 @@ class RedisMirror:
         self._sessions = f"{settings.prefix}session:"
         self._whole, self._claimed = f"{settings.prefix}projection:whole", f"{settings.prefix}projection:rebuilding"
 
-    async def write(self, entries: Sequence[Entry]) -> int:
-        changed = 0
+    async def write(self, entries: Sequence[Entry]) -> Written:
+        changed, kept = 0, list[str]()
         for start in range(0, len(entries), _AT_ONCE):
             part = entries[start : start + _AT_ONCE]
             arguments = [argument for entry in part for argument in (entry.record, entry.until)]
-            changed += await self._run(WRITE, [entry.session for entry in part], self._settings.maxlen, *arguments)
-        return changed
+            sessions = [entry.session for entry in part]
+            count, *places = await self._run(WRITE, sessions, self._settings.maxlen, *arguments)
+            changed += count
+            kept += [sessions[place - 1] for place in places]
+        return Written(changed, tuple(kept))
 
     async def remove(self, sessions: Sequence[str], now: int) -> int:
         gone = 0

@@ -47,12 +47,14 @@ class Restorer:
     async def _fill(self, run: str) -> None:
         _LOG.info("projection_filling")
         try:
-            changed = await fill(self._truth, self._mirror, self._go_on)
+            filled = await fill(self._truth, self._mirror, self._go_on)
             await self._mirror.declare(run)
         except OstiaryError as fault:
             _LOG.warning("projection_not_filled", fault=str(fault))
         else:
-            _LOG.info("projection_filled", changed=changed)
+            _LOG.info("projection_filled", changed=filled.changed)
+            if filled.stuck:  # only a rebuild by hand names them
+                _LOG.warning("projection_stuck", sessions=len(filled.stuck))
 
     async def _go_on(self, looked: int) -> None:
         await self._mirror.claim(self._who, _LIFE_MS)

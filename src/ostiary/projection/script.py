@@ -6,28 +6,32 @@ KEYS[1] is the stream, the others are the sessions' keys. All stand in one slot 
 __all__ = ["READ", "REMOVE", "WRITE"]
 
 WRITE = """
-local changed = 0
+local done = {0}
 for i = 2, #KEYS do
   local record, till = ARGV[2 * i - 2], ARGV[2 * i - 1]
   local held = redis.pcall('GET', KEYS[i])
-  local final = false
-  if held ~= record then
+  local final, right = false, false
+  if held == record then
+    right = redis.call('PEXPIRETIME', KEYS[i]) == (till == '0' and -1 or tonumber(till))
+  else
     local new = cjson.decode(record)
     if type(held) == 'string' and new.status == 'active' then
       local read, old = pcall(cjson.decode, held)
       final = read and type(old) == 'table' and old.status == 'revoked'
     end
-    if not final then
+    if final then
+      done[#done + 1] = i - 1
+    else
       local told = {'device_session_id', new.device_session_id, 'user_id', new.user_id,
         'client_public_key', new.client_public_key, 'status', new.status}
       if new.revoked_at_ms then
         told[9], told[10] = 'revoked_at_ms', string.format('%.0f', new.revoked_at_ms)
       end
       redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(told))
-      changed = changed + 1
     end
   end
-  if not final then
+  if not final and not right then
+    done[1] = done[1] + 1
     if till == '0' then
       redis.call('SET', KEYS[i], record)
     else
@@ -35,11 +39,11 @@ for i = 2, #KEYS do
     end
   end
 end
-return changed
+return done
 """
 """ARGV: the stream's length, then for each session its value and until when (ms, 0: for ever). Sticky: an active
 session that comes after a revoked one changes nothing. What stands there already is told to nobody again; only the
-time of its going is set anew."""
+time of its going is set anew. Returns how many stood otherwise, then the places of those that stay revoked."""
 
 REMOVE = """
 local gone = 0

@@ -35,7 +35,11 @@ CATALOGUE: dict[Code, Entry] = {
     Code.CSRF_REFUSED: Entry(
         403, "The CSRF token is missing or wrong.", "Send X-CSRF-Token as /api/v1/auth/me gives it."
     ),
-    Code.SERVICE_UNKNOWN: Entry(403, "No such service is registered.", "Use /check or /check/default."),
+    Code.SERVICE_UNKNOWN: Entry(
+        403,
+        "No such service is registered.",
+        "Leave its name out, as in /check and /check/device, or register it: `ostiary services add NAME`.",
+    ),
     Code.SERVICE_MALFORMED: Entry(
         400, "A name, a host, a scope or a fact is malformed.", "See docs/services.md for how each is written."
     ),
