@@ -121,6 +121,50 @@ def test_receipts_tell_who_and_why_without_an_address(settled):
     assert "pilot" not in str(told)
 
 
+def test_the_blocks_that_stand_are_listed_those_of_nobodys_address_too(settled, ann):
+    assert settled.done("people", "blocks") == "Nobody is blocked.\n"
+    settled.done("people", "block", "Pilot@example.test", "--reason", "spam")
+    settled.done("people", "block", ann, "--reason", "abuse")
+    first, second = settled.rows("people", "blocks")
+    receipt = next(one for one in settled.rows("receipts", "list") if one["subject"].startswith("address:"))
+    name = first["blocked_by"].removeprefix("operator:")
+    assert first == {
+        "kind": "address",
+        "subject": receipt["subject"],
+        "reason": "spam",
+        "actor": f"admin:{name}",
+        "blocked_by": f"operator:{name}",
+        "blocked_since": first["blocked_since"],
+    }
+    assert (second["kind"], second["subject"], second["reason"]) == ("person", ann, "abuse")
+    assert row(settled, ann)["blocked_since"] == second["blocked_since"]
+    head, line, _ = settled.done("people", "blocks").splitlines()
+    assert head.split() == ["SUBJECT", "REASON", "ACTOR", "SINCE"]
+    assert line.startswith(first["subject"])
+    assert "pilot" not in settled.done("people", "blocks").lower()
+    settled.done("people", "unblock", "pilot@example.test")
+    assert settled.rows("people", "blocks") == [second]
+    settled.done("people", "unblock", ann)
+    assert settled.rows("people", "blocks") == []
+
+
+def test_an_address_is_shown_by_whose_it_is_and_where_it_is_nobodys_by_its_block(settled, ann):
+    assert settled.rows("people", "show", "Ann@example.test") == [row(settled, ann)]
+    assert settled.rows("people", "show", "ann@example.test") == [row(settled, ann)]
+    for unknown in ("pilot@example.test", "pilot@nowhere", "@"):
+        code, out, err = settled("people", "show", unknown)
+        assert (code, out, "There is no such person." in err) == (1, "", True)
+    settled.done("people", "block", "pilot@example.test", "--reason", "spam")
+    shown = row(settled, "Pilot@Example.test")
+    assert shown.keys() == row(settled, ann).keys()
+    assert (shown["id"], shown["email"], shown["created_at"]) == (None, "Pilot@Example.test", None)
+    assert (shown["blocked"], shown["blocked_because"]) == (True, ["address:spam"])
+    assert shown["blocked_since"] == settled.rows("people", "blocks")[0]["blocked_since"]
+    assert "blocked          yes\n" in settled.done("people", "show", "pilot@example.test")
+    settled.done("people", "unblock", "pilot@example.test")
+    assert settled("people", "show", "pilot@example.test")[0] == 1
+
+
 class Elsewhere:
     """A directory that has everybody, or is away."""
 

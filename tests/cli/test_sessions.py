@@ -2,13 +2,18 @@
 
 import os
 import subprocess
+from contextlib import closing
 
 import pytest
 
 from ostiary.cli.sessions import batches
+from ostiary.house import open_house
+from ostiary.settings import read_settings
+from ostiary.storage import snapshots
 from tests.cli.shell import OSTIARY, kinds
 from tests.flows.browser import Browser
-from tests.flows.seed import opened_for, seed
+from tests.flows.seed import devices_of, opened_for, seed
+from tests.sessions.home import HOUR
 
 SESSION = {
     "id": "str",
@@ -224,3 +229,71 @@ def test_a_tokens_end_is_told_beside_it_and_that_it_comes_sooner_than_was_wished
     first, *rest = err.splitlines()
     assert first == f"The token ends at {end} UTC at the latest."
     assert rest == ([f"That is sooner than was asked for: {says}"] if says else [])
+
+
+@pytest.fixture
+def ann(settled):
+    return settled.rows("people", "add", "--email", "ann@example.test")[0]["person"]
+
+
+def test_a_devices_session_is_listed_and_shown_like_the_others(settled, ann):
+    (browser,) = opened_for(settled, [ann])
+    (device,) = devices_of(settled, ann, 0)
+    rows = settled.rows("sessions", "list")
+    assert [row["id"] for row in rows] == [device, browser]
+    assert settled.rows("sessions", "list", "--most", "1") == rows[:1]
+    assert settled.rows("sessions", "list", "--person", ann) == rows
+    row = rows[0]
+    assert kinds(row).keys() == SESSION.keys()
+    assert (row["kind"], row["person"], row["state"], row["because"]) == ("device", ann, "active", "email_code")
+    empty = {name for name, value in row.items() if value is None}
+    assert empty == {
+        *("will_end_by", "last_seen_at", "idle_expires_at", "absolute_expires_at"),
+        *("scopes", "refreshable_until", "ended_at"),
+    }
+    assert settled.rows("sessions", "show", device) == [row]
+    line = settled.done("sessions", "list").splitlines()[1]
+    assert line.startswith(device)
+    assert ann in line
+    assert "None" not in settled.done("sessions", "list") + settled.done("sessions", "show", device)
+
+
+def test_a_devices_session_is_ended_with_the_others(settled, ann):
+    (browser,) = opened_for(settled, [ann])
+    first, second = devices_of(settled, ann, 0, 0)
+    unknown = "dev-AAAAAAAAAAAAAAAAAAAAAA"
+    code, out, err = settled("sessions", "revoke", first, unknown, browser, first)
+    assert code == 1
+    assert [line.split()[1:] for line in out.splitlines()] == [["ended", one] for one in (first, browser, first)]
+    assert err.startswith(f"ostiary: {unknown}: There is no such device session.")
+    assert settled("sessions", "show", unknown)[0] == 1
+    (row,) = settled.rows("sessions", "show", first)
+    assert (row["state"], row["because"], type(row["ended_at"])) == ("ended", "admin_revoke", str)
+    assert [one["id"] for one in settled.rows("sessions", "list", "--person", ann)] == [second]
+    told = [one for one in settled.rows("receipts", "list") if one["subject"] == first]
+    (end,) = [one for one in told if one["operation"] == "session.end"]
+    name = end["actor"].removeprefix("operator:")
+    assert end["reasons"] == ["admin_revoke", "actor:admin", f"actor_id:{name}"]
+    with closing(open_house(read_settings(settled.environ, settled.place))) as house:
+        marked = house.vault.read_now(house.scope, lambda tx: snapshots.marked(tx, 10))
+    assert first in {one.session for one in marked}
+
+
+def test_a_devices_session_is_ended_from_a_stream(settled, ann):
+    (device,) = devices_of(settled, ann, 0)
+    with stream(settled) as process:
+        process.stdin.write(f"{device}\n")
+        assert process.stdout.readline().split()[1:] == ["ended", device]
+        assert settled.rows("sessions", "show", device)[0]["state"] == "ended"
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+def test_a_devices_session_has_ended_once_its_time_has_come(settled, ann):
+    soon, later = devices_of(settled, ann, 1, HOUR)
+    (row,) = settled.rows("sessions", "show", soon)
+    assert (row["state"], row["because"], row["will_end_by"]) == ("ended", "expired", None)
+    assert row["ended_at"] == row["absolute_expires_at"]
+    (row,) = settled.rows("sessions", "show", later)
+    assert (row["state"], row["because"], row["will_end_by"]) == ("active", "email_code", "expired")
+    assert [one["id"] for one in settled.rows("sessions", "list", "--person", ann)] == [later]

@@ -1,12 +1,16 @@
 """Sessions by the hundred, opened by the server's own use case on the same database, beside a running server."""
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from ostiary.house import open_house, prepare
 from ostiary.kernel.values import ANONYMOUS, Factor, Proof
+from ostiary.sessions.device import service as devices
+from ostiary.sessions.device.service import Opening
 from ostiary.sessions.service import Rules, open_session
 from ostiary.settings import read_settings
+from tests.login.email_code.handset import new_key
 
 _BATCH = 200
 
@@ -34,3 +38,16 @@ def opened_for(served, people):
         house.vault.transact_now(house.scope, partial(batch, some=people[start : start + _BATCH]))
     house.close()
     return cookies
+
+
+def devices_of(served, person, *lives):
+    """Open a device's session for each of these times to live, 0 for ever; return their ids."""
+    with closing(open_house(read_settings(served.environ, Path(served.folder)))) as house:
+
+        def use_case(tx):
+            wishes = [
+                Opening(person, new_key(), f"challenge-{person}-{tx.now}-{n}", life) for n, life in enumerate(lives)
+            ]
+            return [devices.open_session(tx, ANONYMOUS, wish).id for wish in wishes]
+
+        return house.vault.transact_now(house.scope, use_case)

@@ -210,3 +210,20 @@ def test_what_is_the_code_of_a_reason(code):
 @pytest.mark.parametrize("code", ["", "x" * 65, "two words", "a\n", "\u00e4", "a/b"])
 def test_what_is_none(code):
     assert not is_reason(code)
+
+
+def test_all_blocks_of_a_tenant_and_none_of_another(everywhere):
+    ada = add(everywhere, "ada@example.test")
+    bar(everywhere, "Nobody@example.test", OTHER)
+    everywhere.clock.turn(SECOND)
+    bar(everywhere, ada)
+    first, second = everywhere.read(blocks.of_tenant)
+    assert (first.block.kind, first.block.word) == (Kind.ADDRESS, OTHER)
+    assert first.subject in {one.subject for one in everywhere.receipts(operation="person.block")}
+    assert (second.subject, second.block.word, second.block.by) == (ada, WORD, OPERATOR.actor)
+    found = [
+        everywhere.read(lambda tx, t=t: blocks.of_text(tx, ring(everywhere), t)) for t in ("NOBODY@example.test", "x")
+    ]
+    assert found == [first.block, None]
+    house = everywhere.house
+    assert house.vault.read_now(Scope("other", house.scope.mode), blocks.of_tenant) == []

@@ -1,15 +1,16 @@
-"""`ostiary people block` and `unblock`."""
+"""`ostiary people block`, `unblock` and `blocks`."""
 
 import asyncio
 import sys
 
-from ostiary.cli.terminal import DEFAULT_TENANT, answer, house, one, operator, say
+from ostiary.cli.terminal import DEFAULT_TENANT, answer, house, one, operator, say, table, to_the_second
 from ostiary.elsewhere import directory
 from ostiary.house import House
 from ostiary.identities import service as identities
 from ostiary.identities.blocks import service as blocks
-from ostiary.identities.blocks.model import is_reason
+from ostiary.identities.blocks.model import Over, is_reason
 from ostiary.identities.directory import Directory
+from ostiary.kernel.clock import instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.sessions import blocking
@@ -17,7 +18,7 @@ from ostiary.sessions.blocking import BlockDone, Subject, SubjectKind
 from ostiary.sessions.device.model import Act, Actor, Outcome
 from ostiary.storage.tx import Tx
 
-__all__ = ["block", "set_over", "unblock"]
+__all__ = ["block", "list_blocks", "set_over", "unblock"]
 
 _ADMIN = "admin"
 
@@ -92,6 +93,25 @@ def unblock(who: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -
     return 0
 
 
+def list_blocks(*, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
+    """List the blocks that stand, oldest first, those of addresses that nobody has too.
+
+    A blocked address is not stored: it is named by its keyed hash, as in receipts. `ostiary people show EMAIL` tells
+    whether one that is known is blocked.
+
+    Parameters
+    ----------
+    tenant
+        The tenant's name.
+    json_
+        Print one JSON object a line.
+    """
+    with house(tenant=tenant) as opened:
+        rows = list(map(_standing, opened.vault.read_now(opened.scope, blocks.of_tenant)))
+    table(rows if json_ else list(map(_short, rows)), as_json=json_, empty="Nobody is blocked.")
+    return 0
+
+
 def set_over(opened: House, others: Directory | None, who: str, reason: str) -> BlockDone | Refusal:
     """Block whoever is meant, and tell a directory elsewhere first."""
     subject, act = opened.vault.read_now(opened.scope, lambda tx: _subject(tx, who)), _act(reason)
@@ -127,6 +147,23 @@ def _refused(refusal: Refusal, who: str) -> int:
 
 def _count(number: int) -> str:
     return "1 session" if number == 1 else f"{number or 'no'} sessions"
+
+
+def _standing(over: Over) -> dict[str, object]:
+    word = over.block.word
+    return {
+        "kind": over.block.kind.value,
+        "subject": over.subject,
+        "reason": word.reason,
+        "actor": f"{word.actor_type}:{word.actor_id}".removesuffix(":"),
+        "blocked_by": over.block.by,
+        "blocked_since": instant(over.block.at),
+    }
+
+
+def _short(row: dict[str, object]) -> dict[str, object]:
+    kept = {name: row[name] for name in ("subject", "reason", "actor")}
+    return kept | {"since": to_the_second(str(row["blocked_since"]))}
 
 
 def _fields(done: BlockDone) -> dict[str, object]:

@@ -58,6 +58,10 @@ _GROUPS = {
             "withdraw": ("people:withdraw", "Take a scope from a person."),
             "block": ("blocks:block", "Let a person, or whoever has an address, do nothing from now on."),
             "unblock": ("blocks:unblock", "Lift a block; one of the other kind stays."),
+            "blocks": (
+                "blocks:list_blocks",
+                "List the blocks that stand, oldest first, those of addresses that nobody has too.",
+            ),
         },
     ),
     "standings": (

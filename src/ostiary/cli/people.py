@@ -8,9 +8,10 @@ from ostiary.house import House
 from ostiary.identities import service as identities
 from ostiary.identities.blocks import service as blocks
 from ostiary.identities.blocks.model import Block
-from ostiary.identities.model import Person
+from ostiary.identities.model import Person, address_of
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.refusals import Code, Refusal
+from ostiary.keys.keyring import Keyring
 from ostiary.sessions import service as sessions
 from ostiary.storage.tx import Tx
 
@@ -178,31 +179,44 @@ def list_people(*, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     return 0
 
 
-def show(person: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
+def show(who: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) -> int:
     """Show one person: who they are, what they may, and whether they are blocked.
+
+    An address that nobody has is shown where it is blocked.
 
     Parameters
     ----------
-    person
-        The person's id.
+    who
+        The person's id, or their e-mail address.
     tenant
         The tenant's name.
     json_
         Print one JSON object.
     """
     with house(tenant=tenant) as opened:
-
-        def looked_up(tx: Tx) -> dict[str, object] | Refusal:
-            found = identities.find_person(tx, opened.keyring, person)
-            if found is None:
-                return Refusal(Code.PERSON_UNKNOWN)
-            return _fields(found, access.roles(tx, person), access.scopes(tx, person), blocks.of_person(tx, person))
-
-        row = opened.vault.read_now(opened.scope, looked_up)
+        row = opened.vault.read_now(opened.scope, lambda tx: _looked_up(tx, opened.keyring, who))
     if isinstance(row, Refusal):
-        return answer(row, person)
+        return answer(row, who)
     shown(row, as_json=json_)
     return 0
+
+
+def _looked_up(tx: Tx, keyring: Keyring, who: str) -> dict[str, object] | Refusal:
+    found = identities.find_person(tx, keyring, who)
+    address = address_of(who) if found is None else None
+    if address is not None:
+        meant = identities.people_of(tx, keyring, address)
+        found = meant[0] if len(meant) == 1 else None
+    if found is None:
+        block = blocks.of_text(tx, keyring, who)
+        return Refusal(Code.PERSON_UNKNOWN) if block is None else _nobody(who, block)
+    return _fields(found, access.roles(tx, found.id), access.scopes(tx, found.id), blocks.of_person(tx, found.id))
+
+
+def _nobody(address: str, block: Block) -> dict[str, object]:
+    """Return the row of an address that is nobody's, and blocked."""
+    row = _fields(Person("", address.strip(), "", block.at, block.at), [], [], [block])
+    return row | {"id": None, "created_at": None}
 
 
 def _short(row: dict[str, object]) -> dict[str, object]:

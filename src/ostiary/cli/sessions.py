@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from ostiary.cli.device_rows import device_row
 from ostiary.cli.terminal import DEFAULT_TENANT, Count, answer, house, one, operator, say, shown, table, to_the_second
 from ostiary.house import House
 from ostiary.identities import service as identities
 from ostiary.kernel.clock import SECOND, instant
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.sessions import bearer, service
+from ostiary.sessions import bearer, own, service
+from ostiary.sessions.device import service as devices
+from ostiary.sessions.device.model import Act, Actor, DeviceSession, Reason
 from ostiary.sessions.model import BEARER, EndReason, Session, SessionSettings, ends_because, judge
 from ostiary.storage.tx import Tx
 from ostiary.web.catalogue import cause
@@ -42,13 +45,18 @@ def list_sessions(*, person: str = "", most: Count = 100, tenant: str = DEFAULT_
         if person and not _may_be_one(opened, person):
             return answer(Refusal(Code.PERSON_UNKNOWN), person)
         rules = service.Rules(opened.keyring, opened.settings.sessions)
-        found = opened.vault.read_now(
-            opened.scope,
-            lambda tx: service.list_live(tx, rules, person)[:most] if person else service.newest(tx, most),
-        )
+        found = opened.vault.read_now(opened.scope, lambda tx: _found(tx, rules, person, most))
         rows = [_fields(opened, rules, session) for session in found]
     table(rows if json_ else list(map(_short, rows)), as_json=json_, empty="No session.")
     return 0
+
+
+def _found(tx: Tx, rules: service.Rules, person: str, most: int) -> list[Session | DeviceSession]:
+    """Return up to `most` sessions of either kind, newest first: those of a person that live, or of everybody."""
+    if person:
+        return own.living(tx, rules, person)[:most]
+    found: list[Session | DeviceSession] = [*service.newest(tx, most), *devices.newest(tx, most)]
+    return sorted(found, key=lambda one: one.created_at, reverse=True)[:most]
 
 
 def _may_be_one(opened: House, person: str) -> bool:
@@ -72,7 +80,7 @@ def show(session: str, /, *, tenant: str = DEFAULT_TENANT, json_: bool = False) 
     """
     with house(tenant=tenant) as opened:
         rules = service.Rules(opened.keyring, opened.settings.sessions)
-        found = opened.vault.read_now(opened.scope, lambda tx: service.find(tx, session))
+        found = opened.vault.read_now(opened.scope, lambda tx: devices.find(tx, session) or service.find(tx, session))
         if isinstance(found, Refusal):
             return answer(found, session)
         row = _fields(opened, rules, found)
@@ -185,12 +193,8 @@ def _revoke(opened: House, sessions: Sequence[str], *, as_json: bool) -> int:
     if not sessions:
         return 0
 
-    def use_case(tx: Tx) -> list[Session | Refusal]:
-        wanted = [session if service.is_session(session) else "" for session in sessions]
-        return [service.end(tx, caller, session, EndReason.ENDED_BY_OPERATOR) for session in wanted]
-
-    caller = operator()
-    outcomes = opened.vault.transact_now(opened.scope, use_case)
+    act = _act()
+    outcomes = opened.vault.transact_now(opened.scope, lambda tx: [_end(tx, act, session) for session in sessions])
     now = opened.clock()
     for session, outcome in zip(sessions, outcomes, strict=True):
         if not isinstance(outcome, Refusal):
@@ -200,18 +204,32 @@ def _revoke(opened: House, sessions: Sequence[str], *, as_json: bool) -> int:
     return max(answer(outcome, session) for session, outcome in zip(sessions, outcomes, strict=True))
 
 
+def _act() -> Act:
+    caller = operator()
+    return Act(caller, Actor("admin", caller.actor.partition(":")[2]), Reason.ADMIN_REVOKE.value)
+
+
+def _end(tx: Tx, act: Act, session: str) -> object | Refusal:
+    """End a session of either kind; one that has ended stays as it is."""
+    if devices.is_device_session(session):
+        return devices.revoke(tx, act, session)
+    return service.end(tx, act.caller, session if service.is_session(session) else "", EndReason.ENDED_BY_OPERATOR)
+
+
 def _short(row: dict[str, object]) -> dict[str, object]:
     return {
         "id": row["id"],
         "state": row["state"],
         "because": row["because"],
         "device": row["label"],
-        "last_seen": to_the_second(str(row["last_seen_at"])),
+        "last_seen": to_the_second(str(row["last_seen_at"] or "-")),
         "person": row["person"],
     }
 
 
-def _fields(opened: House, rules: service.Rules, session: Session) -> dict[str, object]:
+def _fields(opened: House, rules: service.Rules, session: Session | DeviceSession) -> dict[str, object]:
+    if isinstance(session, DeviceSession):
+        return device_row(session, opened.clock())
     dead = judge(session, opened.clock(), rules.settings)
     reasons = (session.end_reason,) if session.end_reason else ()
     return {

@@ -10,7 +10,7 @@ __all__ = ["PasskeyRow", "PresenceAsked", "SessionRow", "Ways"]
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One living session of the person who is looking. Times are RFC 3339 in UTC."""
+    """One living session of the person who is looking. Times are RFC 3339 in UTC, None where none is known."""
 
     id: str
     label: str
@@ -18,8 +18,8 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     current: bool
     factor_text: str
     created_at: str
-    last_seen_at: str
-    expires_at: str
+    last_seen_at: str | None
+    expires_at: str | None
 
 
 class PasskeyRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from ostiary.presence import purposes
 from ostiary.presence.model import Approval, Minimum
 from ostiary.recovery import model as recovery
 from ostiary.recovery.routes import view as recovery_view
-from ostiary.sessions import service
+from ostiary.sessions import own, service
 from ostiary.sessions.guard import SessionGuard
 from ostiary.sessions.liveness import Entry
 from ostiary.sessions.model import Living
@@ -44,6 +44,7 @@ from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem
 
 __all__ = ["Console"]
 
+_DEVICE = "device"
 _FACTORS = {
     "passkey": "A passkey, unlocked on the device",
     "email_code": "A code from a letter to your address",
@@ -255,7 +256,7 @@ class Console(msgspec.Struct, frozen=True):
 
     def _account(self, tx: Tx, session: Living) -> dict[str, Any]:
         person = identities.find_person(tx, self.sessions.keyring, session.person)
-        living = [view(self.sessions, s, session.id) for s in service.list_live(tx, self.sessions, session.person)]
+        living = [view(self.sessions, s, session.id) for s in own.living(tx, self.sessions, session.person)]
         kept = [PasskeyRow(**msgspec.structs.asdict(row)) for row in passkey_views(tx, self.passkeys, session.person)]
         title = person.title if person else ""
         shown = recovery_view(tx, self.recovery, session.person)
@@ -310,7 +311,7 @@ def _session_row(shown: SessionView) -> SessionRow:
     return SessionRow(
         id=shown.id,
         label=shown.label,
-        handheld=shown.label.endswith(_HANDHELD),
+        handheld=shown.kind == _DEVICE or shown.label.endswith(_HANDHELD),
         current=shown.current,
         factor_text=_FACTORS.get(shown.alive_because, shown.alive_because),
         created_at=shown.created_at,

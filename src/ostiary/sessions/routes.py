@@ -12,7 +12,8 @@ from ostiary.kernel.clock import SECOND, Clock, instant
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import EventName, Factor
 from ostiary.keys.model import Key, Purpose
-from ostiary.sessions import bearer, csrf, service, wire
+from ostiary.sessions import bearer, csrf, own, service, wire
+from ostiary.sessions.device.model import LABEL, OPENED_BY, DeviceSession, Reason
 from ostiary.sessions.guard import bearer_token
 from ostiary.sessions.model import BEARER, EndReason, Living, Session, ends_because
 from ostiary.sessions.service import Rules
@@ -39,6 +40,8 @@ class SessionView(msgspec.Struct, frozen=True):
     """A session as its owner sees it. `alive_because` and `ends_because` are machine words.
 
     `scopes` are those that a token may use; a browser's session has none of its own and may use all of its person's.
+    Of a device's session (`kind` is `device`) nobody keeps when it was seen, and it may never end by itself: what does
+    not apply is null.
     """
 
     id: str
@@ -48,11 +51,11 @@ class SessionView(msgspec.Struct, frozen=True):
     label: str
     current: bool
     created_at: Instant
-    last_seen_at: Instant
-    idle_expires_at: Instant
-    absolute_expires_at: Instant
+    last_seen_at: Instant | None
+    idle_expires_at: Instant | None
+    absolute_expires_at: Instant | None
     alive_because: str
-    ends_because: str
+    ends_because: str | None
     scopes: list[str] = []
     revoked: bool = False
 
@@ -125,8 +128,10 @@ def _left(rules: Rules, session: Living, now: int) -> int:
     return (session.hard_end(rules.settings) - now) // SECOND
 
 
-def view(rules: Rules, session: Session, current: str) -> SessionView:
+def view(rules: Rules, session: Session | DeviceSession, current: str) -> SessionView:
     """Show a session to its owner."""
+    if isinstance(session, DeviceSession):
+        return _device_view(session)
     return SessionView(
         id=session.id,
         kind=session.kind,
@@ -141,6 +146,23 @@ def view(rules: Rules, session: Session, current: str) -> SessionView:
         alive_because=session.factor,
         ends_because=ends_because(session, rules.settings),
         scopes=session.scopes.split(),
+    )
+
+
+def _device_view(session: DeviceSession) -> SessionView:
+    return SessionView(
+        id=session.id,
+        kind="device",
+        actor_id=session.person,
+        actor_type="User",
+        label=LABEL,
+        current=False,
+        created_at=instant(session.created_at),
+        last_seen_at=None,
+        idle_expires_at=None,
+        absolute_expires_at=instant(session.expires_at) if session.expires_at else None,
+        alive_because=OPENED_BY,
+        ends_because=Reason.EXPIRED.value if session.expires_at else None,
     )
 
 
@@ -163,23 +185,17 @@ async def _me(desk: Desk, x: Exchange) -> Reply | Refusal:
 
 
 async def _list(desk: Desk, x: Exchange) -> Reply:
-    found = await desk.vault.read(x.scope, lambda tx: service.list_live(tx, desk.rules, x.caller.actor))
+    found = await desk.vault.read(x.scope, lambda tx: own.living(tx, desk.rules, x.caller.actor))
     return Reply(SessionList([view(desk.rules, session, x.caller.session) for session in found]))
 
 
 async def _end(desk: Desk, x: Exchange) -> Reply | Refusal:
-    wanted, person = x.path["id"] if service.is_session(x.path["id"]) else "", x.caller.actor
-    ended = await desk.vault.transact(
-        x.scope, lambda tx: service.end(tx, x.caller, wanted, EndReason.ENDED_BY_PERSON, person=person)
-    )
-    return ended if isinstance(ended, Refusal) else Reply()
+    refused = await desk.vault.transact(x.scope, lambda tx: own.end(tx, x.caller, x.path["id"]))
+    return refused or Reply()
 
 
 async def _end_others(desk: Desk, x: Exchange) -> Reply:
-    count = await desk.vault.transact(
-        x.scope, lambda tx: service.end_others(tx, desk.rules, x.caller, x.caller.session)
-    )
-    return Reply(RevokedCount(count))
+    return Reply(RevokedCount(await desk.vault.transact(x.scope, lambda tx: own.end_others(tx, desk.rules, x.caller))))
 
 
 async def _logout(desk: Desk, x: Exchange) -> Reply:
@@ -226,7 +242,7 @@ def _reading(desk: Desk) -> tuple[Operation, ...]:
             name="session.list",
             method="GET",
             path="/api/v1/auth/sessions",
-            summary="The caller's living sessions, newest first.",
+            summary="The caller's living sessions, of devices too, newest first.",
             audience=Audience.SESSION,
             event=EventName.SESSION_LIST,
             handler=partial(_list, desk),
@@ -252,7 +268,7 @@ def _ending(desk: Desk) -> tuple[Operation, ...]:
             name="session.end_others",
             method="DELETE",
             path="/api/v1/auth/sessions",
-            summary="End all of the caller's sessions but the current one.",
+            summary="End all of the caller's sessions but the current one, of devices too.",
             audience=Audience.SESSION,
             event=EventName.SESSION_END_OTHERS,
             handler=partial(_end_others, desk),

@@ -17,7 +17,7 @@ DEVICE: dict[Code, Entry] = {
         400, "That is no Ed25519 public key.", "Send the raw 32 bytes of a real one, in padded base64."
     ),
     Code.SESSION_LIMIT_EXCEEDED: Entry(
-        409, "There are as many sessions as one person may have.", "End one of them first."
+        409, "There are as many sessions as one person may have.", "End one at /account, or ask an operator."
     ),
     Code.SESSION_NOT_FOUND: Entry(404, "There is no such device session.", "List the person's sessions to see them."),
     Code.SUBJECT_NOT_FOUND: Entry(404, "There is no such user.", "Compare the id with that of one of their sessions."),

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Block", "Done", "Kind", "Word", "is_reason"]
+__all__ = ["Block", "Done", "Kind", "Over", "Word", "is_reason"]
 
 _REASON = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -32,6 +32,13 @@ class Block(msgspec.Struct, frozen=True):
     word: Word
     by: str
     at: int
+
+
+class Over(msgspec.Struct, frozen=True):
+    """A block and what it stands over, as receipts name that: a person's id, or the keyed hash of an address."""
+
+    subject: str
+    block: Block
 
 
 class Done(msgspec.Struct, frozen=True):

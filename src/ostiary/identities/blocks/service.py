@@ -6,7 +6,7 @@ Whoever blocks somebody ends their sessions in the same transaction (`sessions.b
 from ostiary.identities import store as people
 from ostiary.identities.addresses import Hashes, hashes
 from ostiary.identities.blocks import store
-from ostiary.identities.blocks.model import Block, Done, Kind, Word
+from ostiary.identities.blocks.model import Block, Done, Kind, Over, Word
 from ostiary.identities.model import address_of, is_user_id
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName
@@ -20,6 +20,8 @@ __all__ = [
     "of_address",
     "of_everybody",
     "of_person",
+    "of_tenant",
+    "of_text",
     "unblock_address",
     "unblock_person",
 ]
@@ -95,6 +97,20 @@ def of_everybody(tx: Tx) -> dict[str, list[Block]]:
     return made
 
 
+def of_tenant(tx: Tx) -> list[Over]:
+    """Return all blocks that stand, oldest first: of people, and of addresses, whether anybody has these or not."""
+    return [
+        Over(_shown(subject) if block.kind is Kind.ADDRESS else subject, block)
+        for subject, block in store.all_of_tenant(tx)
+    ]
+
+
+def of_text(tx: Tx, keyring: Keyring, text: str) -> Block | None:
+    """Return the block over what was typed as an address, None too where that is none."""
+    known_by = _known_by(tx, keyring, text)
+    return None if known_by is None else of_address(tx, known_by)
+
+
 def of_address(tx: Tx, known_by: Hashes) -> Block | None:
     """Return the block over an address, however it is written."""
     return store.find(tx, Kind.ADDRESS, known_by.folded)
@@ -122,4 +138,8 @@ def _told(word: Word) -> tuple[str, ...]:
 
 def _named(known_by: Hashes) -> str:
     """Return how a receipt names an address: the same for each of its spellings, and nothing to who has not the key."""
-    return f"address:{known_by.folded[:32]}"
+    return _shown(known_by.folded)
+
+
+def _shown(folded: str) -> str:
+    return f"address:{folded[:32]}"

@@ -20,7 +20,19 @@ from ostiary.identities.store import people
 from ostiary.storage.statements import METADATA, Statement
 from ostiary.storage.tx import Row, Tx
 
-__all__ = ["add", "blocks", "find", "hold_folded", "lock", "mark", "over_everybody", "over_person", "remove", "settle"]
+__all__ = [
+    "add",
+    "all_of_tenant",
+    "blocks",
+    "find",
+    "hold_folded",
+    "lock",
+    "mark",
+    "over_everybody",
+    "over_person",
+    "remove",
+    "settle",
+]
 
 blocks = Table(
     "blocks",
@@ -40,6 +52,9 @@ _ROW = (_b.kind, _b.reason_code, _b.actor_type, _b.actor_id, _b.blocked_by, _b.b
 _ITS = (_b.tenant_id == bindparam("tenant"), _b.kind == bindparam("of_kind"), _b.subject == bindparam("about"))
 _ADD = Statement(postgresql.insert(blocks).on_conflict_do_nothing())
 _FIND = Statement(select(*_ROW).where(*_ITS))
+_ALL = Statement(
+    select(_b.subject, *_ROW).where(_b.tenant_id == bindparam("tenant")).order_by(_b.blocked_at, _b.kind, _b.subject)
+)
 _REMOVE = Statement(delete(blocks).where(*_ITS))
 _CONCERNS = and_(
     _b.tenant_id == _p.tenant_id,
@@ -89,6 +104,11 @@ def find(tx: Tx, kind: Kind, subject: str) -> Block | None:
     """Return the block over a subject."""
     row = tx.one(_FIND, tenant=tx.scope.tenant, of_kind=kind.value, about=subject)
     return None if row is None else _block(row)
+
+
+def all_of_tenant(tx: Tx) -> list[tuple[str, Block]]:
+    """Return all blocks of the tenant, oldest first, each with its subject."""
+    return [(row[0], _block(row[1:])) for row in tx.all(_ALL, tenant=tx.scope.tenant)]
 
 
 def over_person(tx: Tx, person: str) -> list[Block]:

@@ -9,6 +9,8 @@ from ostiary.kernel.values import Caller
 
 __all__ = [
     "KEPT",
+    "LABEL",
+    "OPENED_BY",
     "Act",
     "Actor",
     "DeviceSession",
@@ -22,6 +24,12 @@ __all__ = [
 
 KEPT = 30 * 24 * 3600 * 1_000_000
 """Microseconds for which a revoked session is kept, to be read and to be published again."""
+
+LABEL = "Device, signed in by e-mail code"
+"""What lists call one: a device says nothing of itself but its key."""
+
+OPENED_BY = "email_code"
+"""The only way in there is."""
 
 _KEY_LENGTH = 32
 

@@ -31,6 +31,8 @@ __all__ = [
     "is_device_session",
     "limit",
     "list_of",
+    "living_of",
+    "newest",
     "open_session",
     "revoke",
     "revoke_all",
@@ -129,6 +131,16 @@ def find_by_challenge(tx: Tx, challenge: str) -> DeviceSession | None:
 def list_of(tx: Tx, person: str) -> list[DeviceSession]:
     """Return a person's sessions, active and revoked, newest first."""
     return store.list_of(tx, person)
+
+
+def living_of(tx: Tx, person: str) -> list[DeviceSession]:
+    """Return a person's living sessions, newest first."""
+    return store.active_of(tx, person)
+
+
+def newest(tx: Tx, most: int) -> list[DeviceSession]:
+    """Return up to `most` sessions of the tenant, active and revoked, newest first."""
+    return store.newest(tx, most)
 
 
 def after(tx: Tx, last: str, most: int) -> list[DeviceSession]:

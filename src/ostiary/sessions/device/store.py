@@ -41,6 +41,7 @@ __all__ = [
     "forget_requests",
     "limit",
     "list_of",
+    "newest",
     "reserve",
     "revoke",
     "set_limit",
@@ -93,6 +94,11 @@ _TOGETHER = 100
 _STATES = Statement(_FIELDS.where(_s.id.in_([bindparam(f"session_{place}") for place in range(_TOGETHER)])))
 _BY_CHALLENGE = Statement(_FIELDS.where(_s.challenge_id == bindparam("challenge")))
 _LIST_OF = Statement(_FIELDS.where(*_OF).order_by(_s.created_at.desc(), _s.id.desc()))
+_NEWEST = Statement(
+    _FIELDS.where(_s.tenant_id == bindparam("tenant"))
+    .order_by(_s.created_at.desc(), _s.id.desc())
+    .limit(bindparam("most"))
+)
 _ACTIVE_OF = Statement(_FIELDS.where(*_OF, *_ACTIVE).order_by(_s.created_at.desc(), _s.id.desc()))
 _COUNT_ACTIVE = Statement(select(func.count()).select_from(device_sessions).where(*_OF, *_ACTIVE))
 _REVOKE = Statement(
@@ -168,6 +174,11 @@ def find_by_challenge(tx: Tx, challenge: str) -> DeviceSession | None:
 def list_of(tx: Tx, person: str) -> list[DeviceSession]:
     """Return a person's sessions, active and revoked, newest first."""
     return [device_session(row) for row in tx.all(_LIST_OF, tenant=tx.scope.tenant, person=person)]
+
+
+def newest(tx: Tx, most: int) -> list[DeviceSession]:
+    """Return up to `most` sessions of the tenant, active and revoked, newest first."""
+    return [device_session(row) for row in tx.all(_NEWEST, tenant=tx.scope.tenant, most=most)]
 
 
 def active_of(tx: Tx, person: str) -> list[DeviceSession]:
