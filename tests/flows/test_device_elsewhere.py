@@ -1,5 +1,6 @@
 """A served server whose people and whose mail are elsewhere: the reference services, their deaths, and their return."""
 
+import json
 import time
 from contextlib import contextmanager
 
@@ -137,8 +138,8 @@ def test_an_id_that_the_user_service_does_not_know(tmp_path):
         assert [(one.status, one.code) for one in answers] == [(404, "subject_not_found")] * 2
 
 
-@pytest.mark.parametrize("which", ["people", "mail"])
-def test_a_service_that_died_tells_no_address_from_another_and_is_found_again(tmp_path, which):
+@pytest.mark.parametrize(("which", "logged"), [("people", "directory"), ("mail", "mail")])
+def test_a_service_that_died_tells_no_address_from_another_and_is_found_again(tmp_path, which, logged):
     with scene(tmp_path) as made:
         made.users.add(OLD)
         assert made.act("/user-blocks", email=BLOCKED).status == 200
@@ -149,11 +150,18 @@ def test_a_service_that_died_tells_no_address_from_another_and_is_found_again(tm
 
         told = [made.send(address) for _ in range(3) for address in (OLD, NEW, BLOCKED, THROTTLED)]
         assert {(one.status, one.body, one.header("retry-after")) for one in told} == {(503, told[0].body, "1")}
-        assert told[0].code == "service_unavailable"
+        assert told[0].json["error"] == {
+            "code": "service_unavailable",
+            "message": "A service that this needs cannot answer just now. Try again in a moment.",
+        }
         assert len(made.post.codes) == 2
         if which == "people":
-            assert made.act("/user-blocks", email="pilot@example.com").status == 503
+            assert made.act("/user-blocks", email="pilot@example.com").json["error"] == told[0].json["error"]
         assert made.session(session["device_session_id"])["status"] == "active"
+
+        said = [json.loads(line) for line in made.served.stderr().splitlines()]
+        assert {one["why"] for one in said if one["event"] == "service_unavailable"} == {logged}
+        assert "store_unavailable" not in {one["event"] for one in said}
 
         dead.start()
         until(lambda: made.send(OLD).status == 200, "it is not found again")

@@ -4,7 +4,7 @@ import msgspec
 from starlette.responses import Response
 
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.web.catalogue import CATALOGUE, FAULT
+from ostiary.web.catalogue import FAULT, entry_of
 from ostiary.web.problems import INTERNAL_ERROR, dressed, json_answer
 
 __all__ = ["DeviceProblem", "device_code", "device_fault", "device_problem"]
@@ -36,7 +36,7 @@ def device_code(code: Code) -> str:
 
 def device_problem(refusal: Refusal) -> Response:
     """Answer a refusal: status, envelope, and the headers that its status demands."""
-    entry = CATALOGUE[refusal.code]
+    entry = entry_of(refusal)
     return dressed(refusal, _body(device_code(refusal.code), f"{entry.message} {entry.remedy}"))
 
 
