@@ -98,6 +98,7 @@ def raising(fault):
     ("fault", "code", "says"),
     [
         (StoreUnavailable("database is locked"), 75, "ostiary: the store cannot answer: database is locked. Try again"),
+        (StoreUnavailable("the user service is ill", service="directory"), 75, "ostiary: the user service is ill. Try"),
         (BootRefused("no key: run `ostiary init`"), 2, "ostiary: no key: run `ostiary init`\n"),
         (PermissionError(13, "Permission denied", "/key"), 2, "ostiary: Permission denied: /key\n"),
         (OSError(28, "No space left on device"), 2, "ostiary: No space left on device\n"),

@@ -6,10 +6,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.web.catalogue import CATALOGUE, FAULT, cause
-from ostiary.web.problems import challenge, internal_fault, problem, unavailable
+from ostiary.web.device import device_problem
+from ostiary.web.problems import challenge, internal_fault, problem, unable, unavailable
 
 SERVER = Path(__file__).parents[2] / "src" / "ostiary"
 CAUSES = {"idle_timeout", "absolute_timeout", "address_mismatch", "agent_mismatch", "ended", "invalid_token"}
@@ -55,6 +58,26 @@ def test_every_refusal_is_a_whole_answer(code):
     assert "inner_word" not in body
     assert ("www-authenticate" in headers) is (status == 401)
     assert ("retry-after" in headers) is (status in {429, 503})
+
+
+@pytest.mark.parametrize(
+    ("service", "event", "words"),
+    [
+        ("", {"event": "store_unavailable"}, "The store cannot"),
+        ("directory", {"event": "service_unavailable", "why": "directory"}, "A service that this needs cannot"),
+        ("mail", {"event": "service_unavailable", "why": "mail"}, "A service that this needs cannot"),
+    ],
+)
+def test_nobody_blames_the_store_for_a_service_elsewhere(service, event, words):
+    with capture_logs() as logged:
+        refusal = unable(StoreUnavailable("inner words", 7, service=service), operation="sign_in")
+    assert logged == [{**event, "operation": "sign_in", "log_level": "warning"}]
+    told = f'"message":"{words} answer just now. Try again in a moment."'
+    for made, code in ((problem(refusal, "-"), "store_unavailable"), (device_problem(refusal), "service_unavailable")):
+        status, headers, body = answered(made)
+        assert (status, headers["retry-after"]) == (503, "7")
+        assert f'"code":"{code}"' in body
+        assert told in body
 
 
 def test_a_refusal_that_passes_says_when():

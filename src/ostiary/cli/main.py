@@ -189,8 +189,9 @@ def run(command: Callable[[], object]) -> int:
     except CycloptsError as fault:
         return _failed(f"{fault} Try --help.", _USAGE)
     except StoreUnavailable as fault:
+        said = str(fault) if fault.service else f"the store cannot answer: {fault}"
         remedy = fault.remedy or "Try again"
-        return _failed(f"the store cannot answer: {fault}. {remedy}; `ostiary doctor` looks closer.", _TEMPORARY)
+        return _failed(f"{said}. {remedy}; `ostiary doctor` looks closer.", _TEMPORARY)
     except OstiaryError as fault:
         return _failed(str(fault), _USAGE)
     except BrokenPipeError:

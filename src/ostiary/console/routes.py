@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -36,11 +35,11 @@ from ostiary.sessions.model import Living
 from ostiary.sessions.routes import SessionView, csrf_cookie, view
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
-from ostiary.web.catalogue import CATALOGUE, FAULT, cause
+from ostiary.web.catalogue import CATALOGUE, FAULT, cause, entry_of
 from ostiary.web.decode import decode_query
 from ostiary.web.device import device_misrouted, speaks_device
 from ostiary.web.front import REQUEST_ID
-from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem
+from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem, unable
 
 __all__ = ["Console"]
 
@@ -55,7 +54,6 @@ _FACTORS = {
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
 _FRESH = {"cache-control": "no-store"}
 _HANDHELD = (" on Android", " on iPhone", " on iPad")
-_LOG = structlog.get_logger("ostiary.console")
 _PASSKEY, _MAILED = METHODS
 _PRESENCE = "/presence?"
 _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Code.STORE_UNAVAILABLE}
@@ -211,9 +209,8 @@ class Console(msgspec.Struct, frozen=True):
 
     async def on_store_unavailable(self, request: Request, fault: Exception) -> Response:
         """Answer for a store that cannot, on a page."""
-        retry_after = fault.retry_after if isinstance(fault, StoreUnavailable) else 1
-        _LOG.warning("store_unavailable", path=request.url.path, request_id=_id(request))
-        return self.failure(request, Refusal(Code.STORE_UNAVAILABLE, retry_after=retry_after))
+        told = fault if isinstance(fault, StoreUnavailable) else StoreUnavailable("")
+        return self.failure(request, unable(told, path=request.url.path, request_id=_id(request)))
 
     async def on_fault(self, request: Request, fault: Exception) -> Response:
         """Answer for a broken contract of ours; what broke is logged in front, and told to nobody."""
@@ -221,15 +218,15 @@ class Console(msgspec.Struct, frozen=True):
 
     def failure(self, request: Request, refusal: Refusal, detail: str = "") -> Response:
         """Show a refusal as a page to those who read pages, with what more is known of it, else as a problem."""
-        return self._shown(request, problem(refusal, _id(request)), refusal.code, detail)
+        return self._shown(request, problem(refusal, _id(request)), refusal, detail)
 
-    def _shown(self, request: Request, made: Response, code: Code | None, detail: str = "") -> Response:
+    def _shown(self, request: Request, made: Response, refusal: Refusal | None, detail: str = "") -> Response:
         if "text/html" not in request.headers.get("accept", ""):
             return made
-        entry = CATALOGUE[code] if code else FAULT
-        remedy = REMEDIES.get(code, entry.remedy) if code else entry.remedy
+        entry = entry_of(refusal) if refusal else FAULT
+        remedy = REMEDIES.get(refusal.code, entry.remedy) if refusal else entry.remedy
         shown = {"title": entry.message.rstrip("."), "message": detail or entry.message, "action": remedy}
-        shown |= {"code": code or INTERNAL_ERROR, "request_id": _id(request)}
+        shown |= {"code": refusal.code if refusal else INTERNAL_ERROR, "request_id": _id(request)}
         html = self.pages.render("error", status=entry.status, **shown)
         kept = {name: value for name, value in made.headers.items() if name in {"retry-after", "cache-control"}}
         return Response(html, entry.status, kept, media_type="text/html")

@@ -31,6 +31,7 @@ from ostiary.storage.vault import Vault
 from ostiary.web.decode import clean, decode_body, malformed, parse_json
 from ostiary.web.device import device_fault, device_problem
 from ostiary.web.door import read_body
+from ostiary.web.problems import unable
 
 __all__ = ["DeviceSessionDesk"]
 
@@ -213,7 +214,7 @@ def _route(path: str, answer: Callable[[Request], Awaitable[Answered]], method: 
         try:
             answered = await answer(request)
         except StoreUnavailable as fault:
-            answered = Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after)
+            answered = unable(fault, path=request.url.path)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - whatever broke, whoever asked learns nothing

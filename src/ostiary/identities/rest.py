@@ -187,4 +187,4 @@ def _is_nobody(answer: Answer) -> bool:
 def _broken(operation: str, why: str) -> NoReturn:
     """Raise that the service does not answer; what it said stays out: it may name somebody."""
     _LOG.warning("directory_failed", operation=operation, why=why)
-    raise StoreUnavailable(f"the user service does not answer: {why}")
+    raise StoreUnavailable(f"the user service does not answer: {why}", service="directory")

@@ -1,7 +1,7 @@
 """Errors of ours: broken contracts and faults, never expected refusals.
 
 OstiaryError
-|-- StoreUnavailable   the store cannot answer now; the same call may work later (503)
+|-- StoreUnavailable   the store, or a service elsewhere, cannot answer now; the same call may work later (503)
 |-- SettingsError      a setting is unknown, malformed or contradicts another; boot stops
 |-- BootRefused        a precondition of serving is not met (key, schema, port); boot stops
 |-- KeyUnknown         a sealed value or signature names a key that is not there
@@ -25,12 +25,16 @@ class OstiaryError(Exception):
 
 
 class StoreUnavailable(OstiaryError):
-    """The store cannot answer now. `retry_after` is in whole seconds; `remedy` is what to do, "" for trying again."""
+    """The store cannot answer now. `retry_after` is in whole seconds; `remedy` is what to do, "" for trying again.
 
-    def __init__(self, message: str, retry_after: int = 1, remedy: str = "") -> None:
+    `service` is the service elsewhere that cannot: `directory` or `mail`; "" where it is the store.
+    """
+
+    def __init__(self, message: str, retry_after: int = 1, remedy: str = "", service: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.remedy = remedy
+        self.service = service
 
 
 class SettingsError(OstiaryError):

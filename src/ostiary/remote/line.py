@@ -2,6 +2,7 @@
 
 import asyncio
 from ssl import SSLContext
+from typing import cast
 
 from ostiary.remote.model import Answer
 from ostiary.remote.wire import Reading
@@ -58,8 +59,7 @@ class Line(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # no question: uvloop's transports are no subclass of it
 
     def data_received(self, data: bytes) -> None:
         self.heard = True

@@ -6,7 +6,7 @@ from ostiary.web.entry import Entry
 from ostiary.web.membrane import MEMBRANE
 from ostiary.web.operation import MEMBRANE_AUDIENCES, Audience, Operation
 
-__all__ = ["CATALOGUE", "FAULT", "Entry", "cause", "codes_of"]
+__all__ = ["CATALOGUE", "FAULT", "Entry", "cause", "codes_of", "entry_of"]
 
 
 _AGAIN = "Sign in again."
@@ -133,6 +133,10 @@ CATALOGUE: dict[Code, Entry] = {
 FAULT = Entry(500, "Something broke on our side.", "Try again; quote the request id if it stays so.")
 """What is said of a broken contract of ours, which is no refusal and has no code in the catalogue."""
 
+_SERVICES = frozenset({"directory", "mail"})
+_ELSEWHERE = Entry(503, "A service that this needs cannot answer just now.", "Try again in a moment.")
+"""What is said instead where it is no store that cannot answer: the code is the same, for the same is to be done."""
+
 _CAUSES = {
     Code.SESSION_EXPIRED_IDLE: "idle_timeout",
     Code.SESSION_EXPIRED_ABSOLUTE: "absolute_timeout",
@@ -162,6 +166,12 @@ _BEARER = {
     Audience.FIXTURE: _DEAD,
 }
 _WITH_SESSION = frozenset({Audience.SESSION, Audience.LEAVING})
+
+
+def entry_of(refusal: Refusal) -> Entry:
+    """Return what a refusal says in public: nobody is told that the store is at fault where another service is."""
+    elsewhere = refusal.code is Code.STORE_UNAVAILABLE and not _SERVICES.isdisjoint(refusal.reasons)
+    return _ELSEWHERE if elsewhere else CATALOGUE[refusal.code]
 
 
 def codes_of(operation: Operation) -> list[Code]:

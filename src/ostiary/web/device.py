@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.web.catalogue import CATALOGUE, FAULT
+from ostiary.web.catalogue import FAULT, entry_of
 from ostiary.web.entry import Entry
 from ostiary.web.problems import INTERNAL_ERROR, dressed, json_answer
 
@@ -66,7 +66,7 @@ def device_misrouted(status: int, headers: Mapping[str, str]) -> Response:
 
 def device_problem(refusal: Refusal) -> Response:
     """Answer a refusal: status, envelope, and the headers that its status demands."""
-    entry = CATALOGUE[refusal.code]
+    entry = entry_of(refusal)
     why = _WHY.get(refusal.reasons[0]) if refusal.code is Code.REQUEST_MALFORMED and refusal.reasons else None
     return dressed(refusal, _body(device_code(refusal.code), why or f"{entry.message} {_remedy(refusal.code, entry)}"))
 

@@ -20,7 +20,7 @@ from ostiary.web.decode import clean, decode_body, decode_query, malformed, pars
 from ostiary.web.device import device_fault, device_problem
 from ostiary.web.front import REQUEST_ID
 from ostiary.web.operation import Dialect, Exchange, Operation, Record, Reply
-from ostiary.web.problems import internal_fault, problem
+from ostiary.web.problems import internal_fault, problem, unable
 
 __all__ = ["Admitted", "Door", "Guard", "Knock", "Recorder", "knock_of", "read_body", "same_origin"]
 
@@ -104,8 +104,7 @@ class Door(msgspec.Struct, frozen=True):
         try:
             return await self._pass(operation, request, request_id)
         except StoreUnavailable as fault:
-            _LOG.warning("store_unavailable", operation=operation.name, request_id=request_id)
-            return _refused(operation, Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after), request_id)
+            return _refused(operation, unable(fault, operation=operation.name, request_id=request_id), request_id)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:  # noqa: BLE001 - whatever broke, the caller learns nothing but a request id

@@ -1,10 +1,12 @@
 """Refusals and errors as answers: the one place where a code gets its envelope, and internal text stays inside."""
 
 import msgspec
+import structlog
 from starlette.responses import Response
 
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
-from ostiary.web.catalogue import CATALOGUE, FAULT, cause
+from ostiary.web.catalogue import CATALOGUE, FAULT, cause, entry_of
 
 __all__ = [
     "INTERNAL_ERROR",
@@ -14,6 +16,7 @@ __all__ = [
     "internal_fault",
     "json_answer",
     "problem",
+    "unable",
     "unavailable",
 ]
 
@@ -32,6 +35,7 @@ _STATUS_TEXT = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+_LOG = structlog.get_logger("ostiary.problems")
 _LATER = {429, 503}
 _REALM = 'Bearer realm="ostiary"'
 
@@ -56,7 +60,7 @@ def challenge(refusal: Refusal) -> str:
 
 def problem(refusal: Refusal, request_id: str) -> Response:
     """Answer a refusal: status, envelope, and the headers that its status demands."""
-    entry = CATALOGUE[refusal.code]
+    entry = entry_of(refusal)
     body = _body(entry.status, f"{entry.message} {entry.remedy}", refusal.code.value, request_id)
     return dressed(refusal, body)
 
@@ -70,6 +74,15 @@ def dressed(refusal: Refusal, body: bytes) -> Response:
     if status in _LATER or refusal.retry_after:
         made.headers["retry-after"] = str(refusal.retry_after or 1)
     return made
+
+
+def unable(fault: StoreUnavailable, **place: str) -> Refusal:
+    """Log what cannot answer, and at what `place`; return the refusal, whose reason is a service elsewhere."""
+    if not fault.service:
+        _LOG.warning("store_unavailable", **place)
+        return Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after)
+    _LOG.warning("service_unavailable", why=fault.service, **place)
+    return Refusal(Code.STORE_UNAVAILABLE, reasons=(fault.service,), retry_after=fault.retry_after)
 
 
 def unavailable(request_id: str, retry_after: int = 1) -> Response:

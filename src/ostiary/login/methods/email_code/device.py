@@ -101,7 +101,7 @@ class DeviceFlow(msgspec.Struct, frozen=True):
             found = await self.directory.resolve(scope, begun.address)
             begun = await self.vault.transact(scope, lambda tx: self._open(tx, caller, asking, found))
         elif isinstance(begun, Sending) and self.directory is not None and not await self.directory.reachable():
-            raise StoreUnavailable("the user service cannot be reached")  # as all others are told, who had to ask it
+            raise StoreUnavailable("the user service cannot be reached", service="directory")  # as who must ask it
         if not isinstance(begun, Sending):
             return begun if isinstance(begun, Refusal) else _unasked()
         await deliver(self.vault, self.courier, scope, begun)
@@ -193,12 +193,12 @@ async def deliver(vault: Vault, courier: Courier, scope: Scope, begun: Sending) 
         return begun.state
     if not begun.letter:
         if not await courier.reachable():
-            raise StoreUnavailable("the mail service cannot be reached")
+            raise StoreUnavailable("the mail service cannot be reached", service="mail")
         return begun.state
     sent = await courier.hand_over(scope, begun.letter)
     state = await vault.transact(scope, partial(challenges.settle, sending=begun, sent=sent))
     if not sent.arrived:
-        raise StoreUnavailable("the mail service did not take the letter")
+        raise StoreUnavailable("the mail service did not take the letter", service="mail")
     return state
 
 

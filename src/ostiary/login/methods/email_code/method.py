@@ -152,7 +152,7 @@ class EmailCodeMethod:
         if isinstance(wanted, _Unresolved):
             wanted = await self._resolved(wanted)
         elif wanted.sending.state is State.THROTTLED and not await self._knows():
-            raise StoreUnavailable("the user service cannot be reached")  # as all others are told, who had to ask it
+            raise StoreUnavailable("the user service cannot be reached", service="directory")  # as who must ask it
         await deliver(self._vault, self._courier, wanted.scope, wanted.sending)
         return wanted.asked
 
