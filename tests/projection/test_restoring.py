@@ -29,6 +29,20 @@ def test_redis_that_kept_everything_gets_what_happened_meanwhile(stages):
         assert (stage.waiting(), stage.verified()[0]) == (0, {})
 
 
+def test_what_a_filling_may_not_bring_back_is_logged(stages):
+    with redis_server() as server:
+        stage = stages(server)
+        one = stage.opened()
+        stage.followed()
+        key = f"gateway:session:{one.id}"
+        stage.client.set(key, stage.client.get(key).replace("active", "revoked"))
+        stage.client.delete("gateway:projection:whole")
+        stage.clock.turn(1_000_000)
+        with capture_logs() as logs:
+            stage.followed()
+        assert logs[-1] == {"event": "projection_stuck", "log_level": "warning", "sessions": 1}
+
+
 def test_redis_that_comes_back_empty_is_filled_without_anybodys_doing(stages):
     with redis_server() as server:
         stage = stages(server)
