@@ -1,5 +1,6 @@
 """The mail service of the contract (device-sessions, section 9), whole and in memory; `python -m tests.rigs.mailservice PORT`."""
 
+import json
 import sys
 import threading
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ class MailService(RestService):
     """`codes` and `letters` are what was accepted, `suppressed` the addresses that get nothing, as if they did.
 
     One key is one delivery: the same body again gets the first answer and sends nothing, another one is a conflict.
+    `told` hears each delivery: its key and its body.
     """
 
-    def __init__(self):
+    def __init__(self, told=lambda *_: None):
         super().__init__()
+        self.told = told
         self.codes, self.letters, self.suppressed, self.keys = [], [], set(), {}
 
     def operations(self):
@@ -43,18 +46,24 @@ class MailService(RestService):
         outcome = {"outcome": "suppressed" if body["email"].strip() in self.suppressed else "sent"}
         if outcome["outcome"] == "sent":
             kept.append(body)
+            self.told(key, body)
         self.keys[key] = body, outcome
         return outcome
 
 
 @contextmanager
-def mailservice(port=0):
+def mailservice(port=0, **more):
     """Run one for the block."""
-    with running(MailService(), port) as made:
+    with running(MailService(**more), port) as made:
         yield made
 
 
+def printed(key, body):
+    """Print a delivery as one line of JSON."""
+    print(json.dumps({"key": key, **body}, ensure_ascii=False), flush=True)
+
+
 if __name__ == "__main__":
-    with mailservice(int(sys.argv[1])) as served:
+    with mailservice(int(sys.argv[1]), told=printed) as served:
         print(served.url, flush=True)
         threading.Event().wait()
