@@ -23,7 +23,7 @@ __all__ = ["rebuild", "status", "verify"]
 _CLAIM_MS = 5_000
 _SIGN_IN = "Are OSTIARY_REDIS_PASSWORD_FILE and OSTIARY_REDIS_USERNAME those of this Redis?"
 _STUCK = "Gateways refuse for good what stays revoked in Redis, and a rebuild may not bring it back. Revoke it\n\
-in the truth too (POST /api/v1/internal/sessions/ID/revoke), or, where you are sure that it may live, delete its key\n\
+in the truth too (ostiary sessions revoke ID), or, where you are sure that it may live, delete its key\n\
 in Redis and rebuild again; docs/projection.md says more.\n"
 
 
