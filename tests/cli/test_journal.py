@@ -13,7 +13,7 @@ def test_a_command_whose_library_logs_answers_on_standard_output_alone(settled):
     done = subprocess.run(words, env=settled.environ, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (75, "")
     entry, said = done.stderr.splitlines()
-    assert said.startswith("ostiary: the store cannot answer: ")
+    assert said.startswith("ostiary: the user service does not answer: ")
     assert json.loads(entry) | {"timestamp": ""} == {
         "event": "directory_failed",
         "level": "warning",

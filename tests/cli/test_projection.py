@@ -100,7 +100,7 @@ def test_a_rebuild_names_what_it_may_not_bring_back_and_says_what_to_do(shown):
     assert code == 1
     assert out.startswith(f"stuck: {shown.many[1]}: stands as revoked, should be active\n5 sessions in ")
     assert out.endswith(" 0 stood otherwise, 0 unknown removed, 1 stuck\n")
-    assert "/sessions/ID/revoke" in err
+    assert "ostiary sessions revoke ID" in err
     code, out, _ = shown("projection", "rebuild", "--json")
     assert (code, json.loads(out)["stuck"]) == (1, [shown.many[1]])
     with beside(shown) as house:
