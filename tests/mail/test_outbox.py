@@ -18,6 +18,7 @@ from tests.mail.post import CODE, NOTICE, Scripted, captured, deliver, postman, 
 from tests.sessions.home import OPERATOR
 
 LATER, NEVER = Sent(Verdict.LATER, "smtp_451"), Sent(Verdict.NEVER, "smtp_550")
+CUT = Sent(Verdict.LATER, "unreachable", line=True)
 
 
 def test_a_letter_is_queued_delivered_once_and_gone(anywhere):
@@ -335,10 +336,10 @@ def test_a_fixture_tenant_writes_to_nobody(home):
     assert len(captured(home)) == 1
 
 
-def test_one_that_failed_ends_the_round_and_the_next_goes_first(home):
+def test_a_line_that_fails_ends_the_round_and_the_next_goes_first(home):
     """A server that is ill is asked once a round, not once for each letter."""
     first, second = queue(home), queue(home)
-    sender = Scripted(LATER)
+    sender = Scripted(CUT)
     deliver(home, sender)
     assert len(sender.came) == 1
     deliver(home, sender)

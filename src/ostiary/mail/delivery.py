@@ -68,7 +68,7 @@ class Postman:
         return not self._sender.repeats
 
     async def deliver(self) -> None:
-        """Send what is due, a round of letters or a second at most; a failure that may pass ends the round."""
+        """Send what is due, a round of letters or a second at most; a failure of the line ends the round."""
         ticks = asyncio.get_running_loop().time
         ends = ticks() + _ROUND_S
         for _ in range(_ROUND):
@@ -104,7 +104,7 @@ class Postman:
         if turn.tries > 1 and not self._sender_of(scope).repeats:
             await self._vault.transact(scope, partial(service.drop, letter=turn.letter, why="unanswered"))
             return True
-        return (await self._send(scope, turn)).verdict is not Verdict.LATER
+        return not (await self._send(scope, turn)).line
 
     async def _send(self, scope: Scope, turn: Turn) -> Sent:
         parcel = await self._unpacked(scope, turn.letter)

@@ -124,10 +124,14 @@ class Verdict(StrEnum):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """The outcome of one sending; `why` is the machine word of a failure. Nothing in it comes from the other side."""
+    """The outcome of one sending; `why` is the machine word of a failure. Nothing in it comes from the other side.
+
+    `line` tells that the way to the server failed: another letter would fare no better at this moment.
+    """
 
     verdict: Verdict
     why: str = ""
+    line: bool = False
 
     @property
     def arrived(self) -> bool:

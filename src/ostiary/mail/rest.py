@@ -69,7 +69,7 @@ def _request(parcel: Parcel) -> tuple[str, dict[str, Any]]:
 def _verdict(said: Answer | Fault) -> Sent:
     """`sent` means accepted for delivery, `suppressed` that the service keeps it from this address on purpose."""
     if isinstance(said, Fault):
-        return Sent(Verdict.LATER, said.why)
+        return Sent(Verdict.LATER, said.why, line=True)
     if said.status != _OK:
         later = said.status >= _SERVERS_FAULT
         return Sent(Verdict.LATER if later else Verdict.NEVER, f"http_{said.status}")

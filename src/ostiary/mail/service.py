@@ -57,7 +57,7 @@ def is_due(tx: Tx) -> bool:
 
 
 def take(tx: Tx) -> Turn | None:
-    """Take the letter, of any tenant, that has been due for longest; it is ours for as long as a lease lasts."""
+    """Take a letter of any tenant that is due, one that was never tried before others; it is ours for a lease."""
     return store.take(tx, LEASE)
 
 

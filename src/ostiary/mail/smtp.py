@@ -86,12 +86,12 @@ def _outcome(fault: Exception) -> Sent | None:
     """Return what a fault means. What the server said stays out: it may repeat an address, or more."""
     match fault:
         case aiosmtplib.SMTPAuthenticationError():
-            return Sent(Verdict.LATER, "smtp_auth")
+            return Sent(Verdict.LATER, "smtp_auth", line=True)
         case aiosmtplib.SMTPRecipientsRefused():
             codes = [one.code for one in fault.recipients]
             return _answered(max(codes, default=0))
         case aiosmtplib.SMTPConnectResponseError() | aiosmtplib.SMTPHeloError():
-            return Sent(Verdict.LATER, f"smtp_{fault.code}")
+            return Sent(Verdict.LATER, f"smtp_{fault.code}", line=True)
         case aiosmtplib.SMTPResponseException():
             return _answered(fault.code)
         case _:
@@ -99,19 +99,20 @@ def _outcome(fault: Exception) -> Sent | None:
 
 
 def _answered(code: int) -> Sent:
-    """RFC 5321 section 4.2.1: 4yz may work later, 5yz will not."""
-    final = code in _FINAL and code not in _SIGN_IN
-    return Sent(Verdict.NEVER if final else Verdict.LATER, f"smtp_{code}")
+    """RFC 5321 section 4.2.1: 4yz may work later, 5yz will not. Either is about this letter, who must sign in is not."""
+    if code in _SIGN_IN:
+        return Sent(Verdict.LATER, f"smtp_{code}", line=True)
+    return Sent(Verdict.NEVER if code in _FINAL else Verdict.LATER, f"smtp_{code}")
 
 
 def _unanswered(fault: Exception) -> Sent | None:
     match fault:
         case TimeoutError():
-            return Sent(Verdict.LATER, "timeout")
+            return Sent(Verdict.LATER, "timeout", line=True)
         case ssl.SSLError():
-            return Sent(Verdict.LATER, "tls")
+            return Sent(Verdict.LATER, "tls", line=True)
         case OSError():
-            return Sent(Verdict.LATER, "unreachable")
+            return Sent(Verdict.LATER, "unreachable", line=True)
         case aiosmtplib.SMTPException():
             return Sent(Verdict.LATER, "smtp_unsupported")  # no STARTTLS, no way to sign in, no such address
         case _:

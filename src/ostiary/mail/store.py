@@ -83,7 +83,7 @@ _IS_DUE = Statement(select(_t.letter_id).where(_t.due_at <= bindparam("now")).li
 _NEXT = (
     select(_t.letter_id)
     .where(_t.due_at <= bindparam("now"))
-    .order_by(_t.due_at, _t.letter_id)
+    .order_by(_t.tries, _t.due_at, _t.letter_id)
     .limit(literal_column("1"))
     .with_for_update(skip_locked=True)
 )
@@ -155,7 +155,10 @@ def is_due(tx: Tx) -> bool:
 
 
 def take(tx: Tx, lease: int) -> Turn | None:
-    """Take the letter, of any tenant, that has been due for longest; the row count decides who has it until then."""
+    """Take a letter of any tenant that is due: the least tried one, and of those the one that is due for longest.
+
+    The row count decides who has it until then.
+    """
     row = tx.one(_TAKE, now=tx.now, until=tx.now + lease)
     return None if row is None else Turn(*row)
 
