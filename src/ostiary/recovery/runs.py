@@ -20,6 +20,8 @@ from ostiary.recovery import letters, store
 from ostiary.recovery.letters import Page
 from ostiary.recovery.model import CONTEST_PERIOD, RUN_LIFE, Method, Rules, Run, State, token_hash
 from ostiary.sessions import service as sessions
+from ostiary.sessions.device import service as devices
+from ostiary.sessions.device.model import Act, Actor, Reason
 from ostiary.sessions.model import EndReason
 from ostiary.storage.tx import Tx
 
@@ -226,9 +228,11 @@ def _end(tx: Tx, run: Run) -> None:
 
 
 def _end_access(tx: Tx, caller: Caller, run: Run, why: EndReason) -> int:
-    """End every session of the person and void what proved them; the passkeys are settled before."""
+    """End every session of the person, devices' too, and void what proved them; the passkeys are settled before."""
     presence.void(tx, run.person)
-    return sessions.end_all(tx, caller, run.person, why)
+    ended = sessions.end_all(tx, caller, run.person, why)
+    act = Act(caller, Actor("system"), Reason(why.value).value)
+    return ended + len(devices.revoke_all(tx, act, run.person).sessions)
 
 
 def _addresses(tx: Tx, rules: Rules, *of: Run) -> list[str]:

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     ADMIN_REVOKE = "admin_revoke"
     USER_BLOCKED = "user_blocked"
     EXPIRED = "expired"
+    RECOVERED = "account_recovered"
+    CONTESTED = "recovery_contested"
 
 
 class Outcome(StrEnum):
