@@ -12,6 +12,7 @@ from ostiary.identities.blocks import service as blocks
 from ostiary.identities.blocks.model import Word
 from ostiary.identities.directory import Kind, Resolved
 from ostiary.identities.model import address_of, is_user_id
+from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from tests.login.gatehouse import OPERATOR
 
@@ -219,6 +220,7 @@ def test_what_a_directory_may_call_somebody(good):
         "a\0",
         "\udc80",
         "system",
+        "internal",
         "anonymous",
         "-",
         "operator:root",
@@ -259,3 +261,14 @@ def test_nobody_from_elsewhere_gets_a_blocked_address(everywhere):
     for person in ("user-1", "user-2"):
         assert adopt(everywhere, person, "Evil@example.test") == Resolved(Kind.BLOCKED, person, "policy_blocked")
     assert [(one.id, one.email) for one in everybody(everywhere)] == [("user-1", "pilot@example.test")]
+
+
+def test_a_directory_gives_no_address_to_somebody_who_came_to_us_first(everywhere):
+    """What they may do here is more than being known there: whose mailbox opens it is not the directory's to say."""
+    ours, nobody = add(everywhere, "admin@example.test").id, add(everywhere, "").id
+    for person in (ours, nobody):
+        with pytest.raises(StoreUnavailable):
+            adopt(everywhere, person, "mallory@example.test")
+    assert {one.id: one.email for one in everybody(everywhere)} == {ours: "admin@example.test", nobody: ""}
+    assert adopt(everywhere, ours, "admin@example.test") == Resolved(Kind.EXISTING, ours)
+    assert adopt(everywhere, ours) == Resolved(Kind.EXISTING, ours)

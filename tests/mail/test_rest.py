@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.values import Mode, Scope
 from ostiary.mail.model import LEASE, Sent, Verdict
-from ostiary.remote.breaker import MOST_FAILURES, PAUSE_S
+from ostiary.remote.breaker import MOST_FAILURES
+from ostiary.remote.lately import MEMORY_S
 from tests.mail.post import CODE, NOTICE, ask, deliver, made_sender, postman, queue, told, waiting
 from tests.rigs.counterparts import free_port
 from tests.rigs.mailservice import mailservice
@@ -228,7 +229,7 @@ def test_a_service_that_is_down_is_left_alone_and_everybody_told_so(homes, tmp_p
     assert send_now(home, queue(home, hold=True), sender).why == "circuit_open"
     assert not reachable(home, sender)
     assert len(mail.came) == MOST_FAILURES
-    home.clock.turn(int(PAUSE_S * SECOND))
+    home.clock.turn(int(MEMORY_S * SECOND))
     assert reachable(home, sender)
     assert send_now(home, queue(home, hold=True), sender).arrived
     assert send_now(home, queue(home, hold=True), sender).arrived

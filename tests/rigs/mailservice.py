@@ -14,13 +14,15 @@ class MailService(RestService):
     """`codes` and `letters` are what was accepted, `suppressed` the addresses that get nothing, as if they did.
 
     One key is one delivery: the same body again gets the first answer and sends nothing, another one is a conflict.
-    `told` hears each delivery: its key and its body.
+    `told` hears each delivery: its key and its body. `refuses` is a status that whole letters get, while an empty one is
+    looked at as ever; 0 for none.
     """
 
     def __init__(self, told=lambda *_: None):
         super().__init__()
         self.told = told
         self.codes, self.letters, self.suppressed, self.keys = [], [], set(), {}
+        self.refuses = 0
 
     def operations(self):
         return {
@@ -38,6 +40,8 @@ class MailService(RestService):
         key = headers.get("idempotency-key", "").strip()
         if not key:
             raise Trouble(400)
+        if self.refuses:
+            raise Trouble(self.refuses)
         if key in self.keys:
             before, outcome = self.keys[key]
             if before != body:

@@ -11,6 +11,7 @@ CODES = {
     401: "unauthorized",
     404: "not_found",
     409: "conflict",
+    429: "too_many_requests",
     500: "internal_error",
     503: "service_unavailable",
 }

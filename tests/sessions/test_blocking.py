@@ -298,9 +298,17 @@ def test_a_directory_elsewhere_is_told_first_and_its_people_are_taken_over(anywh
         assert device(anywhere, person).code is Code.BLOCKED_BY_POLICY
 
 
-def test_whom_the_directory_does_not_know_is_not_blocked(anywhere):
+def test_whom_only_we_know_is_blocked_here(anywhere):
+    person = add(anywhere)
     directory = Elsewhere()
-    assert both(anywhere, directory, Subject(SubjectKind.USER_ID, "user-1")) == Refusal(Code.SUBJECT_NOT_FOUND)
+    assert both(anywhere, directory, Subject(SubjectKind.USER_ID, person)).outcome is Outcome.BLOCKED
+    assert directory.told == [(person, "policy_blocked")]
+    assert device(anywhere, person).code is Code.BLOCKED_BY_POLICY
+
+
+def test_whom_nobody_knows_is_not_blocked(anywhere):
+    directory = Elsewhere()
+    assert both(anywhere, directory, Subject(SubjectKind.USER_ID, "user-1")).code is Code.SUBJECT_NOT_FOUND
     assert both(anywhere, directory, Subject(SubjectKind.EMAIL, "nobody")) == Refusal(Code.EMAIL_INVALID)
     assert both(anywhere, directory, Subject(SubjectKind.EMAIL, "a@b.test")).outcome is Outcome.BLOCKED
 

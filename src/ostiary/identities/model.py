@@ -29,7 +29,7 @@ METHODS = ("passkey", "email_code")
 _SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
 _TENANT = re.compile(r"[a-z0-9_]{1,40}")
 _USER_ID = re.compile(r"[!-.0-\[\]-~]{1,128}")
-_RESERVED = re.compile(r"(?:operator|client|session|browser|service|fixture|address):.*|system|anonymous|-")
+_RESERVED = re.compile(r"(?:operator|client|session|browser|service|fixture|address):.*|system|internal|anonymous|-")
 """What an actor or a subject of a receipt is called that is no person: no directory may name somebody so."""
 
 _MOST_ORIGINS, _LONGEST_ORIGIN = 20, 255

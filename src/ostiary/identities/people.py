@@ -51,7 +51,8 @@ def adopt(tx: Tx, keyring: Keyring, caller: Caller, person: str, text: str = "")
     """Take over whom a directory elsewhere names, so that blocks, holds and lists work here: a row of ours by its id.
 
     The address, where it is told, becomes theirs, whoever had it here. Refused with `ref_malformed` for what can be
-    nobody's id, and as `resolve` does.
+    nobody's id, and as `resolve` does. Raises StoreUnavailable where the address would go to somebody whose id is of
+    our own making: no directory knows those, and what they may do here is not its to hand out.
     """
     address = address_of(text) if text else None
     if not is_user_id(person):
@@ -64,6 +65,8 @@ def adopt(tx: Tx, keyring: Keyring, caller: Caller, person: str, text: str = "")
     barred = _barred(tx, keyring, address, person) if address else None
     if barred is not None:
         return barred
+    if found is not None and address is not None and service.is_person(found.id):
+        raise StoreUnavailable("the user service names somebody of ours for another address")
     if address is not None:
         service.take_address(tx, keyring, caller, address)
     if found is None:

@@ -9,11 +9,13 @@ import msgspec
 import structlog
 
 from ostiary.identities.directory import Context, Kind, Resolved
+from ostiary.identities.model import is_user_id
 from ostiary.identities.settings import DirectorySettings
 from ostiary.kernel.clock import Ticks
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.values import Scope
 from ostiary.remote.breaker import Breaker
+from ostiary.remote.lately import Lately
 from ostiary.remote.model import Answer, Fault, Place, Question
 from ostiary.remote.peer import Peer
 from ostiary.remote.secret import read_token
@@ -68,17 +70,23 @@ class _Error(msgspec.Struct, frozen=True):
 class RestDirectory:
     """Asks the user service. Reads the bearer token at once: raises BootRefused where it cannot.
 
-    A user id is 1 to 128 visible ASCII characters. A lookup, a making and a block may each be repeated, so a line that
+    A user id is what `is_user_id` takes. A lookup, a making and a block may each be repeated, so a line that
     the service had given up is no failure. The scope's tenant is not told: the contract knows one world.
     """
 
     def __init__(self, settings: DirectorySettings, ticks: Ticks) -> None:
         place = Place(settings.base_url, settings.timeout, read_token(settings.token_file))
-        self._peer = Peer(place, Breaker(ticks))
+        self._peer, self._lately = Peer(place, Breaker(ticks)), Lately(ticks)
 
     async def resolve(self, scope: Scope, address: str) -> Resolved:
-        said = await self._said("resolve", _post(_RESOLVE, email=address), _Resolution)
-        return _resolved("resolve", said.kind, said, {Kind.EXISTING, Kind.CREATABLE, Kind.BLOCKED})
+        try:
+            said = await self._said("resolve", _post(_RESOLVE, email=address), _Resolution)
+            found = _resolved("resolve", said.kind, said, {Kind.EXISTING, Kind.CREATABLE, Kind.BLOCKED})
+        except StoreUnavailable:
+            self._lately.note("resolve_failed")
+            raise
+        self._lately.note("")
+        return found
 
     async def ensure(self, scope: Scope, address: str, context: Context) -> Resolved:
         given = {"preferred_language": context.preferred_language}
@@ -117,7 +125,12 @@ class RestDirectory:
         return not why
 
     async def probe(self) -> str:
-        """Ask for somebody who is not there; return the machine word of what stands in the way of an answer, or ""."""
+        """Ask for somebody who is not there; return the machine word of what stands in the way of an answer, or "".
+
+        Where the last address could not be looked up, nobody is asked for a while: the same will stand in the way.
+        """
+        if self._lately.why:
+            return self._lately.why
         said = await self._peer.ask(_exists(_NOBODY, glance=True))
         read = said.why if isinstance(said, Fault) else _understood(said, _Presence)
         return read if isinstance(read, str) else ""
@@ -173,7 +186,7 @@ def _resolved(operation: str, kind: str, said: _Resolution | _Ensured, known: se
 
 def _is_id(text: str) -> bool:
     """Tell whether a text can be a user's id; a path takes the dots alone for something else."""
-    return _WORD.match(text) is not None and text not in {".", ".."}
+    return is_user_id(text) and text not in {".", ".."}
 
 
 def _is_nobody(answer: Answer) -> bool:

@@ -31,6 +31,7 @@ _ADDRESS = re.compile(rf"[^{_UNSAFE}]{{1,64}}@[^{_UNSAFE}]{{1,255}}\Z")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 _PURPOSE = re.compile(r"[a-z][a-z0-9_.]{0,63}\Z")
+_KEPT = re.compile(r"(?:unreachable|tls|circuit_open|busy|unreadable|http_(?:3..|4(?!08)..|503))\Z")
 _SUBJECT = 200
 
 LEASE = 2 * MINUTE
@@ -137,6 +138,14 @@ class Sent(msgspec.Struct, frozen=True):
     def arrived(self) -> bool:
         """Tell whether the letter is out of our hands."""
         return self.verdict in {Verdict.SENT, Verdict.SUPPRESSED, Verdict.CAPTURED}
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether nobody has the letter but us, surely: nothing was asked, or clearly refused.
+
+        After a timeout, a line that broke, or an answer that is none, the other side may have taken it.
+        """
+        return not self.arrived and _KEPT.match(self.why) is not None
 
 
 def is_address(text: str) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 from ostiary.kernel.clock import Ticks
 from ostiary.mail.model import MailSettings, Parcel, Sent, Verdict
 from ostiary.remote.breaker import Breaker
+from ostiary.remote.lately import Lately
 from ostiary.remote.model import Answer, Fault, Place, Question
 from ostiary.remote.peer import Peer
 from ostiary.remote.secret import read_token
@@ -31,18 +32,23 @@ class RestSender:
 
     def __init__(self, settings: MailSettings, ticks: Ticks) -> None:
         place = Place(settings.base_url, settings.timeout, read_token(settings.token_file))
-        self._peer = Peer(place, Breaker(ticks))
+        self._peer, self._lately = Peer(place, Breaker(ticks)), Lately(ticks)
 
     async def send(self, parcel: Parcel) -> Sent:
         path, body = _request(parcel)
         key = {"idempotency-key": parcel.letter.key or parcel.id}
-        return _verdict(await self._peer.ask(Question("POST", path, msgspec.json.encode(body), key)))
+        sent = _verdict(await self._peer.ask(Question("POST", path, msgspec.json.encode(body), key)))
+        self._lately.note("" if sent.arrived else sent.why)
+        return sent
 
     async def probe(self) -> str:
         """Hand over an empty login code, which the service must refuse as it would take a whole one.
 
-        The same method, path and token as a letter's, so that what keeps letters from leaving is met here too.
+        The same method, path and token as a letter's, so that what keeps letters from leaving is met here too. What
+        kept the last whole letter does so for a while: a service may well refuse those alone.
         """
+        if self._lately.why:
+            return self._lately.why
         said = await self._peer.ask(Question("POST", _CODES, b"{}", again=True, glance=True))
         if isinstance(said, Fault):
             return said.why

@@ -99,7 +99,7 @@ def _outcome(fault: Exception) -> Sent | None:
 
 
 def _answered(code: int) -> Sent:
-    """RFC 5321 section 4.2.1: 4yz may work later, 5yz will not. Either is about this letter, who must sign in is not."""
+    """RFC 5321 section 4.2.1: 4yz may work later, 5yz will not. Either is about this letter; signing in is not."""
     if code in _SIGN_IN:
         return Sent(Verdict.LATER, f"smtp_{code}", line=True)
     return Sent(Verdict.NEVER if code in _FINAL else Verdict.LATER, f"smtp_{code}")

@@ -61,6 +61,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Why there is no answer, as a machine word: timeout, unreachable, tls, answer_malformed or circuit_open."""
+    """Why there is no answer, as a machine word.
+
+    Nothing was asked: `circuit_open`, `busy` (all lines were in use), `unreachable`, `tls`. Something may have come of
+    it: `timeout`, `line_broken`, `answer_malformed`. `ours`: the time went by in a wait for a line of ours, which says
+    nothing of the service.
+    """
 
     why: str
+    ours: bool = False

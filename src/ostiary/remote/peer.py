@@ -22,6 +22,10 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 _DOWN = {502, 503, 504}
 
 
+class _NotThereError(OSError):
+    """There is no line, so nothing was asked."""
+
+
 class Peer:
     """One service. Raises OSError where the system's certificates cannot be read.
 
@@ -52,25 +56,33 @@ class Peer:
             self._lines.pop().close()
 
     def _learn(self, question: Question, said: Answer | Fault) -> None:
-        """Tell the breaker. A 500 does not count: it may be about one address, which must not shut out all others."""
-        if isinstance(said, Fault) or said.status in _DOWN:
+        """Tell the breaker. A 500 does not count: it may be about one address, which must not shut out all others.
+
+        Nor does a wait for our own lines: who asks for much at once must not make a service look dead to everybody.
+        """
+        ours = isinstance(said, Fault) and said.ours
+        if not ours and (isinstance(said, Fault) or said.status in _DOWN):
             self._breaker.failed()
-        elif question.glance:
+        elif ours or question.glance:
             self._breaker.returned()
         else:
             self._breaker.succeeded()
 
     async def _bounded(self, question: Question) -> Answer | Fault:
         request = written(question, self._base, self._place.token)
+        waits, asked = self._turns.locked(), False
         try:
             async with asyncio.timeout(self._place.timeout / SECOND), self._turns:
+                asked = True
                 return await self._exchange(request, again=question.again)
         except TimeoutError:
-            return Fault("timeout")
+            return Fault("timeout" if asked else "busy", ours=waits)
         except ssl.SSLError:
             return Fault("tls")
-        except OSError:
+        except _NotThereError:
             return Fault("unreachable")
+        except OSError:
+            return Fault("line_broken")
         except ValueError:
             return Fault("answer_malformed")
 
@@ -82,8 +94,16 @@ class Peer:
             except ConnectionError:
                 if not again or kept.heard:
                     raise
+        return await self._over(await self._fresh_line(), request)
+
+    async def _fresh_line(self) -> Line:
         port = self._base.port or _USUAL_PORTS[self._base.scheme]
-        return await self._over(await connected(self._base.hostname or "", port, self._tls), request)
+        try:
+            return await connected(self._base.hostname or "", port, self._tls)
+        except ssl.SSLError:
+            raise
+        except OSError as fault:
+            raise _NotThereError from fault
 
     async def _over(self, line: Line, request: bytes) -> Answer:
         answer = await line.exchange(request)

@@ -61,15 +61,15 @@ class BlockDone(devices.Acknowledgement, frozen=True, kw_only=True):
 async def tell(directory: Directory | None, scope: Scope, act: Act, subject: Subject) -> str | Refusal:
     """Tell a directory elsewhere of a block before anything here knows of it; a repeat succeeds.
 
-    Return whose the address is there, or the person's id; "" for nobody's, and where there is no such directory.
-    Refused (`subject_not_found`) where it knows no such person, (`email_invalid`) for what mail cannot reach. Raises
-    StoreUnavailable where it cannot answer: then nothing is blocked here.
+    Return whose the address is there, or the person's id; "" for nobody's, for a person whom it does not know (there
+    may be one here all the same), and where there is no such directory. Refused (`email_invalid`) for what mail cannot
+    reach. Raises StoreUnavailable where it cannot answer: then nothing is blocked here.
     """
     if directory is None:
         return ""
     if subject.kind is SubjectKind.USER_ID:
         known = await directory.block_person(scope, subject.value, act.reason)
-        return subject.value if known else Refusal(Code.SUBJECT_NOT_FOUND)
+        return subject.value if known else ""
     address = address_of(subject.value)
     if address is None:
         return Refusal(Code.EMAIL_INVALID)

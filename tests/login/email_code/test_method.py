@@ -353,14 +353,16 @@ class Courier:
 
 
 class Elsewhere:
-    """A directory over HTTP that knows some addresses as blocked."""
+    """A directory over HTTP that knows some addresses as blocked, and some as somebody's."""
 
     def __init__(self, *blocked):
-        self.blocked, self.fault = blocked, None
+        self.blocked, self.known, self.fault = blocked, {}, None
 
     async def resolve(self, scope, address):
         if self.fault:
             raise self.fault
+        if address in self.known:
+            return Resolved(Kind.EXISTING, self.known[address])
         return Resolved(Kind.BLOCKED if address in self.blocked else Kind.CREATABLE)
 
 
@@ -380,7 +382,7 @@ def states(gatehouse):
 
 
 def test_who_is_blocked_in_a_directory_elsewhere_gets_no_letter(gatehouse, far):
-    gatehouse.invite("bob@example.test")
+    gatehouse.directory.known["bob@example.test"] = gatehouse.invite("bob@example.test")[0]
     assert (far("ada@example.test").status, gatehouse.courier.came, states(gatehouse)) == (
         200,
         0,
@@ -399,7 +401,7 @@ def test_a_directory_that_cannot_answer_is_a_503_for_everybody(gatehouse, far):
 
 
 def test_a_mail_service_that_is_down_is_a_503_for_everybody_known_or_not(gatehouse, far):
-    gatehouse.invite("bob@example.test")
+    gatehouse.directory.known["bob@example.test"] = gatehouse.invite("bob@example.test")[0]
     gatehouse.courier.outcome, gatehouse.courier.there = Sent(Verdict.LATER, "unreachable"), False
     for address in ("bob@example.test", "ada@example.test", "eve@example.test", "bob@example.test"):
         assert_refused(far(address), 503, "store_unavailable")

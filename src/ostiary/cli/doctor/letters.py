@@ -22,6 +22,7 @@ _ADVICE = {
     "smtp_unsupported": "It offers no STARTTLS or no sign-in there: is OSTIARY_MAIL_SMTP_TLS right?",
 }
 _REST_ADVICE = {
+    "line_broken": "It took the request and closed the line: does its own log say why?",
     "unreachable": "Is it up, and is OSTIARY_MAIL_SERVICE_BASE_URL right?",
     "timeout": "Is it up, and does a firewall keep it from this machine?",
     "tls": "Does its certificate hold for that name, by an authority that this system knows?",

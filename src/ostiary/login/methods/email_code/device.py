@@ -27,7 +27,7 @@ from ostiary.storage import snapshots
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 
-__all__ = ["METHOD", "Confirmation", "Courier", "DeviceFlow", "Publish", "deliver"]
+__all__ = ["METHOD", "Confirmation", "Courier", "DeviceFlow", "MayHaveLeft", "Publish", "deliver"]
 
 METHOD = "email_code"
 """The method's name, as tenants allow it."""
@@ -48,6 +48,10 @@ class Courier(Protocol):
 
     async def reachable(self) -> bool:
         """Tell whether a letter could be sent now."""
+
+
+class MayHaveLeft(StoreUnavailable):
+    """Nobody can say whether the letter left. What was reserved for it stays so: or each try would be a letter more."""
 
 
 class Confirmation(msgspec.Struct, frozen=True):
@@ -88,6 +92,8 @@ class DeviceFlow(msgspec.Struct, frozen=True):
         begun = await self.vault.transact(scope, lambda tx: self._begin(tx, caller, asking))
         try:
             return await self._carried(scope, caller, asking, begun)
+        except MayHaveLeft:
+            raise
         except StoreUnavailable:
             if not isinstance(begun, Refusal) and _reserved(begun):
                 await self.vault.transact(scope, lambda tx: challenges.give_back(tx, self.rules, caller, asking))
@@ -186,8 +192,8 @@ class DeviceFlow(msgspec.Struct, frozen=True):
 async def deliver(vault: Vault, courier: Courier, scope: Scope, begun: Sending) -> State:
     """Hand a challenge's letter over, where the request waits for it; return where the challenge stands.
 
-    Raises StoreUnavailable where it cannot leave; and, where no letter follows, where none could leave now: a mail
-    service that is down must not tell one class of address from another (ruling 36).
+    Raises StoreUnavailable where it did not leave, MayHaveLeft where that is not sure; and, where no letter follows,
+    where none could leave now: a mail service that is down must not tell one class of address from another (ruling 36).
     """
     if not courier.inline:
         return begun.state
@@ -195,10 +201,14 @@ async def deliver(vault: Vault, courier: Courier, scope: Scope, begun: Sending) 
         if not await courier.reachable():
             raise StoreUnavailable("the mail service cannot be reached", service="mail")
         return begun.state
-    sent = await courier.hand_over(scope, begun.letter)
-    state = await vault.transact(scope, partial(challenges.settle, sending=begun, sent=sent))
+    try:
+        sent = await courier.hand_over(scope, begun.letter)
+        state = await vault.transact(scope, partial(challenges.settle, sending=begun, sent=sent))
+    except StoreUnavailable as fault:
+        raise MayHaveLeft(str(fault), fault.retry_after, fault.remedy, fault.service) from fault
     if not sent.arrived:
-        raise StoreUnavailable("the mail service did not take the letter", service="mail")
+        failed = StoreUnavailable if sent.kept else MayHaveLeft
+        raise failed("the mail service did not take the letter", service="mail")
     return state
 
 

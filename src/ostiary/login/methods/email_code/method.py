@@ -11,7 +11,7 @@ import msgspec
 
 from ostiary.identities import people
 from ostiary.identities import service as identities
-from ostiary.identities.directory import Directory, Kind
+from ostiary.identities.directory import Directory, Kind, Resolved
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import b64url
@@ -20,7 +20,7 @@ from ostiary.kernel.values import Caller, Factor, Proof, Scope
 from ostiary.login.method import Ask, Verdict
 from ostiary.login.methods.email_code import challenges
 from ostiary.login.methods.email_code.challenges import Asking, Rules, Sending
-from ostiary.login.methods.email_code.device import METHOD, Courier, deliver
+from ostiary.login.methods.email_code.device import METHOD, Courier, MayHaveLeft, deliver
 from ostiary.login.methods.email_code.model import BUDGETS, DIGITS, MOST_FAILURES, QUANTUM_S, Flow, State, locale_of
 from ostiary.presence.model import CHALLENGE_LIFE, Challenge
 from ostiary.storage.tx import Tx
@@ -76,7 +76,7 @@ class _Sent(msgspec.Struct, frozen=True):
 
 
 class _Unresolved(msgspec.Struct, frozen=True):
-    """A code that is wanted, where a directory elsewhere may know that the address is blocked."""
+    """A code that is wanted, where a directory elsewhere says whose the address is."""
 
     scope: Scope
     caller: Caller
@@ -142,6 +142,8 @@ class EmailCodeMethod:
         wanted: _Sent | _Unresolved = ask.payload
         try:
             return await self._carried(wanted)
+        except MayHaveLeft:
+            raise
         except StoreUnavailable:
             if isinstance(wanted, _Unresolved) or wanted.sending.state is not State.THROTTLED:
                 back = partial(challenges.give_back, rules=self._rules, caller=wanted.caller, asking=wanted.asking)
@@ -178,23 +180,26 @@ class EmailCodeMethod:
         sending = challenges.open_challenge(tx, self._rules, caller, own)
         return Ask("letter.send", _Sent(tx.scope, caller, own, sending, asked))
 
-    def _open(self, tx: Tx, caller: Caller, asking: Asking, *, blocked: bool = False) -> Sending:
-        """Make the challenge of whoever has the address; for nobody and for who is blocked, one without a letter."""
+    def _open(self, tx: Tx, caller: Caller, asking: Asking, told: Resolved | None = None) -> Sending:
+        """Make the challenge of whoever has the address; for nobody and for who is blocked, one without a letter.
+
+        Where a directory elsewhere was asked, it is one without a letter too unless it names the same person: a mailbox
+        that went to somebody else opens nothing of who had it before.
+        """
         found = people.resolve(tx, self._rules.keyring, asking.address)
         person = ""
-        if not isinstance(found, Refusal) and found.kind is Kind.EXISTING and not blocked:
+        if not isinstance(found, Refusal) and found.kind is Kind.EXISTING and (told is None or told == found):
             person = found.person
         wanted = msgspec.structs.replace(asking, person=person)
         return challenges.open_challenge(tx, self._rules, caller, wanted, None if person else State.SUPPRESSED)
 
     async def _resolved(self, wanted: _Unresolved) -> _Sent:
-        """Ask the directory elsewhere, which may have blocked whom we have not; then make the challenge."""
+        """Ask the directory elsewhere whose the address is by now; then make the challenge."""
         if self._directory is None:
             raise NotImplementedError
         found = await self._directory.resolve(wanted.scope, wanted.asking.address)
-        blocked = found.kind is Kind.BLOCKED
         sending = await self._vault.transact(
-            wanted.scope, lambda tx: self._open(tx, wanted.caller, wanted.asking, blocked=blocked)
+            wanted.scope, lambda tx: self._open(tx, wanted.caller, wanted.asking, found)
         )
         return _Sent(wanted.scope, wanted.caller, wanted.asking, sending, wanted.asked)
 
