@@ -365,6 +365,9 @@ class Elsewhere:
             return Resolved(Kind.EXISTING, self.known[address])
         return Resolved(Kind.BLOCKED if address in self.blocked else Kind.CREATABLE)
 
+    async def reachable(self):
+        return self.fault is None
+
 
 @pytest.fixture
 def far(gatehouse, ada):
