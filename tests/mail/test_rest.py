@@ -241,3 +241,15 @@ def test_in_other_modes_and_fixture_tenants_letters_can_always_be_written(homes,
     mail.fault = 503
     assert ask(home, lambda postman: postman.reachable(Scope("default", Mode.FIXTURE)))
     assert mail.came == []
+
+
+@pytest.mark.parametrize(
+    ("why", "kept"),
+    [
+        *((one, True) for one in ("unreachable", "tls", "circuit_open", "busy", "http_302", "http_404", "http_503")),
+        *((one, False) for one in ("timeout", "line_broken", "answer_malformed", "fault", "http_408", "http_500")),
+    ],
+)
+def test_what_was_surely_not_taken_is_told_from_what_may_have_been(why, kept):
+    assert [Sent(verdict, why).kept for verdict in (Verdict.LATER, Verdict.NEVER)] == [kept, kept]
+    assert not Sent(Verdict.SENT).kept

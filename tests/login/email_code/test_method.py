@@ -365,6 +365,9 @@ class Elsewhere:
             return Resolved(Kind.EXISTING, self.known[address])
         return Resolved(Kind.BLOCKED if address in self.blocked else Kind.CREATABLE)
 
+    async def reachable(self):
+        return self.fault is None
+
 
 @pytest.fixture
 def far(gatehouse, ada):
@@ -406,6 +409,14 @@ def test_a_mail_service_that_is_down_is_a_503_for_everybody_known_or_not(gatehou
     for address in ("bob@example.test", "ada@example.test", "eve@example.test", "bob@example.test"):
         assert_refused(far(address), 503, "store_unavailable")
     assert states(gatehouse).count("failed") == 2, "a letter that could not leave holds up no other"
+
+
+def test_a_letter_that_may_have_left_counts_as_one(gatehouse, far):
+    gatehouse.directory.known["bob@example.test"] = gatehouse.invite("bob@example.test")[0]
+    gatehouse.courier.outcome, gatehouse.courier.there = Sent(Verdict.LATER, "timeout"), False
+    for _ in range(2):
+        assert_refused(far("bob@example.test"), 503, "store_unavailable")
+    assert gatehouse.courier.came == 1
 
 
 def test_what_a_tenant_can_offer_is_what_is_registered(gatehouse):
