@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from ipaddress import IPv4Address
 
 import msgspec
 from nacl.signing import SigningKey
@@ -19,6 +20,7 @@ from ostiary import app
 from ostiary.house import House
 from ostiary.mail import service as mail
 from ostiary.storage.tx import Tx
+from ostiary.web.address import network
 
 __all__ = ["codes"]
 
@@ -30,7 +32,7 @@ _SEND, _CONFIRM = "/api/v1/public/auth/send-email-code", "/api/v1/public/auth/co
 def codes(rounds: int, count: int) -> list[Row]:
     """Pairs of send and confirm a second, against what is wanted and against bare durable sign-ins on the same core."""
     with temporary() as folder, _on_one_core():
-        house = new_house(folder)
+        house = new_house(folder, trusted_proxies=(network("127.0.0.1"),))
         public, numbers = app.build(house).public, itertools.count()
         costs = interleaved(
             "codes",
@@ -93,14 +95,16 @@ async def _all(public: object, asked: list[tuple[str, dict[str, str]]]) -> list[
 
     async def caller() -> None:
         for place, (path, body) in todo:
-            answers[place] = await _ask(public, path, body)
+            answers[place] = await _ask(public, path, body, place)
 
     await asyncio.gather(*(caller() for _ in range(_CALLERS)))
     return answers
 
 
-async def _ask(public: object, path: str, body: dict[str, str]) -> dict[str, str]:
+async def _ask(public: object, path: str, body: dict[str, str], number: int) -> dict[str, str]:
+    """Ask as somebody at a place of their own: from one place only so many letters may leave."""
     raw, told = msgspec.json.encode(body), []
+    place = str(IPv4Address("10.0.0.0") + number % (1 << 24)).encode()
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -111,7 +115,11 @@ async def _ask(public: object, path: str, body: dict[str, str]) -> dict[str, str
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": b"",
-        "headers": [(b"host", b"localhost:8080"), (b"content-type", b"application/json")],
+        "headers": [
+            (b"host", b"localhost:8080"),
+            (b"content-type", b"application/json"),
+            (b"x-forwarded-for", place),
+        ],
         "client": ("127.0.0.1", 40_000),
         "server": ("localhost", 8080),
     }

@@ -18,6 +18,7 @@ from ostiary.house import House, database_path, open_house, prepare
 from ostiary.kernel.ids import system_secrets
 from ostiary.keys.sealing import make_kek
 from ostiary.settings import Settings
+from ostiary.web.address import Network
 
 __all__ = ["Server", "environ", "file_of", "new_house", "serving", "temporary"]
 
@@ -67,13 +68,14 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-def new_house(folder: Path) -> House:
+def new_house(folder: Path, trusted_proxies: tuple[Network, ...] = ()) -> House:
     """Make a data folder with keys and a tenant, and open it."""
     settings = Settings(
         data_dir=folder / "data",
         public_http_addr=("127.0.0.1", _free_port()),
         internal_http_addr=("127.0.0.1", _free_port()),
         origin="http://localhost:8080",
+        trusted_proxies=trusted_proxies,
     )
     make_kek(settings.kek, system_secrets)
     prepare(settings)

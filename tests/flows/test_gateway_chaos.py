@@ -84,10 +84,16 @@ class Letters:
 def signed_in(public, letters, email):
     """Sign a device in; return it."""
     device = Device()
-    challenge = public.post(SEND, {"email": email})["challenge_id"]
+    challenge = public.post(SEND, {"email": email}, **place_of(email))["challenge_id"]
     body = {"challenge_id": challenge, "code": letters.code(email), "client_public_key": device.key.public}
-    device.session = public.post(CONFIRM, body)["device_session_id"]
+    device.session = public.post(CONFIRM, body, **place_of(email))["device_session_id"]
     return device
+
+
+def place_of(email):
+    """Whoever has that address asks from a place of their own: from one place only so many letters may leave."""
+    number = int("".join(sign for sign in email if sign.isdigit()))
+    return {"x-forwarded-for": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"}
 
 
 class Gateways:
@@ -116,10 +122,15 @@ class Gateways:
             return None
 
 
+def served_with(folder, redis):
+    """Ostiary beside that Redis, behind a proxy on this machine."""
+    return serving(folder, OSTIARY_REDIS_ADDR=redis.addr, OSTIARY_TRUSTED_PROXIES="127.0.0.1")
+
+
 @contextmanager
 def scene(folder):
     """Redis, Ostiary, who reads its letters, and a gateway."""
-    with redis_server(lasting=True) as redis, serving(folder, OSTIARY_REDIS_ADDR=redis.addr) as served:
+    with redis_server(lasting=True) as redis, served_with(folder, redis) as served:
         gateways = Gateways(redis)
         gateways.start()
         try:

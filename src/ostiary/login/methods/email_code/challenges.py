@@ -236,12 +236,18 @@ def _budgets(tx: Tx, rules: Rules, what: str, address_hash: str, requester: str)
 
 
 def _letter_budgets(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> tuple[tuple[str, Budget], ...]:
-    """Return the budgets of a letter, in the order of their locks."""
+    """Return the budgets of a letter, in the order of their locks.
+
+    The address's own comes last: who has spent theirs must not spend that of somebody they can no longer write to.
+    Where nobody can tell who asks, all who ask so are not one.
+    """
     address = _hash(tx, rules, asking.address)
     requester = asking.requester or caller.address
     minute, _ = _budgets(tx, rules, "letter", address, requester)
     hour, all_ = _budgets(tx, rules, "letters", address, requester)
-    return (minute, BUDGETS.letter), (hour, BUDGETS.place), (all_, BUDGETS.letters)
+    _, whomever = _budgets(tx, rules, "requester", requester, "")
+    to_all = ((whomever, BUDGETS.requester),) if requester else ()
+    return (minute, BUDGETS.letter), (hour, BUDGETS.place), *to_all, (all_, BUDGETS.letters)
 
 
 def _hash(tx: Tx, rules: Rules, address: str) -> str:

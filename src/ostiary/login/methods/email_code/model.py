@@ -120,11 +120,13 @@ class Budgets(msgspec.Struct, frozen=True):
     """Each by address and requester, and by the address alone, which is wider: nobody can mute somebody else.
 
     `letter`, `place` and `letters` are sends that a letter follows: of a requester to an address within a minute and
-    within an hour, and of all requesters. `guess` and `guesses` are wrong codes (ruling 34).
+    within an hour, and of all requesters. `guess` and `guesses` are wrong codes (ruling 34). `requester` is by the
+    requester alone: how many letters they let leave to whomever.
     """
 
     letter: Budget = Budget(1, 60 * SECOND)
     place: Budget = Budget(6, 60 * MINUTE)
+    requester: Budget = Budget(600, 60 * MINUTE)
     letters: Budget = Budget(30, 60 * MINUTE)
     guess: Budget = Budget(20, _DAY)
     guesses: Budget = Budget(50, _DAY)
