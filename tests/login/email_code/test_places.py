@@ -6,6 +6,7 @@ from ostiary.kernel.values import Caller
 from ostiary.login.methods.email_code import challenges
 from ostiary.login.methods.email_code.challenges import Asking, Rules
 from ostiary.login.methods.email_code.model import BUDGETS, Flow
+from ostiary.sessions.service import keyed_hash
 from tests.login.email_code.handset import EMAIL, Handset
 
 PLACE = "192.0.2.1"
@@ -16,10 +17,17 @@ def rules(tower):
     return Rules(tower.home.house.keyring, tower.home.house.settings.origin)
 
 
+def seen_as(tower, place):
+    """Who asks from there, as the guard says it."""
+    keyring, tenant = tower.home.house.keyring, tower.home.scope.tenant
+    return Caller(address=place and keyed_hash(keyring, tenant, "address", place))
+
+
 def may_send(tower, rules, place, *emails):
     """How many letters may follow, when that place asks for one to each."""
+    caller = seen_as(tower, place)
     asked = [Asking(Flow.DEVICE, email, "en") for email in emails]
-    return tower.act(lambda tx: sum(challenges.may_send(tx, rules, Caller(address=place), one) for one in asked))
+    return tower.act(lambda tx: sum(challenges.may_send(tx, rules, caller, one) for one in asked))
 
 
 def spend(tower, rules, place=PLACE):
@@ -57,7 +65,7 @@ def test_asks_that_no_letter_follows_cost_a_place_nothing(tower, rules):
 def test_a_letter_that_could_not_leave_is_given_back(tower, rules):
     tower.clock.hold()
     spend(tower, rules)
-    given, caller = Asking(Flow.DEVICE, "nobody0@example.com", "en"), Caller(address=PLACE)
+    given, caller = Asking(Flow.DEVICE, "nobody0@example.com", "en"), seen_as(tower, PLACE)
     tower.act(lambda tx: challenges.give_back(tx, rules, caller, given))
     assert may_send(tower, rules, PLACE, "a@example.com", "b@example.com") == 1
 
