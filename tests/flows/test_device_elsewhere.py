@@ -167,4 +167,6 @@ def test_a_service_that_died_tells_no_address_from_another_and_is_found_again(tm
         until(lambda: made.send(OLD).status == 200, "it is not found again")
         assert [made.send(address).status for address in (NEW, BLOCKED, THROTTLED)] == [200] * 3
         came = {one["email"] for one in made.post.codes[2:]}
-        assert {NEW} <= came <= {OLD, NEW}, "what may have left on the line that broke is counted: no second letter at once"
+        assert {NEW} <= came <= {OLD, NEW}, (
+            "what may have left on the line that broke is counted: no second letter at once"
+        )
