@@ -37,7 +37,7 @@ class Feed(threading.Thread):
         stream: str = STREAM,
     ) -> None:
         super().__init__(name="feed", daemon=True)
-        self._redis, self._snapshots, self._ended, self._bound, self._stream = redis, snapshots, ended, bound, stream
+        self._redis, self._snapshots, self._ended, self.bound, self._stream = redis, snapshots, ended, bound, stream
         self._last, self._until, self._away = "", 0.0, False
 
     @property
@@ -67,7 +67,7 @@ class Feed(threading.Thread):
 
     def _read(self) -> None:
         sent, before = ticks(), self._last
-        told = self._redis.xread({self._stream: before}, MOST, block=int(self._bound * 250))
+        told = self._redis.xread({self._stream: before}, MOST, block=int(self.bound * 250))
         if self._away:
             self._away = False
             print("feed: Redis is back", flush=True)
@@ -77,7 +77,7 @@ class Feed(threading.Thread):
         for self._last, fields in entries:
             self._take(fields)
         if len(entries) < MOST:
-            self._until = sent + self._bound
+            self._until = sent + self.bound
 
     def _take(self, fields: dict[str, str]) -> None:
         try:

@@ -105,6 +105,8 @@ class Desk(BaseHTTPRequestHandler):
         self.answer({"/request": self.request_in})
 
     def do_GET(self) -> None:
+        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # a body that nobody reads is not the next request (RFC 9112 section 6)
         self.answer({"/stream": self.stream, "/healthz": self.healthz, "/request": self.posted_only})
 
     def answer(self, routes: dict) -> None:
@@ -150,10 +152,12 @@ class Desk(BaseHTTPRequestHandler):
             self.send_header("Cache-Control", "no-store")
             self.send_header("Connection", "close")
             self.end_headers()
-            self.put(event("open", session))
+            self.connection.settimeout(self.gateway.feed.bound / 2)  # who does not read keeps nothing open
+            self.wfile.flush()
+            self.push(event("open", session))
             self.follow(session, events)
 
-    def follow(self, session: str, events: "queue.SimpleQueue[bytes]") -> None:
+    def follow(self, session: str, events: "queue.Queue[bytes]") -> None:
         beats = 0
         while True:
             try:
@@ -164,13 +168,13 @@ class Desk(BaseHTTPRequestHandler):
             try:
                 self.gateway.stand(session)
             except Refused as refused:
-                self.put(event("end", refused.code))
+                self.push(event("end", refused.code))
                 return
             if told == END:  # everything was forgotten: whoever still lives opens a new one
-                self.put(event("end", "open_again"))
+                self.push(event("end", "open_again"))
                 return
             if told:
-                self.put(told)
+                self.push(told)
 
     def healthz(self) -> None:
         gateway, trusted = self.gateway, self.gateway.feed.trusted
@@ -212,6 +216,10 @@ class Desk(BaseHTTPRequestHandler):
     def put(self, raw: bytes) -> None:
         self.wfile.write(raw)
         self.wfile.flush()
+
+    def push(self, raw: bytes) -> None:
+        """Write to a stream, all of it within the socket's timeout. Raises TimeoutError for a client too slow."""
+        self.connection.sendall(raw)
 
     def log_message(self, *_: object) -> None:
         """Say nothing for each request."""
