@@ -102,13 +102,14 @@ async def _rebuild(opened: House, mirror: Mirror, told: Told, *, as_json: bool) 
     async def go_on(count: int) -> None:
         nonlocal looked
         looked = count
-        await mirror.claim(who, _CLAIM_MS)
+        await mirror.keep(who, _CLAIM_MS)
         await told(count)
 
     run = (await mirror.about()).run
+    await mirror.claim(who, _CLAIM_MS)
     filled = await fill(truth, mirror, go_on)
+    await mirror.declare(run, who)
     removed = await sweep(truth, mirror)
-    await mirror.declare(run)
     took = (opened.clock() - began) / SECOND
     if as_json:
         facts = {"sessions": looked, "changed": filled.changed, "removed": removed, "stuck": list(filled.stuck)}

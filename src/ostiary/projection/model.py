@@ -143,8 +143,14 @@ class Mirror(Protocol):
     async def claim(self, who: str, life: int) -> bool:
         """Take, or keep, the right to rebuild for `life` milliseconds; False while somebody else has it."""
 
-    async def declare(self, run: str) -> None:
-        """Note that the projection lacks nothing in this run of Redis, and give up the right to rebuild."""
+    async def keep(self, who: str, life: int) -> bool:
+        """Keep the right to rebuild; False where it is no longer theirs: perhaps all that Redis held went with it."""
+
+    async def declare(self, run: str, who: str) -> bool:
+        """Note that the projection lacks nothing in this run of Redis, and give up the right to rebuild.
+
+        False, and nothing noted, where the right is no longer theirs.
+        """
 
     async def close(self) -> None:
         """Close the connections."""

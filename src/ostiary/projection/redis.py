@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 
 from ostiary.kernel.clock import SECOND
 from ostiary.projection.model import About, Entry, Held, MirrorUnavailable, ProjectionSettings, Written
-from ostiary.projection.script import READ, REMOVE, WRITE
+from ostiary.projection.script import DECLARE, READ, REMOVE, WRITE
 from ostiary.remote.secret import read_secret
 
 __all__ = ["RedisMirror"]
@@ -93,13 +93,16 @@ class RedisMirror:
         async with self._bounded():
             if await self._client.set(self._claimed, who, nx=True, px=life):
                 return True
+        return await self.keep(who, life)
+
+    async def keep(self, who: str, life: int) -> bool:
+        async with self._bounded():
             mine = await self._client.get(self._claimed) == who.encode()
             return mine and bool(await self._client.pexpire(self._claimed, life))
 
-    async def declare(self, run: str) -> None:
+    async def declare(self, run: str, who: str) -> bool:
         async with self._bounded():
-            await self._client.set(self._whole, run)
-            await self._client.delete(self._claimed)
+            return bool(await self._client.eval(DECLARE, 2, self._claimed, self._whole, who, run))
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -48,13 +48,13 @@ class Restorer:
         _LOG.info("projection_filling")
         try:
             filled = await fill(self._truth, self._mirror, self._go_on)
-            await self._mirror.declare(run)
+            whole = await self._mirror.declare(run, self._who)
         except OstiaryError as fault:
             _LOG.warning("projection_not_filled", fault=str(fault))
         else:
-            _LOG.info("projection_filled", changed=filled.changed)
+            _LOG.info("projection_filled" if whole else "projection_emptied_meanwhile", changed=filled.changed)
             if filled.stuck:  # only a rebuild by hand names them
                 _LOG.warning("projection_stuck", sessions=len(filled.stuck))
 
     async def _go_on(self, looked: int) -> None:
-        await self._mirror.claim(self._who, _LIFE_MS)
+        await self._mirror.keep(self._who, _LIFE_MS)

@@ -1,9 +1,9 @@
 """What runs inside Redis, each script one atomic step: no reader sees an event without the value it speaks of.
 
-KEYS[1] is the stream, the others are the sessions' keys. All stand in one slot (ruling 55).
+KEYS[1] is the stream, the others are the sessions' keys, except in DECLARE. All stand in one slot (ruling 55).
 """
 
-__all__ = ["READ", "REMOVE", "WRITE"]
+__all__ = ["DECLARE", "READ", "REMOVE", "WRITE"]
 
 WRITE = """
 local done = {0}
@@ -71,3 +71,14 @@ end
 return found
 """
 """Returns value and time of going for each; a value of another type reads as an empty one."""
+
+DECLARE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('DEL', KEYS[1])
+return 1
+"""
+"""KEYS: who may rebuild, the run that lacks nothing. ARGV: who asks, and the run. Whoever lost the right to rebuild may
+have filled a Redis that was emptied meanwhile."""
