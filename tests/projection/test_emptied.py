@@ -52,7 +52,7 @@ def test_a_rebuild_makes_nobody_active_who_was_revoked_meanwhile(stage, lost):
         else:
             stage.client.delete(f"gateway:session:{session}")
 
-    assert stage.run(fill(stage.truth(), Late(stage.mirror, meanwhile), silent)) == 2
+    assert stage.run(fill(stage.truth(), Late(stage.mirror, meanwhile), silent)).changed == 2
     assert stage.value(session)["status"] == "revoked"
     assert stage.events(session)[-1]["status"] == "revoked"
 
