@@ -208,35 +208,35 @@ def test_13_block_of_a_user_ends_what_they_have(tower, device):
     assert tower.state(device.asked())[0] == "delivery_suppressed"
 
 
+ODD = [
+    b"",
+    b"{}",
+    b"null",
+    b"[]",
+    b'{"email":"pilot@example.com","more":1}',
+    b'{"email":"pilot@example.com"}{"email":"pilot@example.com"}',
+    b'{"email":"pilot@example.com"} x',
+    b'{"email":"a@example.com","email":"b@example.com"}',
+    b'{"email":7}',
+    b'{"email":null}',
+    b'{"email":""}',
+    b'{"email":"  "}',
+    b'{"email":"no address"}',
+    b'{"email":"a@example.com\\r\\nBcc: b@example.com"}',
+    b'{"email":"a\\u0000@example.com"}',
+    b'\xff\xfe{"email":"pilot@example.com"}',
+    b'{"challenge_id":"","code":"","client_public_key":""}',
+    b'{"challenge_id":"x","code":123456,"client_public_key":"x"}',
+    b'{"challenge_id":"x","code":"1","client_public_key":"x","time_zone":""}',
+    b'{"challenge_id":"x","code":"1","client_public_key":"x","time_zone":"Mars/Olympus"}',
+]
+
+
 @pytest.mark.parametrize("path", [SEND, CONFIRM])
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b"{}",
-        b"null",
-        b"[]",
-        b'{"email":"pilot@example.com","more":1}',
-        b'{"email":"pilot@example.com"}{"email":"pilot@example.com"}',
-        b'{"email":"pilot@example.com"} x',
-        b'{"email":"a@example.com","email":"b@example.com"}',
-        b'{"email":7}',
-        b'{"email":null}',
-        b'{"email":""}',
-        b'{"email":"  "}',
-        b'{"email":"no address"}',
-        b'{"email":"a@example.com\\r\\nBcc: b@example.com"}',
-        b'{"email":"a\\u0000@example.com"}',
-        b'\xff\xfe{"email":"pilot@example.com"}',
-        b'{"challenge_id":"","code":"","client_public_key":""}',
-        b'{"challenge_id":"x","code":123456,"client_public_key":"x"}',
-        b'{"challenge_id":"x","code":"1","client_public_key":"x","time_zone":""}',
-        b'{"challenge_id":"x","code":"1","client_public_key":"x","time_zone":"Mars/Olympus"}',
-    ],
-)
-def test_14_strict_json(tower, path, raw):
-    answer = tower.visitor().send("POST", path, raw=raw, headers={"content-type": "application/json"})
-    assert refused(answer, 400, "invalid_request")
+def test_14_strict_json(tower, path):
+    for raw in ODD:
+        answer = tower.visitor().send("POST", path, raw=raw, headers={"content-type": "application/json"})
+        assert refused(answer, 400, "invalid_request"), raw
 
 
 def test_14_white_space_around_values_is_none(tower, device):
@@ -323,25 +323,24 @@ def test_revoke_all_and_its_repeat_are_acknowledged(tower, device):
     assert tower.get("/users/user-AAAAAAAAAAAAAAAAAAAAAA/sessions").json == {"sessions": []}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"reason_code": "x"},
-        {"actor": {"type": "system"}},
-        {"reason_code": " ", "actor": {"type": "system"}},
-        {"reason_code": "x", "actor": {"type": ""}},
-        {"reason_code": "x", "actor": {"type": "admin", "id": " "}},
-        {"reason_code": "x", "actor": {"type": "admin", "name": "x"}},
-        {"reason_code": "x", "actor": "system"},
-        {"reason_code": "x", "actor": {"type": "system"}, "more": 1},
-    ],
-)
-def test_an_act_says_why_and_on_whose_word(tower, device, body):
+ACTS = [
+    {},
+    {"reason_code": "x"},
+    {"actor": {"type": "system"}},
+    {"reason_code": " ", "actor": {"type": "system"}},
+    {"reason_code": "x", "actor": {"type": ""}},
+    {"reason_code": "x", "actor": {"type": "admin", "id": " "}},
+    {"reason_code": "x", "actor": {"type": "admin", "name": "x"}},
+    {"reason_code": "x", "actor": "system"},
+    {"reason_code": "x", "actor": {"type": "system"}, "more": 1},
+]
+
+
+def test_an_act_says_why_and_on_whose_word(tower, device):
     session = device.signed_in()
-    assert refused(tower.post(f"/sessions/{session}/revoke", body), 400, "invalid_request")
-    blocking = {"email": EMAIL, **body}
-    assert refused(tower.post("/user-blocks", blocking), 400, "invalid_request")
+    for body in ACTS:
+        assert refused(tower.post(f"/sessions/{session}/revoke", body), 400, "invalid_request"), body
+        assert refused(tower.post("/user-blocks", {"email": EMAIL, **body}), 400, "invalid_request"), body
     assert tower.session(session)["status"] == "active"
 
 

@@ -93,19 +93,19 @@ def home(tmp_path):
 
 
 def test_from_one_place_a_day_of_guesses_has_twenty_live_ones(home):
-    attack = Attack(home, 1).run(20_000, each=50)
+    attack = Attack(home, 1).run(2_000, each=50)
     assert attack.days < 1
     assert attack.live == BUDGETS.guess.most == 20
 
 
 def test_from_many_places_an_address_has_fifty_live_guesses_a_day(home):
-    attack = Attack(home, 6).run(12_000, each=50)
+    attack = Attack(home, 6).run(3_000, each=50)
     assert attack.days < 1
     assert attack.live == BUDGETS.guesses.most == 50
 
 
 def test_who_guesses_from_one_place_keeps_the_owner_out_from_nowhere_else(home):
-    Attack(home, 1).run(2_000, each=50)
+    Attack(home, 1).run(1_000, each=50)
     home.clock.turn(LIFE)
     owner = Attack(home, 1)
     owner.callers = [Caller(address="the owner's own place")]
