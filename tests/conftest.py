@@ -9,6 +9,7 @@ from tests.login.gatehouse import opened, postgres_url
 settings.register_profile("ostiary", deadline=None)  # how long something takes decides nothing
 settings.load_profile("ostiary")
 
+pytest.register_assert_rewrite("tests.contracts.login_method")
 pytest_plugins = ["tests.plugin_counterparts"]
 
 

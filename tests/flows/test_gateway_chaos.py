@@ -117,7 +117,7 @@ class Gateways:
     def asked(self, device):
         """What the gateway says to a signed request of that device; None where it is not there."""
         try:
-            return Gateway(self.port).ask(device.signed())
+            return Gateway(self.port, "").ask(device.signed())
         except (OSError, http.client.HTTPException):
             return None
 
@@ -144,7 +144,7 @@ def test_session_revocation_stops_gateway_from_routing_commands(tmp_path):
     with scene(tmp_path) as (_, served, letters, gateways):
         with Line(served.public_port) as public:
             lobby = [signed_in(public, letters, f"pilot{number}@example.com") for number in range(2)]
-        gateway = Gateway(gateways.port)
+        gateway = Gateway(gateways.port, "")
         with closing(gateway), Line(served.internal_port) as internal:
             until(gateway.trusted)
             assert [gateway.ask(one.signed()) for one in lobby] == [ACCEPTED] * 2, "ready when the answer has come"
@@ -276,7 +276,7 @@ def proved(folder, logins, revocations):
         _, served, _, gateways = parts
         until(lambda: ready(served)["projection"] == "ok")
         until(lambda: agrees(served))
-        until(Gateway(gateways.port).trusted)
+        until(Gateway(gateways.port, "").trusted)
         assert len(chaos.ended) == revocations
         assert len(chaos.living) == logins - revocations
         assert chaos.cuts, "nothing was killed: the show was too short"

