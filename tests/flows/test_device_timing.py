@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
@@ -44,6 +45,9 @@ class Asker:
         self.connection.connect()
         self.host = f"localhost:{served.public_port}"
 
+    def close(self):
+        self.connection.close()
+
     def ask(self, email, number):
         """Milliseconds from the request to the whole answer, asked from the place of that number."""
         place = f"10.0.{number >> 8}.{number & 255}"
@@ -82,7 +86,10 @@ def measured(served, samples):
     taken, numbers, lock = {name: [] for name in CLASSES}, itertools.count(), threading.Lock()
 
     def worker():
-        asker = Asker(served)
+        with closing(Asker(served)) as asker:
+            asked(asker)
+
+    def asked(asker):
         while (number := next(numbers)) < samples:
             asker.ask(f"throttled{number}@example.com", number)
             shuffled = CLASSES[number % 4 :] + CLASSES[: number % 4]
