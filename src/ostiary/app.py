@@ -46,6 +46,7 @@ from ostiary.login.methods.email_code import challenges, device_routes
 from ostiary.login.methods.email_code.device import DeviceFlow
 from ostiary.login.methods.email_code.method import EmailCodeMethod
 from ostiary.login.methods.email_code.model import QUANTUM_S
+from ostiary.login.methods.email_code.sending import Dispatch
 from ostiary.login.methods.passkey.method import PasskeyMethod
 from ostiary.login.pace import Paced
 from ostiary.login.registry import registry
@@ -128,10 +129,13 @@ def build(
     settings, scope, keyring, clock, vault = house.settings, house.scope, house.keyring, house.clock, house.vault
     core = _core(house)
     others = elsewhere(house)
-    flow = _device_flow(house, others)
-    device = device_routes.operations(flow, Paced(QUANTUM_S))
-    mailed = EmailCodeMethod(vault, flow.rules, others.postman, others.directory)
-    asker, methods = Asker(keyring, clock, system_secrets), registry((PasskeyMethod(core.passkeys), mailed, *more))
+    codes = _codes(house, others)
+    flow = DeviceFlow(codes, others.publish, settings.sessions.device)
+    device, ways = (
+        device_routes.operations(flow, Paced(QUANTUM_S)),
+        (PasskeyMethod(core.passkeys), EmailCodeMethod(codes)),
+    )
+    asker, methods = Asker(keyring, clock, system_secrets), registry((*ways, *more))
     operations, contract = (*_operations(core, asker, methods), *device), tuple(row.operation for row in crossings)
     door = Door(settings.origin, scope, core.guard, core.refusals)
     fetch, learn = _fetch(house), core.watch.learn
@@ -218,10 +222,9 @@ def _watch(house: House) -> KeyWatch:
     return KeyWatch(house.vault, house.scope, house.sealer, house.keyring, house.clock, every, identities.tenant_scopes)
 
 
-def _device_flow(house: House, others: Elsewhere) -> DeviceFlow:
+def _codes(house: House, others: Elsewhere) -> Dispatch:
     rules = challenges.Rules(house.keyring, house.settings.origin, inline=others.postman.inline)
-    life = house.settings.sessions.device
-    return DeviceFlow(house.vault, rules, others.postman, others.publish, others.directory, life)
+    return Dispatch(house.vault, rules, others.postman, others.directory)
 
 
 def _party(settings: Settings) -> RelyingParty:

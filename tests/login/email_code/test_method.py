@@ -13,6 +13,7 @@ from ostiary.kernel.errors import StoreUnavailable
 from ostiary.login.methods.email_code.challenges import Rules
 from ostiary.login.methods.email_code.method import EmailCodeMethod
 from ostiary.login.methods.email_code.model import BUDGETS, MOST_FAILURES, QUANTUM_S
+from ostiary.login.methods.email_code.sending import Dispatch
 from ostiary.mail.model import Sent, Verdict
 from tests.flows.browser import PRELOGIN, SESSION
 from tests.login.email_code.candidate import address_of, another, code_of
@@ -374,7 +375,7 @@ def far(gatehouse, ada):
     """Begin at an application whose mail and directory are elsewhere."""
     gatehouse.courier, gatehouse.directory = Courier(), Elsewhere("ada@example.test")
     rules = Rules(gatehouse.house.keyring, gatehouse.origin, inline=True)
-    method = FarCode(gatehouse.house.vault, rules, gatehouse.courier, gatehouse.directory)
+    method = FarCode(Dispatch(gatehouse.house.vault, rules, gatehouse.courier, gatehouse.directory))
     gatehouse.offer("far_code")
     gatehouse.application = app.build(gatehouse.house, method)
     return lambda address: gatehouse.visitor().send("POST", "/login/far_code/begin", {"email": address})

@@ -4,27 +4,24 @@ The challenge of a code has an id that is derived from the attempt: whoever cann
 another tenant, a device) cannot even name it.
 """
 
-from functools import partial
 from typing import Annotated
 
 import msgspec
 
 from ostiary.identities import people
 from ostiary.identities import service as identities
-from ostiary.identities.directory import Directory, Kind, Resolved
+from ostiary.identities.directory import Kind, Resolved
 from ostiary.kernel.clock import SECOND
-from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.ids import b64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Factor, Proof, Scope
 from ostiary.login.method import Ask, Verdict
 from ostiary.login.methods.email_code import challenges
-from ostiary.login.methods.email_code.challenges import Asking, Rules, Sending
-from ostiary.login.methods.email_code.device import METHOD, Courier, MayHaveLeft, deliver
+from ostiary.login.methods.email_code.challenges import Asking, Sending
 from ostiary.login.methods.email_code.model import BUDGETS, DIGITS, MOST_FAILURES, QUANTUM_S, Flow, State, locale_of
+from ostiary.login.methods.email_code.sending import METHOD, Begun, Dispatch
 from ostiary.presence.model import CHALLENGE_LIFE, Challenge
 from ostiary.storage.tx import Tx
-from ostiary.storage.vault import Vault
 from ostiary.web.decode import malformed
 
 __all__ = ["EmailCodeMethod", "challenge_of"]
@@ -65,22 +62,13 @@ class EmailCodeAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "EmailCodeAnswer()"
 
 
-class _Sent(msgspec.Struct, frozen=True):
-    """A challenge that stands in the store, and what is answered once its letter has left."""
+class _Wanted(msgspec.Struct, frozen=True):
+    """What was begun for whom, and what is answered once the letter has left."""
 
     scope: Scope
     caller: Caller
     asking: Asking
-    sending: Sending
-    asked: EmailCodeAsked
-
-
-class _Unresolved(msgspec.Struct, frozen=True):
-    """A code that is wanted, where a directory elsewhere says whose the address is."""
-
-    scope: Scope
-    caller: Caller
-    asking: Asking
+    begun: Begun
     asked: EmailCodeAsked
 
 
@@ -97,8 +85,8 @@ class EmailCodeMethod:
     Asked = EmailCodeAsked
     Answer = EmailCodeAnswer
 
-    def __init__(self, vault: Vault, rules: Rules, courier: Courier, directory: Directory | None = None) -> None:
-        self._vault, self._rules, self._courier, self._directory = vault, rules, courier, directory
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch, self._rules = dispatch, dispatch.rules
 
     def begin(
         self, tx: Tx, caller: Caller, challenge: Challenge, begin: EmailCodeBegin | None, languages: str
@@ -114,12 +102,8 @@ class EmailCodeMethod:
         asking = Asking(Flow.BROWSER, begin.email.strip(), locale, challenge=id_)
         if not asking.readable:
             return malformed("bad_address")
-        if not challenges.may_send(tx, self._rules, caller, asking):
-            throttled = challenges.open_challenge(tx, self._rules, caller, asking, State.THROTTLED)
-            return Ask("letter.send", _Sent(tx.scope, caller, asking, throttled, asked))
-        if self._directory is not None:
-            return Ask("directory.resolve", _Unresolved(tx.scope, caller, asking, asked))
-        return Ask("letter.send", _Sent(tx.scope, caller, asking, self._open(tx, caller, asking), asked))
+        begun = self._dispatch.begin(tx, caller, asking, self._open)
+        return Ask("letter.send", _Wanted(tx.scope, caller, asking, begun, asked))
 
     def finish(self, tx: Tx, caller: Caller, challenge: Challenge, answer: EmailCodeAnswer) -> Verdict:
         """Weigh the code and name the person; it works once. Who is blocked learns of that by a right one only."""
@@ -139,27 +123,9 @@ class EmailCodeMethod:
 
     async def perform(self, ask: Ask) -> EmailCodeAsked:
         """Let the letter leave, where a request waits for that; a directory elsewhere is asked before."""
-        wanted: _Sent | _Unresolved = ask.payload
-        try:
-            return await self._carried(wanted)
-        except MayHaveLeft:
-            raise
-        except StoreUnavailable:
-            if isinstance(wanted, _Unresolved) or wanted.sending.state is not State.THROTTLED:
-                back = partial(challenges.give_back, rules=self._rules, caller=wanted.caller, asking=wanted.asking)
-                await self._vault.transact(wanted.scope, back)
-            raise
-
-    async def _carried(self, wanted: _Sent | _Unresolved) -> EmailCodeAsked:
-        if isinstance(wanted, _Unresolved):
-            wanted = await self._resolved(wanted)
-        elif wanted.sending.state is State.THROTTLED and not await self._knows():
-            raise StoreUnavailable("the user service cannot be reached", service="directory")  # as who must ask it
-        await deliver(self._vault, self._courier, wanted.scope, wanted.sending)
+        wanted: _Wanted = ask.payload
+        await self._dispatch.carry(wanted.scope, wanted.caller, wanted.asking, wanted.begun, self._open)
         return wanted.asked
-
-    async def _knows(self) -> bool:
-        return self._directory is None or await self._directory.reachable()
 
     def ways_in(self, tx: Tx, person: str) -> int:
         """Count the person's own address, where the tenant lets people sign in by it."""
@@ -178,9 +144,9 @@ class EmailCodeMethod:
         if not challenges.may_send(tx, self._rules, caller, own):
             return Refusal(Code.AUTH_RATE_LIMIT_THROTTLED, retry_after=_PAUSE_S)
         sending = challenges.open_challenge(tx, self._rules, caller, own)
-        return Ask("letter.send", _Sent(tx.scope, caller, own, sending, asked))
+        return Ask("letter.send", _Wanted(tx.scope, caller, own, sending, asked))
 
-    def _open(self, tx: Tx, caller: Caller, asking: Asking, told: Resolved | None = None) -> Sending:
+    def _open(self, tx: Tx, caller: Caller, asking: Asking, told: Resolved | None) -> Sending:
         """Make the challenge of whoever has the address; for nobody and for who is blocked, one without a letter.
 
         Where a directory elsewhere was asked, it is one without a letter too unless it names the same person: a mailbox
@@ -192,16 +158,6 @@ class EmailCodeMethod:
             person = found.person
         wanted = msgspec.structs.replace(asking, person=person)
         return challenges.open_challenge(tx, self._rules, caller, wanted, None if person else State.SUPPRESSED)
-
-    async def _resolved(self, wanted: _Unresolved) -> _Sent:
-        """Ask the directory elsewhere whose the address is by now; then make the challenge."""
-        if self._directory is None:
-            raise NotImplementedError
-        found = await self._directory.resolve(wanted.scope, wanted.asking.address)
-        sending = await self._vault.transact(
-            wanted.scope, lambda tx: self._open(tx, wanted.caller, wanted.asking, found)
-        )
-        return _Sent(wanted.scope, wanted.caller, wanted.asking, sending, wanted.asked)
 
 
 def challenge_of(attempt: Challenge) -> str:
