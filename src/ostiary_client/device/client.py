@@ -6,20 +6,18 @@ another code, and whether a lost confirm came through is seen by sending the sam
 
 import time
 from collections.abc import Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ostiary_client.device.envelope import Envelope
 from ostiary_client.device.key import DeviceKey
+from ostiary_client.transport import own, seconds
 
 __all__ = ["AsyncDevice", "Device", "DeviceRefusal"]
 
 _SEND, _CONFIRM = "/api/v1/public/auth/send-email-code", "/api/v1/public/auth/confirm-email-code"
-_TIMEOUT_S = 5.0
 _ID_BITS = 128
 _LOST, _ODD = "transport_failed", "answer_odd"
 
@@ -95,7 +93,7 @@ class Device(_Device):
         ids: Callable[[], str] = _unique,
     ) -> None:
         super().__init__(key, session, clock, ids)
-        self._http, self._ours = client or httpx2.Client(**_own(base)), client is None
+        self._http, self._ours = client or httpx2.Client(**own(base)), client is None
 
     def send_email_code(self, email: str, language: str = "") -> str:
         """Ask for a code by mail; return the challenge that it answers. Raises DeviceRefusal."""
@@ -140,7 +138,7 @@ class AsyncDevice(_Device):
         ids: Callable[[], str] = _unique,
     ) -> None:
         super().__init__(key, session, clock, ids)
-        self._http, self._ours = client or httpx2.AsyncClient(**_own(base)), client is None
+        self._http, self._ours = client or httpx2.AsyncClient(**own(base)), client is None
 
     async def send_email_code(self, email: str, language: str = "") -> str:
         """Ask for a code by mail; return the challenge that it answers. Raises DeviceRefusal."""
@@ -171,15 +169,6 @@ class AsyncDevice(_Device):
         await self.close()
 
 
-def _own(base: str) -> dict[str, Any]:
-    """Return what a client of ours is made with: nothing from the environment, no cookie kept. Raises ValueError."""
-    parts = urlsplit(base)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("the base is an address like https://id.example.test, without a name or password")
-    cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    return {"base_url": base, "cookies": cookies, "timeout": _TIMEOUT_S, "trust_env": False}
-
-
 def _options(body: dict[str, str], headers: dict[str, str]) -> dict[str, Any]:
     """Return what httpx2 is told beside the path: nobody else's credential, and no redirect."""
     return {"json": body, "headers": headers, "auth": None, "follow_redirects": False}
@@ -199,8 +188,7 @@ def _told(answer: httpx2.Response, wanted: str) -> str:
     code = error.get("code") if isinstance(error, dict) else None
     if answer.is_success or not isinstance(error, dict) or not isinstance(code, str):
         raise DeviceRefusal(_ODD, status=answer.status_code)
-    after = answer.headers.get("retry-after", "")
-    wait = int(after) if after.isascii() and after.isdecimal() else 0
+    wait = seconds(answer.headers.get("retry-after", ""))
     raise DeviceRefusal(code, str(error.get("message", "")), status=answer.status_code, retry_after=wait)
 
 

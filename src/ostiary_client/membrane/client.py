@@ -4,9 +4,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Awaitable, Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import Self, TypeVar
 
 import httpx2
 
@@ -15,21 +13,11 @@ from ostiary_client.membrane.crossing import Account, Patience, Pause, Sent, cro
 from ostiary_client.membrane.operations import Operations
 from ostiary_client.membrane.reading import Lost, Reply
 from ostiary_client.membrane.verbs import Awaited, Direct, Request
+from ostiary_client.transport import own
 
 __all__ = ["AsyncMembrane", "Membrane"]
 
 BodyT = TypeVar("BodyT", bound=Body)
-
-_TIMEOUT_S = 5.0
-
-
-def _own(base: str) -> dict[str, Any]:
-    """Return what a client of ours is made with: nothing from the environment, no cookie kept. Raises ValueError."""
-    parts = urlsplit(base)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("the base is an address like https://id.example.test, without a name or password")
-    cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    return {"base_url": base, "cookies": cookies, "timeout": _TIMEOUT_S, "trust_env": False}
 
 
 async def _sleep(seconds: float) -> None:
@@ -74,7 +62,7 @@ class Membrane(_Client, Direct):
         ticks: Callable[[], float] | None = None,
     ) -> None:
         self._account, self._patience = Account(credential, tenant), patience or Patience()
-        self._http = client or httpx2.Client(**_own(base))
+        self._http = client or httpx2.Client(**own(base))
         self._sleep, self._ticks, self._ours = sleep, ticks, client is None
 
     def carry(self, request: Request[BodyT]) -> Answer[BodyT]:
@@ -128,7 +116,7 @@ class AsyncMembrane(_Client, Awaited):
         ticks: Callable[[], float] | None = None,
     ) -> None:
         self._account, self._patience = Account(credential, tenant), patience or Patience()
-        self._http = client or httpx2.AsyncClient(**_own(base))
+        self._http = client or httpx2.AsyncClient(**own(base))
         self._sleep, self._ticks, self._ours = sleep, ticks, client is None
 
     async def carry(self, request: Request[BodyT]) -> Answer[BodyT]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ostiary_client.membrane.answers import Answer, Body, Odd, Receipt, decoded
 from ostiary_client.membrane.refusals import LOST, ODD, MembraneRefusal, Unavailable, refusal
 from ostiary_client.membrane.verbs import Request
+from ostiary_client.transport import seconds
 
 __all__ = ["Intake", "Lost", "Reply", "meaning"]
 
@@ -18,7 +19,6 @@ _LARGEST = 1 << 20
 _LONGEST_WORDS = 500
 _TOO_LONG = "AnswerTooLong"
 _NO = frozenset({"refused", "failed"})
-_SECONDS = re.compile(r"[0-9]{1,9}")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
 
 
@@ -73,7 +73,7 @@ def meaning(came: Reply | Lost, request: Request[BodyT], secret: str) -> Answer[
         )
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, Odd) else "no JSON"
-    after = _seconds(came.headers.get("retry-after", ""))
+    after = seconds(came.headers.get("retry-after", ""))
     return Unavailable(ODD, why, status=came.status, operation=request.operation, retry_after=after)
 
 
@@ -106,17 +106,13 @@ def _refused(came: Reply, told: dict[str, Any], operation: str) -> MembraneRefus
         _plain(code) or told["outcome"],
         words["message"],
         remedy=words["remedy_hint"],
-        retry_after=_seconds(header) or _seconds(str(told_in_body)),
+        retry_after=seconds(header) or seconds(str(told_in_body)),
         receipt=_receipt(told),
         status=came.status,
         operation=operation,
         request_id=words["request_id"],
         more=body,
     )
-
-
-def _seconds(text: str) -> int:
-    return int(text) if _SECONDS.fullmatch(text) else 0
 
 
 def _plain(text: object) -> str:
