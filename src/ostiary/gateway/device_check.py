@@ -9,15 +9,14 @@ from typing import Annotated
 
 import msgspec
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ostiary.gateway.check import Check
-from ostiary.gateway.guarded import guarded
+from ostiary.gateway.guarded import given, guarded
 from ostiary.gateway.model import CALLER, DEVICE_CHECK, no_caller
 from ostiary.gateway.teller import Teller, wanted
-from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Factor, Scope
 from ostiary.services.model import DEFAULT, Service
@@ -27,13 +26,11 @@ from ostiary.sessions.device.model import DeviceSession, octets
 from ostiary.sessions.liveness import Answer, Entry
 from ostiary.sessions.model import Living
 from ostiary.storage.vault import Vault
-from ostiary.web.decode import decode_body, parse_json
-from ostiary.web.device import device_fault, device_problem
-from ostiary.web.door import read_body
+from ostiary.web.device import device_problem
 
 __all__ = ["Accepted", "DeviceDesk", "SignedRequest"]
 
-_PATIENCE_S = 10.0
+_OK = 200
 _KIND = "device"
 _OURS = frozenset({b"content-length"})
 _LOG = structlog.get_logger("ostiary.check")
@@ -89,38 +86,35 @@ class DeviceDesk(msgspec.Struct, frozen=True):
     def routes(self) -> list[Route]:
         """Return the routes of the internal listener; without a name, the service is `default`."""
         paths = (DEVICE_CHECK, f"{DEVICE_CHECK}/{{service}}")
-        return [guarded(path, self._answer, ("POST",)) for path in paths]
+        return [guarded(path, self._answer, ("POST",), self._counted) for path in paths]
 
     async def _answer(self, request: Request) -> Response:
-        try:
-            outcome = await self._judge(request)
-            made = _refused(device_problem(outcome)) if isinstance(outcome, Refusal) else outcome
-        except StoreUnavailable as fault:
-            made = _refused(device_problem(Refusal(Code.STORE_UNAVAILABLE, retry_after=fault.retry_after)))
-        except ClientDisconnect:
-            raise
-        except Exception:  # noqa: BLE001 - whatever broke, whoever asked learns nothing
-            _LOG.exception("device_check_broke")
-            made = _refused(device_fault())
+        outcome = await self._judge(request)
+        return device_problem(outcome) if isinstance(outcome, Refusal) else outcome
+
+    def _counted(self, made: Response) -> None:
+        """Count an answer among the check's; one that names no caller says so in every header."""
+        if made.status_code != _OK:
+            made.raw_headers.extend(no_caller())
         if made.status_code in self.check.counts:
             self.check.counts[made.status_code] += 1
-        return made
 
     async def _judge(self, request: Request) -> Response | Refusal:
         """Go by the contract's order. The service is known, and let in, before anything is said of a device."""
-        given = wanted(request.scope, request.path_params.get("service", DEFAULT.name))
-        if isinstance(given, Refusal):
-            return given
-        service = await self.teller.admit(given)
+        asked = wanted(request.scope, request.path_params.get("service", DEFAULT.name))
+        if isinstance(asked, Refusal):
+            return asked
+        service = await self.teller.admit(asked)
         if isinstance(service, Refusal):
             return service
-        envelope = await _read(request)
+        shown = await given(request, SignedRequest)
+        envelope = shown if isinstance(shown, Refusal) else shown.envelope
         if isinstance(envelope, Refusal):
             return envelope
         session = await self.vault.read(self.scope, partial(requests.judge, envelope=envelope))
         if isinstance(session, Refusal):
             return session
-        told = await self._tell(session, service, given.facts)
+        told = await self._tell(session, service, asked.facts)
         refused = await self.vault.transact(self.scope, partial(requests.reserve, envelope=envelope))
         if refused is not None:
             return refused
@@ -151,20 +145,8 @@ def _entry(session: DeviceSession) -> Entry:
     return Entry(living, session.expires_at, 0)
 
 
-async def _read(request: Request) -> Envelope | Refusal:
-    raw = await read_body(request, _PATIENCE_S)
-    value = raw if isinstance(raw, Refusal) else parse_json(raw, request.headers.get("content-type", ""))
-    shown: SignedRequest | Refusal = decode_body(value, SignedRequest)
-    return shown if isinstance(shown, Refusal) else shown.envelope
-
-
 def _accepted(session: DeviceSession, told: Answer) -> Response:
     headers = {name.decode(): value.decode() for name, value in told["headers"] if name not in _OURS}
     accepted = Accepted(session.id, headers[CALLER.decode()])
     fresh = headers | {"cache-control": "no-store"}
     return Response(msgspec.json.encode(accepted), headers=fresh, media_type="application/json")
-
-
-def _refused(made: Response) -> Response:
-    made.raw_headers.extend(no_caller())
-    return made

@@ -5,19 +5,18 @@ is kept as that beside the peer (ruling 14).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
-import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ostiary.gateway.guarded import given, guarded
 from ostiary.identities import service as identities
 from ostiary.identities.directory import Directory
 from ostiary.identities.model import normalise_email
 from ostiary.kernel.clock import instant
-from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.keys.keyring import Keyring
@@ -28,19 +27,13 @@ from ostiary.sessions.device.model import Act, Actor, DeviceSession
 from ostiary.sessions.device.service import Acknowledgement
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
-from ostiary.web.decode import clean, decode_body, malformed, parse_json
-from ostiary.web.device import device_fault, device_problem
-from ostiary.web.door import read_body
-from ostiary.web.problems import unable
+from ostiary.web.decode import clean, malformed
+from ostiary.web.device import device_problem
 
 __all__ = ["DeviceSessionDesk"]
 
-T = TypeVar("T")
-
 _BASE = "/api/v1/internal"
-_PATIENCE_S = 10.0
 _PEER = Caller(actor="internal")
-_LOG = structlog.get_logger("ostiary.internal")
 
 _Word = Annotated[str, msgspec.Meta(max_length=128)]
 _Address = Annotated[str, msgspec.Meta(max_length=1024)]
@@ -158,7 +151,7 @@ class DeviceSessionDesk(msgspec.Struct, frozen=True):
         return ManySessions([_shown(one) for one in found])
 
     async def _revoke(self, request: Request) -> Answered:
-        act = _act(await _body(request, RevokeWanted))
+        act = _act(await given(request, RevokeWanted))
         if isinstance(act, Refusal):
             return act
         session = request.path_params["session"]
@@ -166,7 +159,7 @@ class DeviceSessionDesk(msgspec.Struct, frozen=True):
         return done if isinstance(done, Refusal) else RevokedOne(done.outcome, session, len(done.sessions))
 
     async def _revoke_all(self, request: Request) -> Answered:
-        act = _act(await _body(request, RevokeWanted))
+        act = _act(await given(request, RevokeWanted))
         user = request.path_params["user"]
         if isinstance(act, Refusal):
             return act
@@ -176,7 +169,7 @@ class DeviceSessionDesk(msgspec.Struct, frozen=True):
         return RevokedAll(done.outcome, user, len(done.sessions), list(done.sessions))
 
     async def _block(self, request: Request) -> Answered:
-        wanted = await _body(request, BlockWanted)
+        wanted = await given(request, BlockWanted)
         act = _act(wanted)
         if isinstance(wanted, Refusal) or isinstance(act, Refusal):
             return wanted if isinstance(wanted, Refusal) else act
@@ -210,37 +203,22 @@ class DeviceSessionDesk(msgspec.Struct, frozen=True):
 
 
 def _route(path: str, answer: Callable[[Request], Awaitable[Answered]], method: str) -> Route:
-    async def endpoint(request: Request) -> Response:
-        try:
-            answered = await answer(request)
-        except StoreUnavailable as fault:
-            answered = unable(fault, path=request.url.path)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except Exception:  # noqa: BLE001 - whatever broke, whoever asked learns nothing
-            _LOG.exception("internal_route_broke", path=request.url.path)
-            return device_fault()
+    async def told(request: Request) -> Response:
+        answered = await answer(request)
         if isinstance(answered, Refusal):
             return device_problem(answered)
         headers = {"cache-control": "no-store"}
         return Response(msgspec.json.encode(answered), headers=headers, media_type="application/json")
 
-    return Route(f"{_BASE}{path}", endpoint, methods=[method])
+    return guarded(f"{_BASE}{path}", told, (method,))
 
 
-async def _body(request: Request, wanted: type[T]) -> T | Refusal:
-    raw = await read_body(request, _PATIENCE_S)
-    value = raw if isinstance(raw, Refusal) else parse_json(raw, request.headers.get("content-type", ""))
-    decoded: T | Refusal = decode_body(value, wanted)
-    return decoded
-
-
-def _act(given: RevokeWanted | BlockWanted | Refusal) -> Act | Refusal:
+def _act(wanted: RevokeWanted | BlockWanted | Refusal) -> Act | Refusal:
     """Return the act that a body asks for; a reason or a kind of actor that is only white space is none."""
-    if isinstance(given, Refusal):
-        return given
-    reason, kind, id_ = given.reason_code.strip(), given.actor.type.strip(), (given.actor.id or "").strip()
-    if not reason or not kind or (given.actor.id is not None and not id_):
+    if isinstance(wanted, Refusal):
+        return wanted
+    reason, kind, id_ = wanted.reason_code.strip(), wanted.actor.type.strip(), (wanted.actor.id or "").strip()
+    if not reason or not kind or (wanted.actor.id is not None and not id_):
         return malformed("bad_fields")
     return Act(_PEER, Actor(kind, id_), reason)
 

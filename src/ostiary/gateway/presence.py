@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ostiary.gateway.check import Check
-from ostiary.gateway.guarded import guarded
+from ostiary.gateway.guarded import given, guarded
 from ostiary.gateway.teller import Teller, wanted
 from ostiary.invocation.references import caller_reference
 from ostiary.kernel.clock import SECOND, instant
@@ -32,14 +32,11 @@ from ostiary.sessions import service as sessions
 from ostiary.sessions.model import judge
 from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
-from ostiary.web.decode import decode_body, parse_json
-from ostiary.web.door import read_body
 from ostiary.web.problems import problem
 
 __all__ = ["ConsumeDesk", "Consumed", "ReceiptShown"]
 
 _PHISHING_RESISTANT = "phr"  # OpenID Connect Extended Authentication Profile ACR Values 1.0, section 2
-_PATIENCE_S = 10.0
 
 
 class ReceiptShown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,10 +80,10 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         return [guarded(path, self._answer, ("POST",)) for path in paths]
 
     async def _answer(self, request: Request) -> Response:
-        raw = await read_body(request, _PATIENCE_S)
-        value = raw if isinstance(raw, Refusal) else parse_json(raw, request.headers.get("content-type", ""))
-        shown = decode_body(value, ReceiptShown)
-        service = shown if isinstance(shown, Refusal) else await self._service(request)
+        shown = await given(request, ReceiptShown)
+        if isinstance(shown, Refusal):
+            return problem(shown, "-")
+        service = await self._service(request)
         if isinstance(service, Refusal):
             return problem(service, "-")
         caller = await self._caller(request, service, shown)
@@ -98,8 +95,8 @@ class ConsumeDesk(msgspec.Struct, frozen=True):
         return Response(msgspec.json.encode(told), headers={"cache-control": "no-store"}, media_type="application/json")
 
     async def _service(self, request: Request) -> Service | Refusal:
-        given = wanted(request.scope, request.path_params.get("service", DEFAULT.name))
-        return given if isinstance(given, Refusal) else await self.teller.admit(given)
+        asked = wanted(request.scope, request.path_params.get("service", DEFAULT.name))
+        return asked if isinstance(asked, Refusal) else await self.teller.admit(asked)
 
     async def _caller(self, request: Request, service: Service, shown: ReceiptShown) -> Caller | Refusal:
         """Name the caller by the session cookie; where there is only a reference, the receipt names the session."""
