@@ -12,11 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from itertools import count
 from pathlib import Path
 
-from redis import Redis
-from redis.exceptions import RedisError
-
 from ostiary_client.device import DeviceKey
-from tests.rigs.counterparts import free_port
+from tests.rigs import redises
 
 ROOT = Path(__file__).parents[2]
 EVENTS = "gateway:session_events"
@@ -24,35 +21,17 @@ PATIENCE_S = 20
 _NUMBERS = count()
 
 
-class RedisServer:
-    """A redis-server on a free port; what it holds dies with it unless its folder is kept."""
+class RedisServer(redises.RedisServer):
+    """A server that keeps what it acknowledged; `redis` is a client of the test's own."""
 
     def __init__(self, folder):
-        self.folder, self.port = folder, free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
+        super().__init__(folder, lasting=True)
+        self.url = f"redis://{self.addr}"
+        self.redis = self.client()
         self.start()
-
-    def start(self):
-        where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        kept = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(["redis-server", *where, *kept], stdout=log, stderr=log)
-        self.redis = Redis(port=self.port, decode_responses=True)
-        until(self.answers)
-
-    def answers(self):
-        assert self.process.poll() is None, (self.folder / "log").read_text()
-        try:
-            return self.redis.ping()
-        except RedisError:
-            return False
 
     def signal(self, number):
         self.process.send_signal(number)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
 
     def publish(self, told, **options):
         """What the projection does for one snapshot, both in one step."""
@@ -63,8 +42,8 @@ class RedisServer:
 
     def close(self):
         self.redis.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+        if self.process is not None:
+            self.signal(signal.SIGCONT)
             self.kill()
 
 
