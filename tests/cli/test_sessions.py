@@ -8,8 +8,8 @@ import pytest
 
 from ostiary.cli.sessions import batches
 from ostiary.house import open_house
+from ostiary.sessions.device import service as devices
 from ostiary.settings import read_settings
-from ostiary.storage import snapshots
 from tests.cli.shell import OSTIARY, kinds
 from tests.flows.browser import Browser
 from tests.flows.seed import devices_of, opened_for, seed
@@ -275,7 +275,7 @@ def test_a_devices_session_is_ended_with_the_others(settled, ann):
     name = end["actor"].removeprefix("operator:")
     assert end["reasons"] == ["admin_revoke", "actor:admin", f"actor_id:{name}"]
     with closing(open_house(read_settings(settled.environ, settled.place))) as house:
-        marked = house.vault.read_now(house.scope, lambda tx: snapshots.marked(tx, 10))
+        marked = [mark for mark, _ in house.vault.read_now(house.scope, lambda tx: devices.waiting(tx, 10))]
     assert first in {one.session for one in marked}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostiary.kernel.ids import b64url, is_id, new_id, system_secrets, timed_id, unb64url
+from ostiary.kernel.ids import b64url, digits, is_id, new_id, system_secrets, timed_id, unb64url
 
 
 @given(st.binary(max_size=100))
@@ -103,3 +103,9 @@ def test_nothing_else_is_an_id(text):
 
 def test_randomness_has_the_length_that_was_asked_for():
     assert [len(system_secrets(count)) for count in (0, 1, 32)] == [0, 1, 32]
+
+
+def test_digits_are_as_many_as_were_asked_for_and_begin_with_naughts_too():
+    assert digits(6, bytes) == "000000"
+    assert digits(6, lambda count: (1_000_042).to_bytes(count, "big")) == "000042"
+    assert {len(digits(8, system_secrets)) for _ in range(100)} == {8}

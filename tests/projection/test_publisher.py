@@ -122,7 +122,7 @@ def test_a_session_that_changes_between_reading_and_clearing_keeps_its_mark(stag
 def test_a_mark_that_was_set_twice_is_not_the_mark_that_was_read(stage):
     """A changes to B and back to what it was: the second mark is another, though nothing else differs."""
     one = stage.opened()
-    read = stage.read(lambda tx: snapshots.marked(tx, 10))
+    read = [mark for mark, _ in stage.read(lambda tx: devices.waiting(tx, 10))]
     stage.act(lambda tx: snapshots.mark(tx, one.id))
     assert stage.act(lambda tx: snapshots.clear(tx, read)) == 0
     assert stage.waiting() == 1

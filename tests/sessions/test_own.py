@@ -63,7 +63,7 @@ def test_a_device_that_ends_by_itself_says_when_and_is_listed_until_then(anywher
 def test_a_person_ends_their_device_and_gateways_are_to_hear_of_it(anywhere):
     visitor = anywhere.enrolled()
     device, kept = (opened(anywhere, visitor.person, f"challenge-{n}") for n in range(2))
-    anywhere.act(lambda tx: snapshots.clear(tx, snapshots.marked(tx, 10)))
+    anywhere.act(lambda tx: snapshots.clear(tx, [mark for mark, _ in devices.waiting(tx, 10)]))
     before = len(anywhere.receipts())
     for _ in range(2):
         assert visitor.send("DELETE", f"{SESSIONS}/{device.id}").status == 204
@@ -77,7 +77,7 @@ def test_a_person_ends_their_device_and_gateways_are_to_hear_of_it(anywhere):
     (told,) = anywhere.receipts()[before:]
     assert (told.operation, told.subject, told.actor) == ("session.end", device.id, visitor.person)
     assert told.reasons == ("device_logout", "actor:user", f"actor_id:{visitor.person}")
-    assert {one.session for one in anywhere.read(lambda tx: snapshots.marked(tx, 10))} == {device.id}
+    assert {mark.session for mark, _ in anywhere.read(lambda tx: devices.waiting(tx, 10))} == {device.id}
     assert {one["id"] for one in listed(visitor)} == {visitor.session, kept.id}
 
 

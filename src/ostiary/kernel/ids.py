@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable
 
-__all__ = ["Secrets", "b64url", "is_id", "new_id", "system_secrets", "timed_id", "unb64url"]
+__all__ = ["Secrets", "b64url", "digits", "is_id", "new_id", "system_secrets", "timed_id", "unb64url"]
 
 Secrets = Callable[[int], bytes]
 """A source of randomness: number of bytes in, that many unpredictable bytes out."""
@@ -55,6 +55,11 @@ def timed_id(prefix: str, secrets: Secrets, at: int) -> str:
     carries is signed. The time comes round in nine years, which harms nothing.
     """
     return f"{prefix}-{b64url((at >> 8 & 0xFFFFFFFFFF).to_bytes(5, 'big') + secrets(11))}"
+
+
+def digits(count: int, secrets: Secrets) -> str:
+    """Return so many random decimal digits, all but equally likely: 16 bytes leave no bias that anybody could see."""
+    return f"{int.from_bytes(secrets(16)) % 10**count:0{count}}"
 
 
 def is_id(prefix: str, text: str) -> bool:

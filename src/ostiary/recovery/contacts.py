@@ -6,7 +6,7 @@ import msgspec
 
 from ostiary.identities import service as identities
 from ostiary.identities.model import Address, address_of
-from ostiary.kernel.ids import new_id
+from ostiary.kernel.ids import digits, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName
@@ -110,16 +110,12 @@ def confirm_printed(tx: Tx, rules: Rules, caller: Caller, code: str) -> Begun | 
 
 def _attempt(tx: Tx, rules: Rules, found: Found | None, address: Address) -> tuple[Attempt, str]:
     """Return an attempt and its code; the same work is done whether somebody was found or not."""
-    made, code = new_id("rc", tx.secrets), _digits(tx)
+    made, code = new_id("rc", tx.secrets), digits(_DIGITS, tx.secrets)
     contact = policies.contact_of(tx, rules, address_hash(address.folded))
     sealed = runs.sealed_address(tx, rules, made, found.to if found else address.folded)
     person, policy = (found.person, found.policy) if found else ("", "")
     kept = _code_hash(tx, rules, made, code)
     return Attempt(made, person, policy, contact, kept, sealed, 0, tx.now, tx.now + CODE_LIFE, 0, "", ""), code
-
-
-def _digits(tx: Tx) -> str:
-    return f"{int.from_bytes(tx.secrets(16)) % 10**_DIGITS:0{_DIGITS}}"
 
 
 def _code_hash(tx: Tx, rules: Rules, attempt: str, code: str) -> str:

@@ -15,7 +15,7 @@ from ostiary.kernel.ids import Secrets, b64url
 from ostiary.kernel.values import Scope
 from ostiary.storage.statements import METADATA, Statement
 
-__all__ = ["Mark", "clear", "drop_all", "mark", "marked", "unpublished", "waiting"]
+__all__ = ["Mark", "clear", "drop_all", "mark", "unpublished", "waiting"]
 
 unpublished = Table(
     "unpublished",
@@ -34,9 +34,6 @@ _MARK = Statement(
     _NEW.on_conflict_do_update(
         index_elements=["session_id"], set_={"mark": _NEW.excluded.mark, "marked_at": _NEW.excluded.marked_at}
     )
-)
-_MARKED = Statement(
-    select(_u.session_id, _u.mark, _u.tenant_id).order_by(_u.marked_at, _u.session_id).limit(bindparam("most"))
 )
 _CLEAR = Statement(delete(unpublished).where(_u.session_id == bindparam("session"), _u.mark == bindparam("mark")))
 _OLDEST = select(_u.session_id).order_by(_u.marked_at).limit(bindparam("most"))
@@ -70,11 +67,6 @@ class Mark(msgspec.Struct, frozen=True):
 def mark(tx: Transaction, session: str) -> None:
     """Note, in the transaction of the change, that a session is to be published."""
     tx.do(_MARK, session=session, tenant=tx.scope.tenant, mark=b64url(tx.secrets(16)), at=tx.now)
-
-
-def marked(tx: Transaction, most: int) -> list[Mark]:
-    """Return up to `most` marks of all tenants, oldest first."""
-    return [Mark(str(one), str(mark), str(tenant)) for one, mark, tenant in tx.all(_MARKED, most=most)]
 
 
 def clear(tx: Transaction, marks: list[Mark]) -> int:

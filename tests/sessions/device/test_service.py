@@ -40,7 +40,7 @@ def opened(home, person, challenge, life=0):
 
 
 def marks(home):
-    return {one.session: one for one in home.read(lambda tx: snapshots.marked(tx, 100))}
+    return {one.session: one for one, _ in home.read(lambda tx: service.waiting(tx, 100))}
 
 
 def test_a_challenge_opens_one_session(home, person):
@@ -48,7 +48,7 @@ def test_a_challenge_opens_one_session(home, person):
     assert (made.status, made.person, made.client_public_key) == (Status.ACTIVE, person, KEY)
     assert opened(home, person, "challenge-1").code is Code.LOGIN_ATTEMPT_SPENT
     assert home.read(lambda tx: service.list_of(tx, person)) == [made]
-    assert home.read(lambda tx: service.find_by_challenge(tx, "challenge-1")) == made
+    assert home.read(lambda tx: service.find(tx, made.id)) == made
 
 
 def test_a_revocation_is_for_good_and_its_repeat_changes_nothing(home, person):

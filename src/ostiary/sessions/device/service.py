@@ -26,7 +26,6 @@ __all__ = [
     "collect",
     "expire",
     "find",
-    "find_by_challenge",
     "has_expired",
     "is_device_session",
     "limit",
@@ -121,11 +120,6 @@ def expire(tx: Tx) -> int:
 def find(tx: Tx, session: str) -> DeviceSession | None:
     """Return one session of the tenant, whatever its state."""
     return store.find(tx, session) if is_device_session(session) else None
-
-
-def find_by_challenge(tx: Tx, challenge: str) -> DeviceSession | None:
-    """Return the session that a challenge has opened, as it is now."""
-    return store.find_by_challenge(tx, challenge)
 
 
 def list_of(tx: Tx, person: str) -> list[DeviceSession]:

@@ -36,7 +36,6 @@ __all__ = [
     "device_sessions",
     "expired",
     "find",
-    "find_by_challenge",
     "forget_limit",
     "forget_requests",
     "limit",
@@ -92,7 +91,6 @@ FIND = Statement(_FIELDS.where(_s.id == bindparam("session")))
 
 _TOGETHER = 100
 _STATES = Statement(_FIELDS.where(_s.id.in_([bindparam(f"session_{place}") for place in range(_TOGETHER)])))
-_BY_CHALLENGE = Statement(_FIELDS.where(_s.challenge_id == bindparam("challenge")))
 _LIST_OF = Statement(_FIELDS.where(*_OF).order_by(_s.created_at.desc(), _s.id.desc()))
 _NEWEST = Statement(
     _FIELDS.where(_s.tenant_id == bindparam("tenant"))
@@ -162,12 +160,6 @@ def add(tx: Tx, made: DeviceSession) -> bool:
 def find(tx: Tx, session: str) -> DeviceSession | None:
     """Return one session of the tenant, whatever its state."""
     row = tx.one(FIND, session=session)
-    return device_session(row) if row is not None and row[1] == tx.scope.tenant else None
-
-
-def find_by_challenge(tx: Tx, challenge: str) -> DeviceSession | None:
-    """Return the session that a challenge has opened."""
-    row = tx.one(_BY_CHALLENGE, challenge=challenge)
     return device_session(row) if row is not None and row[1] == tx.scope.tenant else None
 
 

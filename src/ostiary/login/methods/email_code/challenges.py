@@ -11,7 +11,7 @@ import msgspec
 
 from ostiary.identities.model import normalise_email
 from ostiary.kernel.errors import ContractBroken
-from ostiary.kernel.ids import is_id, new_id
+from ostiary.kernel.ids import digits, is_id, new_id
 from ostiary.kernel.mac import mac
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import SYSTEM, Caller, Event, EventName
@@ -118,7 +118,7 @@ def open_challenge(tx: Tx, rules: Rules, caller: Caller, asking: Asking, held: S
     Each class of address does the same work, but for the letter.
     """
     id_, tenant = asking.challenge or new_id(KIND, tx.secrets), tx.scope.tenant
-    code = f"{int.from_bytes(tx.secrets(16)) % 10**DIGITS:0{DIGITS}}"
+    code = digits(DIGITS, tx.secrets)
     state = held or (State.PENDING_SEND if rules.inline else State.SENT)
     made = Challenge(
         id=id_,
