@@ -52,7 +52,7 @@ def directory(house: House) -> RestDirectory | None:
     if house.settings.directory.mode is DirectoryMode.LOCAL or house.scope.mode is Mode.FIXTURE:
         return None
     made = RestDirectory(house.settings.directory, ticks_of(house.clock))
-    house.closing.append(made.close)
+    house.leaving.append(made.close)
     return made
 
 
@@ -69,7 +69,7 @@ def _sender(house: House) -> Sender:
             return SmtpSender(settings)
         case MailMode.REST:
             made = RestSender(settings, ticks_of(house.clock))
-            house.closing.append(made.close)
+            house.leaving.append(made.close)
             return made
 
 

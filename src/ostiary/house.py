@@ -5,7 +5,7 @@ The only file that chooses the vault. It stands apart from `app` so that a comma
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pkgutil import resolve_name
@@ -51,7 +51,10 @@ _POSTGRES = "ostiary.storage.postgres:PostgresVault"
 
 
 class House(msgspec.Struct, frozen=True):
-    """An opened store with its keys: what every command and the server stand on; `closing` is called at its end."""
+    """An opened store with its keys: what every command and the server stand on.
+
+    `closing` is called at its end; `leaving` before that, on the event loop that was used, by whoever ran one.
+    """
 
     settings: Settings
     scope: Scope
@@ -61,12 +64,18 @@ class House(msgspec.Struct, frozen=True):
     vault: Vault
     readers: list[SqliteReader] = msgspec.field(default_factory=list)
     closing: list[Callable[[], None]] = msgspec.field(default_factory=list)
+    leaving: list[Callable[[], Awaitable[None]]] = msgspec.field(default_factory=list)
 
     def reader(self) -> SqliteReader:
         """Return what reads the SQLite file on the thread of the event loop; made at the first call, one for all."""
         if not self.readers:
             self.readers.append(SqliteReader(database_path(self.settings) or Path()))
         return self.readers[0]
+
+    async def leave(self) -> None:
+        """Let go of what this event loop holds open elsewhere."""
+        while self.leaving:
+            await self.leaving.pop()()
 
     def close(self) -> None:
         """Finish what is queued and let go of the store."""

@@ -52,8 +52,7 @@ def asking(url, *, timeout=20 * SECOND, token_file=None, ticks=time.monotonic):
         try:
             yield Asked(runner, directory)
         finally:
-            directory.close()
-            runner.run(asyncio.sleep(0))
+            runner.run(directory.close())
 
 
 @pytest.fixture

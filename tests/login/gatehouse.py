@@ -67,9 +67,9 @@ class Gatehouse:
 
     def close(self):
         """Let go of the store."""
-        for node in self.nodes:
-            node.house.close()
-        self.house.close()
+        for one in (*self.nodes, self):
+            self.run(one.house.leave())
+            one.house.close()
         self.loop.close()
 
     def visitor(self, passkey=None):

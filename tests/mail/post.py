@@ -1,13 +1,10 @@
 """A home that writes letters: what a login method or recovery would do, and the postman that carries them."""
 
-import asyncio
-
 from ostiary import elsewhere
 from ostiary.kernel.clock import MINUTE
 from ostiary.mail import service
 from ostiary.mail.delivery import Postman
 from ostiary.mail.model import Letter, Sent, Verdict
-from ostiary.mail.rest import RestSender
 from tests.sessions.home import OPERATOR
 
 CODE = Letter("ada@example.test", "Ihr Anmeldecode – 493 021", "Code: 493021 ü\n", "login_code", life=5 * MINUTE)
@@ -36,18 +33,8 @@ def deliver(home, sender=None):
 
 
 def ask(home, act, sender=None):
-    """Let the postman do something; no line to a mail service stays open behind it."""
-    sender = sender or made_sender(home)
-
-    async def asked():
-        try:
-            return await act(postman(home, sender))
-        finally:
-            if isinstance(sender, RestSender):
-                sender.close()
-                await asyncio.sleep(0)
-
-    return home.run(asked())
+    """Let the postman do something."""
+    return home.run(act(postman(home, sender)))
 
 
 def told(home):

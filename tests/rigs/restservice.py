@@ -26,7 +26,7 @@ class Trouble(Exception):
 
 
 class RestService:
-    """What came, and what goes wrong: `fault` stays until it is cleared, `faults` are taken in turn, before it.
+    """What came, on how many lines, how many were left, how many stood at once; and what goes wrong: `fault` stays until it is cleared, `faults` are taken in turn, before it.
 
     A fault is a status, a status and a body, bytes to write instead of an answer, or one of `slow` (no answer until `let_go`), `drip` (a
     byte now and then), `close` (the line, before an answer) and `leave` (the line, after an answer that promises to
@@ -34,7 +34,8 @@ class RestService:
     """
 
     def __init__(self):
-        self.came, self.faults, self.fault, self.lines = [], [], None, 0
+        self.came, self.faults, self.fault = [], [], None
+        self.lines = self.left = self.most = 0
         self.token, self.port = "", 0
         self.reached, self.let_go, self.guard = threading.Event(), threading.Event(), threading.Lock()
 
@@ -95,7 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self):
         super().setup()
-        self.server.service.lines += 1
+        service = self.server.service
+        with service.guard:
+            service.lines += 1
+            service.most = max(service.most, service.lines - service.left)
 
     def handle_any(self):
         """Answer one request, or do what the fault says."""
@@ -145,11 +149,20 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads, request_queue_size = True, 128
+
+    def shutdown_request(self, request):
+        super().shutdown_request(request)
+        with self.service.guard:
+            self.service.left += 1
+
+
 @contextmanager
 def running(service, port=0):
     """Run a service for the block."""
-    with ThreadingHTTPServer(("127.0.0.1", port), _Handler) as server:
-        server.daemon_threads, server.service, service.port = True, service, server.server_port
+    with _Server(("127.0.0.1", port), _Handler) as server:
+        server.service, service.port = service, server.server_port
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

@@ -86,13 +86,13 @@ class Home(Gatehouse):
     def restart(self, **environ):
         """Stop cleanly and start again, with these settings changed."""
         self.flush()
-        self.house.close()
+        self.leave(self.house)
         self.environ |= environ
         self.boot()
 
     def crash(self):
         """Start again without writing what memory held."""
-        self.house.close()
+        self.leave(self.house)
         self.boot()
 
     def flush(self):
@@ -111,11 +111,14 @@ class Home(Gatehouse):
 
     def close(self):
         """Let go of the store."""
-        for node in self.nodes:
-            node.house.close()
-        self.house.close()
-        self.run(asyncio.sleep(0))  # lines to services elsewhere are let go in a turn of the loop
+        for one in (*self.nodes, self):
+            self.leave(one.house)
         self.loop.close()
+
+    def leave(self, house):
+        """Let go of a house: of what it holds open elsewhere, then of its store."""
+        self.run(house.leave())
+        house.close()
 
     def _clock(self, floor):
         """Return the clock as `app.open_house` asks for it, and remember how low it may be."""

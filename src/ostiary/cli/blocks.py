@@ -125,8 +125,7 @@ async def _told(others: Directory | None, opened: House, act: Act, subject: Subj
     try:
         return await blocking.tell(others, opened.scope, act, subject)
     finally:
-        if others is not None:
-            others.close()  # while the loop is there that holds its lines
+        await opened.leave()
 
 
 def _subject(tx: Tx, who: str) -> Subject:

@@ -110,6 +110,7 @@ async def _run(opened: House, application: Application, ready: Callable[[], None
     finally:
         ended.set()  # only now: the last requests have been answered, so nothing is noted after the last flush
         await chores
+        await opened.leave()
 
 
 def _say_now(text: str) -> None:

@@ -60,6 +60,3 @@ class Directory(Protocol):
 
         Asks it something small; changes nothing.
         """
-
-    def close(self) -> None:
-        """Let go of what is kept open."""

@@ -70,8 +70,8 @@ class _Error(msgspec.Struct, frozen=True):
 class RestDirectory:
     """Asks the user service. Reads the bearer token at once: raises BootRefused where it cannot.
 
-    A user id is what `is_user_id` takes. A lookup, a making and a block may each be repeated, so a line that
-    the service had given up is no failure. The scope's tenant is not told: the contract knows one world.
+    A user id is what `is_user_id` takes. A lookup, a making and a block may each be repeated, so one line
+    that breaks is no failure. The scope's tenant is not told: the contract knows one world.
     """
 
     def __init__(self, settings: DirectorySettings, ticks: Ticks) -> None:
@@ -135,9 +135,9 @@ class RestDirectory:
         read = said.why if isinstance(said, Fault) else _understood(said, _Presence)
         return read if isinstance(read, str) else ""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of the lines that are kept."""
-        self._peer.close()
+        await self._peer.close()
 
     async def _said(self, operation: str, question: Question, wanted: type[T]) -> T:
         return _read(operation, await self._answer(operation, question), wanted)

@@ -54,9 +54,9 @@ class RestSender:
             return said.why
         return "" if said.status in _LOOKED_AT else f"http_{said.status}"
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of the lines that are kept."""
-        self._peer.close()
+        await self._peer.close()
 
 
 def _request(parcel: Parcel) -> tuple[str, dict[str, Any]]:

@@ -6,7 +6,10 @@ import msgspec
 
 from ostiary.kernel.errors import ContractBroken
 
-__all__ = ["Answer", "Fault", "Place", "Question"]
+__all__ = ["LONGEST_BODY", "Answer", "Fault", "Place", "Question"]
+
+LONGEST_BODY = 65_536
+"""How many bytes of an answer are read."""
 
 _VISIBLE = re.compile(r"[!-~]+\Z")
 _WRITTEN = re.compile(r"[ -~]*\Z")
@@ -27,7 +30,7 @@ class Place(msgspec.Struct, frozen=True):
 class Question(msgspec.Struct, frozen=True):
     """One request: its path below the base address, a body that is sent as JSON, further headers.
 
-    `again` tells that asking twice changes nothing: then a line that the service had just given up is no failure.
+    `again` tells that asking twice changes nothing: then one line that breaks is no failure yet.
     With `glance` a good answer proves nothing about better ones: it does not close an open breaker.
     """
 
@@ -64,8 +67,8 @@ class Fault(msgspec.Struct, frozen=True):
     """Why there is no answer, as a machine word.
 
     Nothing was asked: `circuit_open`, `busy` (all lines were in use), `unreachable`, `tls`. Something may have come of
-    it: `timeout`, `line_broken`, `answer_malformed`. `ours`: the time went by in a wait for a line of ours, which says
-    nothing of the service.
+    it: `timeout`, `line_broken` (no whole answer by the rules of HTTP), `answer_malformed` (a longer one than any that
+    is expected). `ours`: the time went by in a wait for a line of ours, which says nothing of the service.
     """
 
     why: str

@@ -2,13 +2,13 @@
 
 import asyncio
 import ssl
-from urllib.parse import urlsplit
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx2
 
 from ostiary.kernel.clock import SECOND
 from ostiary.remote.breaker import Breaker
-from ostiary.remote.line import Line, connected
-from ostiary.remote.model import Answer, Fault, Place, Question
-from ostiary.remote.wire import written
+from ostiary.remote.model import LONGEST_BODY, Answer, Fault, Place, Question
 
 __all__ = ["IDLE_S", "MOST_LINES", "Peer"]
 
@@ -18,24 +18,18 @@ MOST_LINES = 32
 IDLE_S = 1.0
 """How long a line is kept without use: less than any usual server keeps one, so that it is rarely given up under us."""
 
-_USUAL_PORTS = {"http": 80, "https": 443}
 _DOWN = {502, 503, 504}
-
-
-class _NotThereError(OSError):
-    """There is no line, so nothing was asked."""
 
 
 class Peer:
     """One service. Raises OSError where the system's certificates cannot be read.
 
-    No redirect is followed, no proxy of the environment used. A failure is a value.
+    No redirect is followed, no cookie kept, nothing decoded, no proxy of the environment used. A failure is a value.
     """
 
     def __init__(self, place: Place, breaker: Breaker) -> None:
-        self._place, self._breaker, self._base = place, breaker, urlsplit(place.base_url)
-        self._tls = _tls() if self._base.scheme == "https" else None
-        self._lines: list[Line] = []
+        self._breaker, self._timeout = breaker, place.timeout / SECOND
+        self._client = _client(place)
         self._turns = asyncio.Semaphore(MOST_LINES)
 
     async def ask(self, question: Question) -> Answer | Fault:
@@ -50,10 +44,9 @@ class Peer:
         self._learn(question, said)
         return said
 
-    def close(self) -> None:
-        """Let go of the lines that are kept."""
-        while self._lines:
-            self._lines.pop().close()
+    async def close(self) -> None:
+        """Let go of the lines that are kept; nobody asks any more."""
+        await self._client.aclose()
 
     def _learn(self, question: Question, said: Answer | Fault) -> None:
         """Tell the breaker. A 500 does not count: it may be about one address, which must not shut out all others.
@@ -69,60 +62,63 @@ class Peer:
             self._breaker.succeeded()
 
     async def _bounded(self, question: Question) -> Answer | Fault:
-        request = written(question, self._base, self._place.token)
         waits, asked = self._turns.locked(), False
         try:
-            async with asyncio.timeout(self._place.timeout / SECOND), self._turns:
+            async with asyncio.timeout(self._timeout), self._turns:
                 asked = True
-                return await self._exchange(request, again=question.again)
+                return await self._exchange(question)
         except TimeoutError:
             return Fault("timeout" if asked else "busy", ours=waits)
-        except ssl.SSLError:
-            return Fault("tls")
-        except _NotThereError:
-            return Fault("unreachable")
-        except OSError:
-            return Fault("line_broken")
-        except ValueError:
-            return Fault("answer_malformed")
 
-    async def _exchange(self, request: bytes, *, again: bool) -> Answer:
-        kept = self._kept_line()
-        if kept is not None:
-            try:
-                return await self._over(kept, request)
-            except ConnectionError:
-                if not again or kept.heard:
-                    raise
-        return await self._over(await self._fresh_line(), request)
+    async def _exchange(self, question: Question) -> Answer | Fault:
+        """Ask, and once more over another line where the first broke and asking again changes nothing."""
+        said = await self._tried(question)
+        if question.again and isinstance(said, Fault) and said.why == "line_broken":
+            said = await self._tried(question)
+        return said
 
-    async def _fresh_line(self) -> Line:
-        port = self._base.port or _USUAL_PORTS[self._base.scheme]
+    async def _tried(self, question: Question) -> Answer | Fault:
+        given = {"content-type": "application/json"} if question.body else {}
+        asked = self._client.stream(
+            question.method, question.path, content=question.body or None, headers=given | question.headers
+        )
         try:
-            return await connected(self._base.hostname or "", port, self._tls)
-        except ssl.SSLError:
-            raise
-        except OSError as fault:
-            raise _NotThereError from fault
-
-    async def _over(self, line: Line, request: bytes) -> Answer:
-        answer = await line.exchange(request)
-        if line.usable:
-            line.park(IDLE_S)
-            self._lines.append(line)
-        return answer
-
-    def _kept_line(self) -> Line | None:
-        """Return the line that was used last, of those that still stand."""
-        while self._lines:
-            line = self._lines.pop()
-            line.unpark()
-            if line.usable:
-                return line
-        return None
+            async with asked as answer:
+                return await _read(answer)
+        except httpx2.ConnectError as fault:
+            return Fault("tls" if _is_tls(fault) else "unreachable")
+        except httpx2.TransportError:
+            return Fault("line_broken")
 
 
-def _tls() -> ssl.SSLContext:
-    made = ssl.create_default_context()
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    return made
+async def _read(answer: httpx2.Response) -> Answer | Fault:
+    """Read the body as it was sent: we asked for no coding, and take none."""
+    body = bytearray()
+    async for piece in answer.aiter_raw():
+        body += piece
+        if len(body) > LONGEST_BODY:
+            return Fault("answer_malformed")
+    return Answer(answer.status_code, bytes(body))
+
+
+def _client(place: Place) -> httpx2.AsyncClient:
+    tls = ssl.create_default_context()
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "ostiary"}
+    return httpx2.AsyncClient(
+        base_url=place.base_url,
+        headers=headers | ({"authorization": f"Bearer {place.token}"} if place.token else {}),
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        limits=httpx2.Limits(max_connections=MOST_LINES, keepalive_expiry=IDLE_S),
+        timeout=None,  # ours covers the whole
+        trust_env=False,
+        verify=tls,
+    )
+
+
+def _is_tls(fault: BaseException) -> bool:
+    """Tell whether what kept a line from opening was a certificate or a handshake."""
+    cause: BaseException | None = fault
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None

@@ -36,4 +36,4 @@ async def _asked(directory: RestDirectory) -> str:
     try:
         return await directory.probe()
     finally:
-        directory.close()
+        await directory.close()

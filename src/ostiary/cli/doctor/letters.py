@@ -22,7 +22,7 @@ _ADVICE = {
     "smtp_unsupported": "It offers no STARTTLS or no sign-in there: is OSTIARY_MAIL_SMTP_TLS right?",
 }
 _REST_ADVICE = {
-    "line_broken": "It took the request and closed the line: does its own log say why?",
+    "line_broken": "It took the request and gave no whole answer: does it speak HTTP, and does its own log say why?",
     "unreachable": "Is it up, and is OSTIARY_MAIL_SERVICE_BASE_URL right?",
     "timeout": "Is it up, and does a firewall keep it from this machine?",
     "tls": "Does its certificate hold for that name, by an authority that this system knows?",
@@ -70,7 +70,7 @@ async def _asked(sender: RestSender) -> str:
     try:
         return await sender.probe()
     finally:
-        sender.close()
+        await sender.close()
 
 
 def _smtp(settings: MailSettings) -> Finding:
