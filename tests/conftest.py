@@ -4,7 +4,8 @@ import pytest
 from hypothesis import settings
 
 from tests.flows.server import serving
-from tests.login.gatehouse import opened, postgres_url
+from tests.login.gatehouse import opened
+from tests.rigs.databases import migrated_url
 
 settings.register_profile("ostiary", deadline=None)  # how long something takes decides nothing
 settings.load_profile("ostiary")
@@ -32,25 +33,17 @@ def shared_server(tmp_path_factory):
         yield served
 
 
-@pytest.fixture(scope="session")
-def furnished(tmp_path_factory):
-    """A folder with a database and its keys, for gatehouses to begin with."""
-    folder = tmp_path_factory.mktemp("furnished")
-    with opened(folder):
-        return folder
-
-
 @pytest.fixture
-def gatehouse(tmp_path, furnished):
+def gatehouse(tmp_path):
     """The whole application in this process, on a clock that the test turns."""
-    with opened(tmp_path, like=furnished) as made:
+    with opened(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def everywhere(tmp_path, furnished, database_url):
+def everywhere(tmp_path, database_url):
     """The same, on each database."""
-    with opened(tmp_path, url=database_url, like=furnished) as made:
+    with opened(tmp_path, url=database_url) as made:
         yield made
 
 
@@ -60,5 +53,5 @@ def database_url(request):
     if request.param == "sqlite":
         yield ""
     else:
-        with postgres_url() as url:
+        with migrated_url() as url:
             yield url

@@ -80,9 +80,9 @@ from ostiary.storage.postgres import PostgresVault
 from ostiary.storage.sqlite import SqliteVault
 from ostiary.storage.statements import Statement
 from ostiary.storage.tx import Row
+from ostiary.web.description import Description
 from ostiary.web.door import Door
 from ostiary.web.front import Front
-from ostiary.web.openapi import document, rows
 from ostiary.web.operation import Operation
 
 __all__ = ["FRESH", "Application", "build"]
@@ -202,8 +202,8 @@ def _operations(core: _Core, asker: Asker, methods: Registry) -> tuple[Operation
 
 def _console(core: _Core, onward: Onward, described: tuple[Operation, ...]) -> Console:
     house, origin = core.house, core.house.settings.origin
-    openapi, returns = document(described, __version__, origin), Returns(origin, onward.known)
-    more = (onward, openapi, rows(described), returns, core.recovery)
+    description, returns = Description(described, __version__, origin), Returns(origin, onward.known)
+    more = (onward, description, returns, core.recovery)
     return Console(_pages(), house.scope, house.vault, core.guard, core.sessions, core.passkeys, *more)
 
 

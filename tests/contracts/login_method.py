@@ -53,14 +53,14 @@ class LoginMethodContract:
     """The promises. Every test starts with one person whom the method knows, at a browser of their own."""
 
     @pytest.fixture
-    def gatehouse(self, tmp_path, furnished, candidate):
-        with opened(tmp_path, *candidate.methods, like=furnished) as made:
+    def gatehouse(self, tmp_path, candidate):
+        with opened(tmp_path, *candidate.methods) as made:
             yield made
 
     @pytest.fixture
-    def stored(self, tmp_path, furnished, candidate, database_url):
+    def stored(self, tmp_path, candidate, database_url):
         """A gatehouse on either database."""
-        with opened(tmp_path, *candidate.methods, url=database_url, like=furnished) as made:
+        with opened(tmp_path, *candidate.methods, url=database_url) as made:
             yield made
 
     @pytest.fixture

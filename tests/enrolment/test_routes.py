@@ -110,8 +110,8 @@ def test_a_link_works_once(gatehouse):
     assert len(gatehouse.sessions()) == 1
 
 
-def test_of_two_browsers_at_once_exactly_one_wins(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_of_two_browsers_at_once_exactly_one_wins(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         other = gatehouse.node()
         for number in range(ROUNDS):
             person, token = gatehouse.invite(f"{number}@example.test")

@@ -13,14 +13,15 @@ from ostiary.identities import service as identities
 from ostiary.kernel.values import SYSTEM
 from tests.flows.browser import Browser
 from tests.flows.server import Served
-from tests.login.gatehouse import opened, postgres_url
+from tests.login.gatehouse import opened
+from tests.rigs.databases import migrated_url
 
 pytestmark = pytest.mark.postgres
 
 
 def test_two_first_links_made_at_once_make_one_administrator(tmp_path):
     """Two boots interleaved: each asks "is there an administrator?" before the other's link is committed."""
-    with postgres_url() as url, opened(tmp_path, url=url) as first:
+    with migrated_url() as url, opened(tmp_path, url=url) as first:
         second = first.node()
         both = threading.Barrier(2, timeout=5)
 
@@ -42,7 +43,7 @@ def test_two_first_links_made_at_once_make_one_administrator(tmp_path):
 
 def test_a_link_is_void_once_there_is_an_administrator(tmp_path):
     """A boot that withdraws while the first link is being accepted: its fresh link outlives the question."""
-    with postgres_url() as url, opened(tmp_path, url=url) as first:
+    with migrated_url() as url, opened(tmp_path, url=url) as first:
         second = first.node()
         token = first.first_link()
         asked, accepted = threading.Event(), threading.Event()
@@ -70,7 +71,7 @@ def test_a_link_is_void_once_there_is_an_administrator(tmp_path):
 
 def test_two_real_servers_that_boot_at_once_make_one_administrator(tmp_path):
     for number in range(3):
-        with postgres_url() as url:
+        with migrated_url() as url:
             folders = [tmp_path / f"{number}-{n}" for n in (1, 2)]
             for folder in folders:
                 folder.mkdir()

@@ -25,8 +25,8 @@ from tests.flows.browser import Browser
 from tests.flows.load import Beside, Check, Line, accepted_after
 from tests.flows.seed import seed
 from tests.flows.server import OSTIARY, Served
-from tests.login.gatehouse import postgres_url
 from tests.rigs.counterparts import free_port
+from tests.rigs.databases import postgres_url
 
 WORKERS = 4
 

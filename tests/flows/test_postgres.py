@@ -9,7 +9,7 @@ from tests.flows.browser import Browser
 from tests.flows.load import Load, accepted_after
 from tests.flows.seed import seed
 from tests.flows.server import Served
-from tests.login.gatehouse import postgres_url
+from tests.rigs.databases import postgres_url
 from tests.rigs.faulty_wire import faulty
 
 pytestmark = pytest.mark.postgres

@@ -200,8 +200,8 @@ def test_a_replay_is_refused_and_another_session_may_use_the_same_id(anywhere_de
     assert code(other.ask(other.signed(request="request-1"))) == GOOD
 
 
-def test_of_equal_requests_at_once_on_two_nodes_exactly_one_is_let_in(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_of_equal_requests_at_once_on_two_nodes_exactly_one_is_let_in(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         device, node = Device(gatehouse), gatehouse.node()
         for _ in range(6):
             answers = device.together([device.signed()] * 8, gatehouse, node)

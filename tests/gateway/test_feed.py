@@ -11,7 +11,7 @@ from ostiary.gateway.feed import Asked, Feed
 from ostiary.kernel.errors import StoreUnavailable
 from ostiary.kernel.refusals import Code
 from ostiary.storage.outbox import Change
-from tests.login.gatehouse import postgres_url
+from tests.rigs.databases import migrated_url
 from tests.sessions.home import HOUR, SPRING, Home
 
 
@@ -71,7 +71,7 @@ def feed(store):
 
 @pytest.fixture
 def postgres_home(tmp_path):
-    with postgres_url() as url, closing(Home(tmp_path, url=url)) as made:
+    with migrated_url() as url, closing(Home(tmp_path, url=url)) as made:
         yield made
 
 

@@ -99,8 +99,8 @@ def test_a_replay_is_refused(person):
     assert verdict(consume(person, receipt)) == REFUSED
 
 
-def test_of_two_consumptions_at_once_exactly_one_succeeds(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_of_two_consumptions_at_once_exactly_one_succeeds(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         declare(gatehouse, ENTER)
         first = gatehouse.enrolled()
         second = first.moved(gatehouse.node())

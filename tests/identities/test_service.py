@@ -59,8 +59,8 @@ def test_a_name_is_one_that_a_page_can_show(gatehouse):
     assert gatehouse.receipts()[-1].reasons == ("name_too_long",)
 
 
-def test_of_two_nodes_that_add_one_address_one_wins(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_of_two_nodes_that_add_one_address_one_wins(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         nodes = [gatehouse, gatehouse.node()]
         for number in range(10):
             outcomes = gatehouse.together(

@@ -27,8 +27,8 @@ from tests.login.gatehouse import OPERATOR, opened
 
 
 @pytest.fixture
-def anywhere(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as made:
+def anywhere(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as made:
         yield made
 
 

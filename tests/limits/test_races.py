@@ -15,8 +15,8 @@ MANY, ROUNDS, TRIES = 2000, 40, 50
 
 
 @pytest.fixture
-def two(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as made:
+def two(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as made:
         yield made, made.node()
 
 

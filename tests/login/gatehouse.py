@@ -1,9 +1,7 @@
 """The real application inside the test's own process: no listener, a clock that the test turns, either database."""
 
 import asyncio
-import os
 import secrets
-import shutil
 from contextlib import closing, contextmanager
 from urllib.parse import quote, unquote
 
@@ -12,7 +10,7 @@ import psycopg
 from ostiary import app
 from ostiary.access import service as access
 from ostiary.enrolment import service as enrolment
-from ostiary.house import database_path, migrate, open_house
+from ostiary.house import database_path, open_house
 from ostiary.identities import service as identities
 from ostiary.identities.model import METHODS
 from ostiary.kernel.clock import SECOND
@@ -25,6 +23,7 @@ from ostiary.sessions import service as sessions
 from ostiary.settings import read_settings
 from ostiary.storage.sqlite import connect
 from tests.flows.browser import Answer, Browser
+from tests.rigs import databases
 
 OPERATOR = Caller(actor="operator:test")
 SPRING = 1_800_000_000 * SECOND
@@ -237,10 +236,8 @@ async def call(application, method, path, raw, sent):
 
 
 @contextmanager
-def opened(folder, *methods, url="", like=None):
-    """A gatehouse for the block, in an empty folder; `like` is one where a gatehouse on SQLite has been, to begin with."""
-    if like and not url:
-        shutil.copytree(like, folder, dirs_exist_ok=True)
+def opened(folder, *methods, url=""):
+    """A gatehouse for the block, in an empty folder."""
     made = Gatehouse(folder, *methods, url=url)
     try:
         yield made
@@ -252,18 +249,5 @@ def _house(folder, url, clock):
     environ = {"OSTIARY_DATA_DIR": str(folder / "data")} | ({"OSTIARY_DATABASE_URL": url} if url else {})
     settings = read_settings(environ, folder)
     make_kek(settings.kek, system_secrets)
-    migrate(settings)
+    databases.migrate(settings)
     return open_house(settings, clock=lambda _: clock)
-
-
-@contextmanager
-def postgres_url():
-    """A PostgreSQL address with a schema of its own, dropped afterwards."""
-    url, name = os.environ["OSTIARY_TEST_POSTGRES_URL"], f"gatehouse_{secrets.token_hex(6)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    try:
-        yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"
-    finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"DROP SCHEMA {name} CASCADE")

@@ -165,9 +165,9 @@ def test_a_removed_credential_never_comes_back(person):
     assert_refused(add(person, passkey), 409, "passkey_already_registered")
 
 
-def test_a_proof_weaker_than_a_passkey_does_not_add_to_passkeys(tmp_path, furnished):
+def test_a_proof_weaker_than_a_passkey_does_not_add_to_passkeys(tmp_path):
     toy = ToyCandidate()
-    with opened(tmp_path, *toy.methods, like=furnished) as gatehouse:
+    with opened(tmp_path, *toy.methods) as gatehouse:
         person = gatehouse.enrolled()
         toy.meet(person)
         assert_refused(finish(person, begin(person), presence=by_toy(toy, person)), 403, "presence_refused")
@@ -175,9 +175,9 @@ def test_a_proof_weaker_than_a_passkey_does_not_add_to_passkeys(tmp_path, furnis
         assert len(person.passkeys) == 1
 
 
-def test_a_first_passkey_takes_the_method_just_used(tmp_path, furnished):
+def test_a_first_passkey_takes_the_method_just_used(tmp_path):
     toy = ToyCandidate()
-    with opened(tmp_path, *toy.methods, like=furnished) as gatehouse:
+    with opened(tmp_path, *toy.methods) as gatehouse:
         name, _ = gatehouse.invite()
         visitor = gatehouse.visitor()
         toy.world.words[toy.name_of(visitor), "sesame"] = name
@@ -318,9 +318,9 @@ def test_the_last_way_in_is_never_removed(gatehouse, person):
     assert remove(person, name, proof).status == 204
 
 
-def test_another_methods_way_in_counts(tmp_path, furnished):
+def test_another_methods_way_in_counts(tmp_path):
     toy = ToyCandidate()
-    with opened(tmp_path, *toy.methods, like=furnished) as gatehouse:
+    with opened(tmp_path, *toy.methods) as gatehouse:
         person = gatehouse.enrolled()
         name = person.passkeys[0]["id"]
         assert_refused(removed(person, name), 409, "passkey_last_way_in")
@@ -329,8 +329,8 @@ def test_another_methods_way_in_counts(tmp_path, furnished):
         assert person.passkeys == []
 
 
-def test_of_two_removals_of_the_last_two_at_once_one_is_refused(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_of_two_removals_of_the_last_two_at_once_one_is_refused(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         node = gatehouse.node()
         for _ in range(ROUNDS):
             first = gatehouse.enrolled()

@@ -22,8 +22,8 @@ from ostiary.presence.model import CHALLENGE_LIFE, State
 from ostiary.presence.store import challenges
 from ostiary.receipts.ledger import SigningLedger
 from ostiary.storage.sqlite import SqliteVault
-from tests.login.gatehouse import postgres_url
 from tests.login.toy.method import ToyMethod
+from tests.rigs.databases import migrated_url
 from tests.sessions.test_life import MEMORY, Other, Part, wrapped
 from tests.sessions.world import STATE, PostgresStage, Stage
 
@@ -302,7 +302,7 @@ def test_every_life_of_an_attempt_keeps_the_laws(stage, words):
 @pytest.mark.postgres
 def test_every_life_of_an_attempt_keeps_the_laws_on_postgresql(tmp_path, words):
     with ExitStack() as stack:
-        place = PostgresStage(tmp_path, lambda: stack.enter_context(postgres_url()), ToyMethod(words))
+        place = PostgresStage(tmp_path, lambda: stack.enter_context(migrated_url()), ToyMethod(words))
         assert lived(place, words, 5) > 100
 
 

@@ -52,9 +52,9 @@ class TestPasskey(LoginMethodContract):
         assert (len(gatehouse.receipts()), recorded_rows(gatehouse)) == before
 
 
-def test_who_proves_presence_is_known_to_the_method(tmp_path, furnished):
+def test_who_proves_presence_is_known_to_the_method(tmp_path):
     toy = ToyCandidate()
-    with opened(tmp_path, *toy.methods, like=furnished) as gatehouse:
+    with opened(tmp_path, *toy.methods) as gatehouse:
         person = gatehouse.enrolled()
         asked = person.send("POST", "/login/toy/begin", {}).json
         assert asked["question"] == "Who is there?"

@@ -35,8 +35,8 @@ def consume(tx, receipt):
     return presence.consume(tx, CALLER, receipt, RULE.name)
 
 
-def test_what_is_declared_is_found_whole_on_both_databases(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_what_is_declared_is_found_whole_on_both_databases(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         assert add(gatehouse) is None
         assert add(gatehouse).code is Code.PURPOSE_TAKEN
         assert gatehouse.read(found) == RULE
@@ -59,8 +59,8 @@ def test_a_tenant_knows_its_own_purposes_only(gatehouse):
     assert gatehouse.read(found) == RULE
 
 
-def test_no_proof_outlives_its_purpose_however_close_the_removal_came(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_no_proof_outlives_its_purpose_however_close_the_removal_came(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         first, second = gatehouse.house.vault, gatehouse.node().house.vault
         for turn in range(ROUNDS):
             assert add(gatehouse) is None

@@ -58,8 +58,8 @@ def test_a_challenge_is_spent_once(gatehouse):
     assert gatehouse.act(noted(lambda tx: presence.recorded(tx, asked))) == (State.PROVED, 0)
 
 
-def test_a_challenge_is_spent_by_one_of_two_nodes(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_a_challenge_is_spent_by_one_of_two_nodes(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         vaults = [gatehouse.house.vault, gatehouse.node().house.vault]
         for _ in range(20):
             asked = challenge(gatehouse)
@@ -122,8 +122,8 @@ def test_a_proof_is_consumed_once(gatehouse):
     assert consume(gatehouse, made.id).code is Code.PRESENCE_REFUSED
 
 
-def test_a_proof_is_consumed_by_one_of_two_nodes(tmp_path, furnished, database_url):
-    with opened(tmp_path, url=database_url, like=furnished) as gatehouse:
+def test_a_proof_is_consumed_by_one_of_two_nodes(tmp_path, database_url):
+    with opened(tmp_path, url=database_url) as gatehouse:
         vaults = [gatehouse.house.vault, gatehouse.node().house.vault]
         for _ in range(20):
             made = proved(gatehouse)

@@ -28,9 +28,9 @@ def test_the_measure_sees_a_difference():
 
 
 @pytest.mark.parametrize("candidate", [PasskeyCandidate, ToyCandidate])
-def test_unknown_and_wrong_take_the_same_time(tmp_path, furnished, candidate):
+def test_unknown_and_wrong_take_the_same_time(tmp_path, candidate):
     says, taken = candidate(), {"wrong": [], "unknown": []}
-    with opened(tmp_path, *says.methods, like=furnished) as gatehouse:
+    with opened(tmp_path, *says.methods) as gatehouse:
         door = Door(says, met(gatehouse, says), gatehouse.visitor())
         for _ in range(SAMPLES):
             for kind in random.sample(list(taken), 2):

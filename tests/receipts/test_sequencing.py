@@ -14,8 +14,9 @@ from ostiary.kernel.values import Event, EventName
 from ostiary.receipts import store
 from ostiary.receipts.publishing import sequence
 from ostiary.receipts.sequencer import drain
-from tests.login.gatehouse import OPERATOR, postgres_url
+from tests.login.gatehouse import OPERATOR
 from tests.receipts.tampering import Log
+from tests.rigs.databases import migrated_url
 from tests.sessions.home import Home
 
 
@@ -100,7 +101,7 @@ class TestWaiting:
 
     @pytest.fixture
     def log(self, tmp_path):
-        with postgres_url() as url, closing(Home(tmp_path, url=url)) as home:
+        with migrated_url() as url, closing(Home(tmp_path, url=url)) as home:
             yield Log(home)
 
     def test_a_receipt_that_is_deleted_before_it_was_sequenced_is_missed(self, log):

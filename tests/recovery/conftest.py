@@ -5,9 +5,9 @@ from contextlib import closing
 import pytest
 
 from ostiary.kernel.values import Mode
-from tests.login.gatehouse import postgres_url
 from tests.membrane.stage import Stage
 from tests.recovery.story import Story
+from tests.rigs.databases import migrated_url
 from tests.sessions.home import Home
 
 
@@ -45,5 +45,5 @@ def anywhere(request, tmp_path):
         with closing(Home(tmp_path)) as made:
             yield Story(Stage(made))
         return
-    with postgres_url() as url, closing(Home(tmp_path, url=url)) as made:
+    with migrated_url() as url, closing(Home(tmp_path, url=url)) as made:
         yield Story(Stage(made))

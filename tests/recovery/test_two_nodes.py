@@ -8,10 +8,11 @@ from contextlib import closing
 import pytest
 
 from ostiary import app
-from tests.login.gatehouse import call, postgres_url
+from tests.login.gatehouse import call
 from tests.membrane.stage import Asking, Stage
 from tests.recovery.between import Between
 from tests.recovery.story import Story
+from tests.rigs.databases import migrated_url
 from tests.sessions.home import Home
 
 PATIENCE = 15.0
@@ -19,7 +20,7 @@ PATIENCE = 15.0
 
 @pytest.fixture
 def stage(tmp_path):
-    with postgres_url() as url:
+    with migrated_url() as url:
         home = Home(tmp_path, url=url, vault=lambda house: Between(house.vault))
         with closing(home):
             yield Stage(home)

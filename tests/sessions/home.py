@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from ostiary import app, chores
-from ostiary.house import migrate, open_house
+from ostiary.house import open_house
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.ids import system_secrets
 from ostiary.kernel.values import Factor, Proof
@@ -23,6 +23,7 @@ from tests.flows.browser import SESSION
 from tests.login.gatehouse import OPERATOR as OPERATOR  # noqa: PLC0414 - handed on to the tests
 from tests.login.gatehouse import SPRING as SPRING  # noqa: PLC0414 - handed on to the tests
 from tests.login.gatehouse import Gatehouse, Visitor
+from tests.rigs import databases
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
 STOPPED = asyncio.Event()
@@ -66,7 +67,7 @@ class Home(Gatehouse):
         self.clock = clock or Turned()
         self.loop = asyncio.new_event_loop()
         make_kek(self.settings.kek, system_secrets)
-        migrate(self.settings)
+        databases.migrate(self.settings)
         self.boot()
 
     @property

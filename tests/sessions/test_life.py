@@ -18,7 +18,7 @@ from ostiary.kernel.values import EventName
 from ostiary.receipts.ledger import SigningLedger
 from ostiary.sessions.store import sessions
 from ostiary.storage.sqlite import SqliteVault
-from tests.login.gatehouse import postgres_url
+from tests.rigs.databases import migrated_url
 from tests.sessions.life import SessionLife
 from tests.sessions.world import PostgresStage, Stage
 
@@ -61,7 +61,7 @@ def test_every_life_of_a_session_keeps_the_laws(stage):
 @pytest.mark.postgres
 def test_every_life_of_a_session_keeps_the_laws_on_postgresql(tmp_path):
     with ExitStack() as stack:
-        assert lived(PostgresStage(tmp_path, lambda: stack.enter_context(postgres_url())), 6) > 100
+        assert lived(PostgresStage(tmp_path, lambda: stack.enter_context(migrated_url())), 6) > 100
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from ostiary.kernel.values import Caller
 from ostiary.sessions import bearer
 from ostiary.sessions import service as sessions
-from tests.login.gatehouse import postgres_url
+from tests.rigs.databases import migrated_url
 from tests.sessions.home import HOUR, Home
 from tests.sessions.test_bearer import check, issued
 from tests.sessions.test_refresh import refresh
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def home(tmp_path):
-    with postgres_url() as url, closing(Home(tmp_path, url=url)) as made:
+    with migrated_url() as url, closing(Home(tmp_path, url=url)) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import psycopg
 
 from ostiary import app, chores
-from ostiary.house import database_path, migrate, open_house
+from ostiary.house import database_path, open_house
 from ostiary.identities.model import METHODS
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.ids import system_secrets
@@ -19,6 +19,7 @@ from ostiary.storage.statements import METADATA
 from ostiary.storage.tx import BOOKKEEPING
 from ostiary_client.authenticator import SoftPasskey
 from tests.login.gatehouse import Clock, Gatehouse
+from tests.rigs import databases
 
 IDLE, ABSOLUTE = 600 * SECOND, 3600 * SECOND
 STATE = sorted(set(METADATA.tables) - BOOKKEEPING)
@@ -41,7 +42,7 @@ class Node(Gatehouse):
         } | ({"OSTIARY_DATABASE_URL": self.url} if self.url else {})
         settings = read_settings(given, self.folder)
         make_kek(settings.kek, system_secrets)
-        migrate(settings)
+        databases.migrate(settings)
         made = open_house(settings, clock=lambda _: self.clock)
         self.house = self.fit(made) if self.fit else made
         self.scope, self.application = self.house.scope, app.build(self.house, *self.methods)

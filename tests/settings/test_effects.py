@@ -13,9 +13,9 @@ from ostiary.settings import KEYS
 from tests.flows.browser import CSRF, SESSION, Browser
 from tests.flows.server import serving
 from tests.flows.test_postgres import on_postgres
-from tests.login.gatehouse import postgres_url
 from tests.receipts.test_heads import receiver
 from tests.rigs.counterparts import free_port
+from tests.rigs.databases import postgres_url
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20

@@ -1,7 +1,6 @@
 """The routes of the pages. A page changes nothing; what its script sends goes through the operations."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ostiary.access import service as access
@@ -37,6 +36,7 @@ from ostiary.storage.tx import Tx
 from ostiary.storage.vault import Vault
 from ostiary.web.catalogue import CATALOGUE, FAULT, cause, entry_of
 from ostiary.web.decode import decode_query
+from ostiary.web.description import Description
 from ostiary.web.device import device_misrouted, speaks_device
 from ostiary.web.front import REQUEST_ID
 from ostiary.web.problems import INTERNAL_ERROR, internal_fault, problem, unable
@@ -60,7 +60,7 @@ _STATUS_CODES = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 503: Cod
 
 
 class Console(msgspec.Struct, frozen=True):
-    """Renders the pages. `openapi` is the document, `operations` its readable rows.
+    """Renders the pages.
 
     `administered` is set once somebody was seen to administer: the door asks the store no more.
     """
@@ -72,8 +72,7 @@ class Console(msgspec.Struct, frozen=True):
     sessions: service.Rules
     passkeys: passkeys.Rules
     ways: Ways
-    openapi: Mapping[str, Any]
-    operations: list[dict[str, Any]]
+    description: Description
     returns: Returns
     recovery: recovery.Rules
     administered: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
@@ -181,11 +180,11 @@ class Console(msgspec.Struct, frozen=True):
 
     async def api(self, request: Request) -> Response:
         """Show the operations in readable form."""
-        return self._page("operations", operations=self.operations, openapi_url="/openapi.json")
+        return self._page("operations", operations=await self.description.rows(), openapi_url="/openapi.json")
 
     async def document(self, request: Request) -> Response:
         """Serve the OpenAPI document."""
-        return JSONResponse(self.openapi)
+        return Response(await self.description.document(), media_type="application/json")
 
     async def asset(self, request: Request) -> Response:
         """Serve a static file, for ever where its version is named."""

@@ -9,7 +9,7 @@ from ostiary.cli.doctor import database
 from ostiary.cli.doctor.finding import Level
 from ostiary.storage.inspection import Facts
 from tests.cli.doctor.test_doctor import advice, examined, found
-from tests.login.gatehouse import postgres_url
+from tests.rigs.databases import postgres_url
 from tests.rigs.pooler import pooler, program
 from tests.storage.ground import postgres_database
 

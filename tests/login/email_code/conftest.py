@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from tests.login.email_code.handset import Handset, Tower
-from tests.login.gatehouse import postgres_url
+from tests.rigs.databases import migrated_url
 from tests.sessions.home import Home
 
 
@@ -16,7 +16,7 @@ def tower(request, tmp_path):
         with closing(Home(tmp_path, **given)) as home:
             yield Tower(home)
         return
-    with postgres_url() as url, closing(Home(tmp_path, url=url, **given)) as home:
+    with migrated_url() as url, closing(Home(tmp_path, url=url, **given)) as home:
         yield Tower(home)
 
 

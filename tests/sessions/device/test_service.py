@@ -13,7 +13,8 @@ from ostiary.sessions.device.model import KEPT, Act, Actor, Outcome, Reason, Sta
 from ostiary.sessions.device.service import Opening
 from ostiary.storage import snapshots
 from tests.login.email_code.handset import new_key
-from tests.login.gatehouse import OPERATOR, postgres_url
+from tests.login.gatehouse import OPERATOR
+from tests.rigs.databases import migrated_url
 from tests.sessions.home import HOUR, Home
 
 KEY = new_key()
@@ -26,7 +27,7 @@ def home(request, tmp_path):
         with closing(Home(tmp_path)) as made:
             yield made
         return
-    with postgres_url() as url, closing(Home(tmp_path, url=url)) as made:
+    with migrated_url() as url, closing(Home(tmp_path, url=url)) as made:
         yield made
 
 
