@@ -146,9 +146,14 @@ class Gatehouse:
 
     def rows(self, sql):
         """What a query of the test answers, on a connection of its own."""
+        (found,) = self.answers(sql)
+        return found
+
+    def answers(self, *queries):
+        """What queries of the test answer, one after the other on a connection of their own."""
         path = database_path(self.house.settings)
         with closing(psycopg.connect(self.url) if self.url else connect(path)) as connection:
-            return connection.execute(sql).fetchall()
+            return [connection.execute(sql).fetchall() for sql in queries]
 
     def change(self, sql):
         """Change rows behind the server's back, on either database."""

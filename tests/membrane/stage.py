@@ -546,10 +546,13 @@ FIXTURE_ONLY = frozenset({"auth.session.exchange", "humanAuth.passkeyImport"})
 
 def kept(home):
     """Everything that is stored, but counters and receipts: equal, nothing changed."""
-    tables = {name for (name,) in home.rows("SELECT name FROM sqlite_master WHERE type = 'table'")} - COUNTERS
-    every = {name: sorted(map(repr, home.rows(f"SELECT * FROM {name}"))) for name in tables}
-    columns = [row[1] for row in home.rows("PRAGMA table_info(human_challenges)") if row[1] != "failures"]
-    return every | {"human_challenges": home.rows(f"SELECT {', '.join(columns)} FROM human_challenges")}
+    names, columns = home.answers(
+        "SELECT name FROM sqlite_master WHERE type = 'table'", "PRAGMA table_info(human_challenges)"
+    )
+    looked_at = {name: "*" for (name,) in names if name not in COUNTERS}
+    looked_at["human_challenges"] = ", ".join(column[1] for column in columns if column[1] != "failures")
+    found = home.answers(*(f"SELECT {what} FROM {name}" for name, what in looked_at.items()))
+    return dict(zip(looked_at, found, strict=True))
 
 
 def soft(origin):

@@ -87,6 +87,7 @@ class World:
         self.nodes = [Node(folder, self.clock, self.loop, *methods, url=url, fit=fit) for _ in range(2)]
         path = database_path(self.nodes[0].house.settings)
         self._eyes = psycopg.connect(url, autocommit=True) if url else sqlite3.connect(path, isolation_level=None)
+        self._seen = None
 
     def close(self):
         """Let go of everything."""
@@ -96,8 +97,18 @@ class World:
         self.loop.close()
 
     def tables(self):
-        """Every row of every table but the closed bookkeeping and the log."""
-        return {name: set(self._eyes.execute(f"SELECT * FROM {name}").fetchall()) for name in STATE}
+        """Every row of every table but the closed bookkeeping and the log; looked at anew once somebody has written."""
+        written = self._written()
+        if self._seen is None or written != self._seen[0]:
+            found = {name: set(self._eyes.execute(f"SELECT * FROM {name}").fetchall()) for name in STATE}
+            self._seen = written, found
+        return self._seen[1]
+
+    def _written(self):
+        """What changes with every write of others (on PostgreSQL: at each look)."""
+        if isinstance(self._eyes, psycopg.Connection):
+            return object()
+        return self._eyes.execute("PRAGMA data_version").fetchone()
 
     def newest(self):
         """The sequence number of the newest receipt."""
