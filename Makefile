@@ -38,7 +38,7 @@ test: dev ## every test, beside a real browser, a real PostgreSQL and Node (ARGS
 	@exec $(BIN)/python tests/rigs/counterparts.py $(BIN)/python -m pytest -m 'not slow' $(BESIDE) $(ARGS)
 
 # A file's tests stay together. What waits for servers, browsers and paces lets the others run: more of them than cores.
-BESIDE = --numprocesses=4 --dist=loadfile
+BESIDE = --numprocesses=3 --dist=loadfile
 
 check: dev ## format, lint, types, shelves, dependencies, laws of the house: no server is started, every fault is told
 	@$(MAKE) --keep-going --no-print-directory check-format check-lint check-types check-shelves check-dependencies check-laws

@@ -153,6 +153,47 @@ def test_a_wrong_invitation_says_so_and_the_right_one_works_in_the_same_tab(page
     page.wait_for_url("**/account")
 
 
+def test_a_click_before_the_script_loses_no_invitation(page, authenticator, token):
+    """A form that is sent without its script loads the page anew, and the token stands where no server reads it."""
+    held = holding(page, "**/static/enrol.js*")
+    page.goto(f"/enrol#{token}", wait_until="commit")
+    clicked_early(page, page.get_by_role("button", name="Make a passkey", include_hidden=True))
+    assert page.url.endswith(f"/enrol#{token}")
+    held.pop().continue_()
+    page.get_by_role("button", name="Make a passkey").click()
+    page.wait_for_url("**/account")
+
+
+def test_nor_the_way_back_of_who_signs_in(page):
+    held = holding(page, "**/static/sign-in*.js*")
+    page.goto("/sign-in?return_to=/docs/api", wait_until="commit")
+    for name in ("Sign in with a passkey", "Send me a code"):
+        clicked_early(page, page.get_by_role("button", name=name, include_hidden=True))
+    assert page.url.endswith("/sign-in?return_to=/docs/api")
+    for route in held:
+        route.continue_()
+    page.get_by_role("button", name="Send me a code").click()
+
+
+def holding(page, pattern):
+    """Requests like that wait until they are told to go on: they are put into this list."""
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route(pattern, hold)
+    return held
+
+
+def clicked_early(page, button):
+    """Click where a button stands, whether it takes clicks or not; two frames later a form would be under way."""
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def test_the_button_takes_over_from_the_autofill_offer(page, away):
     asked = []
     page.on("request", lambda request: request.method == "POST" and asked.append(request.url))

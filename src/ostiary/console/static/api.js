@@ -11,6 +11,10 @@ const DEVICE = {
   InvalidStateError: "This device already holds a passkey for this account. Use another device or a security key.",
   ConstraintError: "This device cannot check a fingerprint, a face or a PIN. Try another device.",
 };
+
+// What needs a script takes no click before there is one: a form sent so early loads the page anew, without what it was opened with.
+for (const one of document.querySelectorAll(".needs-script")) one.inert = false;
+
 const failure = (fields) => Object.assign(new Error("refused"), fields);
 
 export async function call(method, path, body, headers = {}) {

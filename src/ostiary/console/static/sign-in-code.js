@@ -40,4 +40,5 @@ function displaced() {
 }
 
 ways.hidden = resumed;
+form.inert = false; // not before this script is there; the other one may be first
 if (elsewhere && !passkeys) displaced();
