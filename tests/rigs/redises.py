@@ -91,10 +91,8 @@ class Cluster:
         self.nodes = []
         for number in range(3):
             options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
-            port = free_port()
-            while port + 10_000 > 42_000 or taken(port + 10_000):
-                port = free_port()
-            self.nodes.append(RedisServer(Path(folder) / str(number), *options, port=port))
+            options += ["--cluster-port", str(free_port())]  # the usual one lies among those that the system gives away
+            self.nodes.append(RedisServer(Path(folder) / str(number), *options))
 
     @property
     def addr(self):
@@ -102,6 +100,13 @@ class Cluster:
 
     def start(self):
         """Start the nodes and let them become one cluster."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self):
         for node in self.nodes:
             node.start()
         given = ["--cluster", "create", *(node.addr for node in self.nodes)]
@@ -125,12 +130,6 @@ def settled(node):
             return client.execute_command("CLUSTER INFO")["cluster_state"] == "ok"
         except RedisError:
             return False
-
-
-def taken(port):
-    """Whether somebody listens there."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def valkey_program(environ=os.environ):
