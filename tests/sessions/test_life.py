@@ -55,7 +55,7 @@ def lived(stage, examples, fit=None, **more):
 
 @pytest.mark.timeout(600)
 def test_every_life_of_a_session_keeps_the_laws(stage):
-    assert lived(stage, 40) > 2500
+    assert lived(stage, 80) > 5000
 
 
 @pytest.mark.postgres
