@@ -67,9 +67,13 @@ class Gatehouse:
     def close(self):
         """Let go of the store."""
         for one in (*self.nodes, self):
-            self.run(one.house.leave())
-            one.house.close()
+            self.leave(one.house)
         self.loop.close()
+
+    def leave(self, house):
+        """Let go of a house: of what it holds open elsewhere, then of its store."""
+        self.run(house.leave())
+        house.close()
 
     def visitor(self, passkey=None):
         """A browser that has never been here."""

@@ -8,12 +8,12 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 
 from ostiary import house
 from ostiary.storage import schema
+from tests.storage.ground import postgres_database
 
 
 def migrate(settings):
@@ -28,7 +28,7 @@ def migrate(settings):
 @contextmanager
 def migrated_url():
     """The address of a migrated PostgreSQL database of its own, dropped afterwards."""
-    with database(_postgres(), f"ostiary_copy_{secrets.token_hex(6)}") as url:
+    with postgres_database(os.environ["OSTIARY_TEST_POSTGRES_URL"], _postgres()) as url:
         yield url
 
 
@@ -45,19 +45,6 @@ def postgres_url():
             connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
-@contextmanager
-def database(template, name):
-    """A database that begins as a copy of another on the tests' server; yields its address."""
-    server = os.environ["OSTIARY_TEST_POSTGRES_URL"]
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' LOCALE 'C'")
-    try:
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
-    finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
 @cache
 def _sqlite():
     folder = tempfile.mkdtemp()
@@ -69,7 +56,8 @@ def _sqlite():
 
 @cache
 def _postgres():
-    stack, name = ExitStack(), f"ostiary_template_{secrets.token_hex(6)}"
+    stack = ExitStack()
     atexit.register(stack.close)
-    schema.upgrade(schema.sqlalchemy_url(stack.enter_context(database("template0", name))))
-    return name
+    url = stack.enter_context(postgres_database(os.environ["OSTIARY_TEST_POSTGRES_URL"]))
+    schema.upgrade(schema.sqlalchemy_url(url))
+    return url.rpartition("/")[2]

@@ -110,17 +110,6 @@ class Home(Gatehouse):
         self.nodes.append(Neighbour(made))
         return self.nodes[-1]
 
-    def close(self):
-        """Let go of the store."""
-        for one in (*self.nodes, self):
-            self.leave(one.house)
-        self.loop.close()
-
-    def leave(self, house):
-        """Let go of a house: of what it holds open elsewhere, then of its store."""
-        self.run(house.leave())
-        house.close()
-
     def _clock(self, floor):
         """Return the clock as `app.open_house` asks for it, and remember how low it may be."""
         self.floor = floor
