@@ -225,6 +225,8 @@ def test_a_service_that_asks_for_presence_takes_a_code_where_that_suffices(page,
     page.goto(f"/presence?{urlencode({'purpose': 'door.open', 'return_to': '/docs/api'})}")
     page.get_by_role("button", name="Yes, send me a code").click()
     expect(page.get_by_label(FIELD)).to_be_focused()
+    expect(page.get_by_role("link", name="No, go back")).to_be_visible()
+    expect(page.get_by_role("button", name="Go back")).to_have_count(0)  # there is no other way to show it
     page.keyboard.type(code_in(letters(shared_server, address, 2)[0]))
     page.get_by_role("button", name="Yes, it is me").click()
     page.wait_for_url("**/docs/api#presence=hp-*")

@@ -79,7 +79,7 @@ export function entry({ ask, answer, leave }) {
     one.addEventListener("click", () => {
       forget();
       say("");
-      leave(one.dataset.leave, live);
+      leave(one.dataset.leave);
     });
   }
 
