@@ -137,7 +137,7 @@ def test_settings_that_agree_are_taken(tmp_path):
         (SMTP | {"MAIL_SMTP_TLS": "ssl"}, "starttls, tls or none is expected"),
         (SMTP | {"MAIL_SERVICE_REQUEST_TIMEOUT": "2m"}, "longer than 1m"),
         (REST | {"MAIL_SERVICE_BASE_URL": "http://mail.example.test"}, "https address is expected"),
-        (REST | {"MAIL_SERVICE_BASE_URL": "https://u:p@mail.example.test"}, "https address is expected"),
+        *((REST | {"MAIL_SERVICE_BASE_URL": f"https://{who}@mail.example.test"}, "https address is expected") for who in ("u:p", "u", ":p", "")),
         *((REST | {"MAIL_SERVICE_BASE_URL": f"https://mail.example.test{odd}"}, "without query or fragment") for odd in ("?a=b", "/#a", "/a b", "/\r\nx", "/ü", ":0")),
         (REST | {"MAIL_SERVICE_BASE_URL": "https://mail.example.test:99999"}, "Port"),
         *((SMTP | {"MAIL_SMTP_ADDR": odd}, "a host and a port are expected") for odd in ("a.test", ":25", "a.test:0", "a b:1", "u@a:25", "[a]:25", "a\r\nb:25")),

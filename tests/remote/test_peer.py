@@ -1,9 +1,9 @@
-"""One service, really asked over HTTP: bounds of time and size, kept lines, faults as values, the breaker."""
+"""One service, really asked over HTTP: bounds of time and size, a line for each, faults as values, the breaker."""
 
 import asyncio
 import gzip
 import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.rigs.counterparts import free_port
 from tests.rigs.restservice import RestService, running
 from tests.rigs.tls import authority, terminator
 
-GET, ONCE = Question("GET", "/hello", again=True), Question("POST", "/hello", b"{}")
+GET, ONCE = Question("GET", "/hello"), Question("POST", "/hello", b"{}")
 SHORT, LONG = SECOND // 4, 20 * SECOND
 
 
@@ -55,10 +55,16 @@ def hello():
         yield service
 
 
-def test_one_line_carries_many_questions(hello):
+def test_each_question_has_a_line_of_its_own(hello):
     with peering(hello) as ask:
         assert ask(*[GET, ONCE] * 20)[-1] == Answer(200, b'{"hello": "{}"}')
-    assert (len(hello.came), hello.lines) == (40, 1)
+    assert (len(hello.came), hello.lines) == (40, 40)
+    assert {headers["connection"] for _, _, headers, _ in hello.came} == {"close"}
+
+
+def test_a_base_address_may_end_in_a_stroke(hello):
+    with peering(hello, url=f"{hello.url}/") as ask:
+        assert ask(GET)[0].status == 200
 
 
 def test_the_token_is_shown(hello):
@@ -72,17 +78,31 @@ def test_the_token_is_shown(hello):
 
 
 def test_no_more_than_so_many_lines_at_once(hello):
+    hello.faults = ["slow"] * MOST_LINES
     with peering(hello) as ask:
-        said = ask(*[GET] * (4 * MOST_LINES), together=True)
-        assert {one.status for one in said} == {200}
-    assert MOST_LINES // 2 < hello.most <= MOST_LINES
+
+        async def asked():
+            asking = [asyncio.ensure_future(ask.peer.ask(GET)) for _ in range(3 * MOST_LINES)]
+            async with asyncio.timeout(20):
+                while hello.most < MOST_LINES:  # noqa: ASYNC110 - the service tells nobody
+                    await asyncio.sleep(0.01)
+            assert not any(one.done() for one in asking)
+            hello.let_go.set()
+            return await asyncio.gather(*asking)
+
+        said = ask.runner.run(asked())
+    assert {one.status for one in said if isinstance(one, Answer)} == {200}
+    assert hello.most == MOST_LINES
 
 
-def test_a_redirect_is_an_answer_and_not_followed(hello):
-    hello.faults = [302]
+@pytest.mark.parametrize(
+    "place", [b"/elsewhere", b"//@:80", b"//[xn--", b"http://[::1", b"http://a..xn--b/", b"http://a:999999/", b"\xff"]
+)
+def test_a_redirect_is_an_answer_and_not_followed(hello, place):
+    hello.fault = b"HTTP/1.1 302 Found\r\nlocation: %s\r\ncontent-length: 0\r\n\r\n" % place
     with peering(hello) as ask:
-        assert ask(GET)[0].status == 302
-    assert len(hello.came) == 1
+        assert ask(GET, ONCE) == [Answer(302)] * 2
+    assert len(hello.came) == 2
 
 
 @pytest.mark.parametrize("fault", ["slow", "drip"])
@@ -138,28 +158,6 @@ def test_a_certificate_that_does_not_hold_is_a_fault(hello, tmp_path):
     assert hello.came == []
 
 
-def test_a_line_that_was_given_up_is_no_failure_where_asking_again_changes_nothing(hello):
-    with peering(hello) as ask:
-        assert ask(GET)[0].status == 200
-        hello.faults = ["close"]
-        assert ask(GET)[0].status == 200
-        assert len(hello.came) == 3
-        hello.faults = ["close"]
-        assert ask(ONCE) == [Fault("line_broken")]
-        assert len(hello.came) == 4, "what may count is not sent twice"
-        hello.faults = ["close", "close"]
-        assert ask(GET) == [Fault("line_broken")], "a fresh line that breaks is a failure"
-
-
-def test_a_line_that_the_service_left_is_not_used(hello):
-    hello.faults = ["leave"]
-    with peering(hello) as ask:
-        assert ask(ONCE)[0].status == 200
-        ask.runner.run(until(lambda: hello.left))
-        assert ask(ONCE)[0].status == 200
-    assert hello.lines == 2
-
-
 def test_a_coded_body_is_taken_as_it_was_sent(hello):
     """What unpacks an answer can be made to unpack gigabytes."""
     packed = gzip.compress(b" " * 1_000_000)
@@ -176,40 +174,17 @@ def test_no_cookie_of_a_service_comes_back_to_it(hello):
     assert [headers.get("cookie") for _, _, headers, _ in hello.came] == [None, None]
 
 
-def test_what_nobody_asked_for_is_not_taken_for_the_next_answer(hello):
-    """As some servers do: they say 408 on a line that was idle, and close it."""
-    stray = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"
-
-    async def main():
-        ready, sent = asyncio.Event(), asyncio.Event()
-
-        async def serve(reader, writer):
-            with closing(writer):
-                while await reader.readuntil(b"\r\n\r\n"):
-                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1")
-                    await ready.wait()
-                    writer.write(stray)
-                    await writer.drain()
-                    sent.set()
-
-        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            peer = Peer(Place(url, LONG), Breaker(time.monotonic))
-            said = [await peer.ask(ONCE)]
-            ready.set()
-            await sent.wait()
-            said.append(await peer.ask(ONCE))
-            await peer.close()
-            return said
-
-    assert asyncio.run(main()) == [Answer(200, b"1")] * 2
-
-
-async def until(true, within=20):
-    """Wait until it is."""
-    async with asyncio.timeout(within):
-        while not true():  # noqa: ASYNC110 - the service tells nobody
-            await asyncio.sleep(0.01)
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n"],
+)
+def test_what_stands_behind_an_answer_is_not_taken_for_the_next(hello, head):
+    """A directory's answer decides whose session opens."""
+    hello.fault = head + b"{}" + b'HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n"admin"'
+    with peering(hello) as ask:
+        assert {said.body for said in ask(*[ONCE] * 4)} <= {b"{}", b""}
+        hello.fault = None
+        assert ask(ONCE) == [Answer(200, b'{"hello": "{}"}')]
 
 
 def test_a_service_that_is_down_is_left_alone_and_tried_by_one(hello):
@@ -252,7 +227,7 @@ def test_what_may_be_about_one_address_shuts_out_nobody(hello, fault):
 
 
 def test_a_glance_opens_but_does_not_close(hello):
-    ticks, glance = Ticking(), Question("GET", "/hello", again=True, glance=True)
+    ticks, glance = Ticking(), Question("GET", "/hello", glance=True)
     with peering(hello, most=3, ticks=ticks) as ask:
         hello.fault = 503
         ask(ONCE, glance, ONCE)

@@ -1,4 +1,4 @@
-"""A small real HTTP service on this machine that speaks strict JSON, keeps lines open, and has bad days on demand."""
+"""A small real HTTP service on this machine that speaks strict JSON, and has bad days on demand."""
 
 import json
 import threading
@@ -29,8 +29,7 @@ class RestService:
     """What came, on how many lines, how many were left, how many stood at once; and what goes wrong: `fault` stays until it is cleared, `faults` are taken in turn, before it.
 
     A fault is a status, a status and a body, bytes to write instead of an answer, or one of `slow` (no answer until `let_go`), `drip` (a
-    byte now and then), `close` (the line, before an answer) and `leave` (the line, after an answer that promises to
-    keep it). `operations` maps (method, path) to what answers; a path may hold one `*`.
+    byte now and then) and `close` (the line, before an answer). `operations` maps (method, path) to what answers; a path may hold one `*`.
     """
 
     def __init__(self):
@@ -109,9 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
         service.came.append((self.command, self.path, headers, raw))
         fault = service.faults.pop(0) if service.faults else service.fault
         match fault:
-            case None | "leave":
+            case None:
                 self.say(*service.answer(self.command, self.path, headers, raw))
-                self.close_connection = fault == "leave"
             case int():
                 self.say(fault, {"error": {"code": CODES.get(fault, "odd"), "message": "a bad day"}})
             case (status, bytes(body)):
@@ -153,9 +151,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads, request_queue_size = True, 128
 
     def shutdown_request(self, request):
-        super().shutdown_request(request)
         with self.service.guard:
             self.service.left += 1
+        super().shutdown_request(request)
 
 
 @contextmanager

@@ -70,8 +70,7 @@ class _Error(msgspec.Struct, frozen=True):
 class RestDirectory:
     """Asks the user service. Reads the bearer token at once: raises BootRefused where it cannot.
 
-    A user id is what `is_user_id` takes. A lookup, a making and a block may each be repeated, so one line
-    that breaks is no failure. The scope's tenant is not told: the contract knows one world.
+    A user id is what `is_user_id` takes. The scope's tenant is not told: the contract knows one world.
     """
 
     def __init__(self, settings: DirectorySettings, ticks: Ticks) -> None:
@@ -136,7 +135,7 @@ class RestDirectory:
         return read if isinstance(read, str) else ""
 
     async def close(self) -> None:
-        """Let go of the lines that are kept."""
+        """Let go of the lines."""
         await self._peer.close()
 
     async def _said(self, operation: str, question: Question, wanted: type[T]) -> T:
@@ -150,11 +149,11 @@ class RestDirectory:
 
 
 def _post(path: str, **body: Any) -> Question:  # noqa: ANN401 - what JSON holds
-    return Question("POST", path, msgspec.json.encode(body), again=True)
+    return Question("POST", path, msgspec.json.encode(body))
 
 
 def _exists(person: str, *, glance: bool = False) -> Question:
-    return Question("GET", f"{_INTERNAL}/users/{quote(person, safe='')}/exists", again=True, glance=glance)
+    return Question("GET", f"{_INTERNAL}/users/{quote(person, safe='')}/exists", glance=glance)
 
 
 def _read(operation: str, answer: Answer, wanted: type[T]) -> T:

@@ -146,7 +146,11 @@ def webhook(value: str) -> str:
     loopback = parts.hostname == "localhost" or (
         is_address(parts.hostname or "") and ip_address(parts.hostname or "").is_loopback
     )
-    if not parts.hostname or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
+    if (
+        not parts.hostname
+        or "@" in parts.netloc
+        or not (parts.scheme == "https" or (parts.scheme == "http" and loopback))
+    ):
         raise ValueError("an https address is expected, or an http address on this machine")
     return value
 

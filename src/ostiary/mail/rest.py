@@ -49,13 +49,13 @@ class RestSender:
         """
         if self._lately.why:
             return self._lately.why
-        said = await self._peer.ask(Question("POST", _CODES, b"{}", again=True, glance=True))
+        said = await self._peer.ask(Question("POST", _CODES, b"{}", glance=True))
         if isinstance(said, Fault):
             return said.why
         return "" if said.status in _LOOKED_AT else f"http_{said.status}"
 
     async def close(self) -> None:
-        """Let go of the lines that are kept."""
+        """Let go of the lines."""
         await self._peer.close()
 
 

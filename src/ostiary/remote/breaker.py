@@ -1,11 +1,20 @@
 """The breaker: a service that has failed several times in a row is left alone for a while, and then tried once."""
 
+from enum import Enum, auto
+
 from ostiary.kernel.clock import Ticks
 
-__all__ = ["MOST_FAILURES", "PAUSE_S", "Breaker"]
+__all__ = ["MOST_FAILURES", "PAUSE_S", "Breaker", "Turn"]
 
 MOST_FAILURES = 5
 PAUSE_S = 5.0
+
+
+class Turn(Enum):
+    """On what somebody was let through: one turn among many, or the only one there is while the breaker is open."""
+
+    ONE_OF_MANY = auto()
+    SOLE = auto()
 
 
 class Breaker:
@@ -17,29 +26,30 @@ class Breaker:
 
     def __init__(self, ticks: Ticks, most: int = MOST_FAILURES, pause: float = PAUSE_S) -> None:
         self._ticks, self._most, self._pause = ticks, most, pause
-        self._failures, self._until = 0, 0.0
+        self._failures, self._until, self._trying = 0, 0.0, False
 
-    def admits(self) -> bool:
-        """Tell whether to ask now; while open, a yes is the one turn that there is."""
+    def admits(self) -> Turn | None:
+        """Return the turn on which to ask now; None while nobody should."""
         if self._failures < self._most:
-            return True
-        now = self._ticks()
-        if now < self._until:
-            return False
-        self._until = now + self._pause  # who never says how it went holds up nobody for longer than this
-        return True
+            return Turn.ONE_OF_MANY
+        if self._trying or self._ticks() < self._until:
+            return None
+        self._trying = True
+        return Turn.SOLE
 
-    def succeeded(self) -> None:
+    def succeeded(self, turn: Turn) -> None:
         """Close: the service has done what was asked."""
         self._failures = 0
+        self.returned(turn)
 
-    def failed(self) -> None:
-        """Count a failure; the last one that is tolerated opens, and so does a turn that failed."""
+    def failed(self, turn: Turn) -> None:
+        """Count a failure; the last one that is tolerated opens, and so does a sole turn that failed."""
         self._failures += 1
         if self._failures >= self._most:
             self._until = self._ticks() + self._pause
+        self.returned(turn)
 
-    def returned(self) -> None:
-        """Give the turn back, having learned nothing: the next one is let through."""
-        if self._failures >= self._most:
-            self._until = self._ticks()
+    def returned(self, turn: Turn) -> None:
+        """Give the turn back, having learned nothing: where it was the sole one, the next is let through."""
+        if turn is Turn.SOLE:
+            self._trying = False

@@ -30,7 +30,6 @@ class Place(msgspec.Struct, frozen=True):
 class Question(msgspec.Struct, frozen=True):
     """One request: its path below the base address, a body that is sent as JSON, further headers.
 
-    `again` tells that asking twice changes nothing: then one line that breaks is no failure yet.
     With `glance` a good answer proves nothing about better ones: it does not close an open breaker.
     """
 
@@ -38,7 +37,6 @@ class Question(msgspec.Struct, frozen=True):
     path: str
     body: bytes = b""
     headers: dict[str, str] = msgspec.field(default_factory=dict)
-    again: bool = False
     glance: bool = False
 
     def __post_init__(self) -> None:

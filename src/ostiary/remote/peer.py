@@ -1,65 +1,70 @@
-"""A service elsewhere: asked within one bound of time, over lines that are kept, and left alone while it is down."""
+"""A service elsewhere: asked within a bound of time, over a line of its own each time, left alone while it is down."""
 
 import asyncio
 import ssl
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from contextlib import aclosing
 
 import httpx2
 
 from ostiary.kernel.clock import SECOND
-from ostiary.remote.breaker import Breaker
+from ostiary.remote.breaker import Breaker, Turn
 from ostiary.remote.model import LONGEST_BODY, Answer, Fault, Place, Question
 
-__all__ = ["IDLE_S", "MOST_LINES", "Peer"]
+__all__ = ["MOST_LINES", "Peer"]
 
 MOST_LINES = 32
 """How many questions one service is asked at once; more wait, within their own bound of time."""
 
-IDLE_S = 1.0
-"""How long a line is kept without use: less than any usual server keeps one, so that it is rarely given up under us."""
-
 _DOWN = {502, 503, 504}
+_HEADERS = {"accept": "application/json", "accept-encoding": "identity", "connection": "close", "user-agent": "ostiary"}
 
 
 class Peer:
     """One service. Raises OSError where the system's certificates cannot be read.
 
-    No redirect is followed, no cookie kept, nothing decoded, no proxy of the environment used. A failure is a value.
+    No redirect is followed, no cookie kept, nothing decoded, no proxy of the environment used. Each question has a line
+    of its own: what stands behind an answer can never be taken for the next one. A failure is a value.
     """
 
     def __init__(self, place: Place, breaker: Breaker) -> None:
-        self._breaker, self._timeout = breaker, place.timeout / SECOND
-        self._client = _client(place)
+        self._breaker, self._base, self._timeout = breaker, place.base_url.rstrip("/"), place.timeout / SECOND
+        self._headers = _HEADERS | ({"authorization": f"Bearer {place.token}"} if place.token else {})
+        self._lines = httpx2.AsyncHTTPTransport(
+            verify=_tls(),
+            trust_env=False,
+            limits=httpx2.Limits(max_connections=MOST_LINES, max_keepalive_connections=0),
+        )
         self._turns = asyncio.Semaphore(MOST_LINES)
 
     async def ask(self, question: Question) -> Answer | Fault:
         """Ask once, within the place's bound of time from waiting for a line to the last byte; see `Fault`."""
-        if not self._breaker.admits():
+        turn = self._breaker.admits()
+        if turn is None:
             return Fault("circuit_open")
         try:
             said = await self._bounded(question)
         except BaseException:
-            self._breaker.returned()
+            self._breaker.returned(turn)
             raise
-        self._learn(question, said)
+        self._learn(turn, question, said)
         return said
 
     async def close(self) -> None:
-        """Let go of the lines that are kept; nobody asks any more."""
-        await self._client.aclose()
+        """Let go of the lines; nobody asks any more."""
+        await self._lines.aclose()
 
-    def _learn(self, question: Question, said: Answer | Fault) -> None:
+    def _learn(self, turn: Turn, question: Question, said: Answer | Fault) -> None:
         """Tell the breaker. A 500 does not count: it may be about one address, which must not shut out all others.
 
         Nor does a wait for our own lines: who asks for much at once must not make a service look dead to everybody.
         """
         ours = isinstance(said, Fault) and said.ours
         if not ours and (isinstance(said, Fault) or said.status in _DOWN):
-            self._breaker.failed()
+            self._breaker.failed(turn)
         elif ours or question.glance:
-            self._breaker.returned()
+            self._breaker.returned(turn)
         else:
-            self._breaker.succeeded()
+            self._breaker.succeeded(turn)
 
     async def _bounded(self, question: Question) -> Answer | Fault:
         waits, asked = self._turns.locked(), False
@@ -71,19 +76,16 @@ class Peer:
             return Fault("timeout" if asked else "busy", ours=waits)
 
     async def _exchange(self, question: Question) -> Answer | Fault:
-        """Ask, and once more over another line where the first broke and asking again changes nothing."""
-        said = await self._tried(question)
-        if question.again and isinstance(said, Fault) and said.why == "line_broken":
-            said = await self._tried(question)
-        return said
-
-    async def _tried(self, question: Question) -> Answer | Fault:
         given = {"content-type": "application/json"} if question.body else {}
-        asked = self._client.stream(
-            question.method, question.path, content=question.body or None, headers=given | question.headers
+        request = httpx2.Request(
+            question.method,
+            self._base + question.path,
+            headers=self._headers | given | question.headers,
+            content=question.body or None,
         )
         try:
-            async with asked as answer:
+            answer = await self._lines.handle_async_request(request)
+            async with aclosing(answer):
                 return await _read(answer)
         except httpx2.ConnectError as fault:
             return Fault("tls" if _is_tls(fault) else "unreachable")
@@ -101,19 +103,10 @@ async def _read(answer: httpx2.Response) -> Answer | Fault:
     return Answer(answer.status_code, bytes(body))
 
 
-def _client(place: Place) -> httpx2.AsyncClient:
-    tls = ssl.create_default_context()
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "ostiary"}
-    return httpx2.AsyncClient(
-        base_url=place.base_url,
-        headers=headers | ({"authorization": f"Bearer {place.token}"} if place.token else {}),
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        limits=httpx2.Limits(max_connections=MOST_LINES, keepalive_expiry=IDLE_S),
-        timeout=None,  # ours covers the whole
-        trust_env=False,
-        verify=tls,
-    )
+def _tls() -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    return made
 
 
 def _is_tls(fault: BaseException) -> bool:
