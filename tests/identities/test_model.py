@@ -1,5 +1,9 @@
 """E-mail addresses: which are some, and which are the same."""
 
+import sys
+import unicodedata
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +18,10 @@ from ostiary.identities.model import Person, normalise_email
         (" Ada@Example.TEST\n", "ada@example.test"),
         ("ADA+keys@example.test", "ada+keys@example.test"),
         ("JO\u0308RG@example.test", "j\u00f6rg@example.test"),
+        ("\u03aa\u0301@example.test", "\u0390@example.test"),
+        ("\u0390@example.test", "\u0390@example.test"),
+        ("J\u030c@example.test", "\u01f0@example.test"),
+        ("a\u0345\u0301@example.test", "\u03ac\u03b9@example.test".replace("\u03ac", "\u00e1")),
         ("stra\u00dfe@example.test", "strasse@example.test"),
         ("ada@B\u00fccher.example", "ada@xn--bcher-kva.example"),
         ("ada@XN--BCHER-KVA.example", "ada@xn--bcher-kva.example"),
@@ -48,6 +56,12 @@ def test_one_mailbox_has_one_form(text, same):
         "ada\0@example.test",
         "ada\x7f@example.test",
         "ada@example.test\0",
+        "\u202emoc.ada\u202c@example.test",
+        "ada\u2066@example.test",
+        "ada\u200f@example.test",
+        "ada\u2028@example.test",
+        "ada\u00ad@example.test",
+        "\x1b[2Jada@example.test",
         "a\udcffda@example.test",
         "ada@ex\ud800ample.test",
         "a" * 65 + "@example.test",
@@ -71,6 +85,19 @@ def test_the_form_of_a_form_is_itself_and_can_be_stored(text):
 @given(st.emails())
 def test_case_makes_no_other_person(address):
     assert normalise_email(address.upper()) == normalise_email(address.lower()) is not None
+
+
+def test_no_letter_has_a_spelling_that_a_block_does_not_know():
+    """Over all of Unicode: small and capital, composed and not. The dotless i is another letter, by Unicode's own table."""
+    spellings = [str.upper, str.lower, str.casefold, str.title]
+    forms = [partial(unicodedata.normalize, form) for form in ("NFC", "NFD")]
+    found = set()
+    for letter in map(chr, range(1, sys.maxunicode + 1)):
+        folded = normalise_email(f"{letter}@example.test")
+        for written in {form(spell(form(letter))) for form in forms for spell in spellings}:
+            if folded is not None and normalise_email(f"{written}@example.test") != folded:
+                found.add(letter)
+    assert found == {"\u0131"}
 
 
 @pytest.mark.parametrize(

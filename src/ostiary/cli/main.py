@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 from ostiary import __version__
 from ostiary.cli.manual import Manual
 from ostiary.kernel.errors import OstiaryError, StoreUnavailable
+from ostiary.kernel.legible import readable
 
 __all__ = ["app", "main"]
 
@@ -158,8 +159,6 @@ _GROUPS = {
 _ENDING = """Settings come from OSTIARY_* in the environment or from ostiary.toml; see docs/settings.md.
 Exit codes: 0 done, 1 refused or something wrong, 2 usage or settings, 75 try again later, 130 interrupted."""
 
-_JOINERS = dict.fromkeys((0x200C, 0x200D))  # zero-width joiners are spelling in many languages
-
 
 def app() -> App:
     """Return the command tree; a command's file is imported when it is called."""
@@ -176,7 +175,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter shows its number
-    if any(not argument.translate(_JOINERS).isprintable() for argument in sys.argv[1:]):
+    if any(not readable(argument) for argument in sys.argv[1:]):
         sys.exit(_failed("an argument holds something that is no readable UTF-8 text, or a control character", _USAGE))
     sys.exit(run(_asked))
 

@@ -11,6 +11,7 @@ from ostiary.house import House
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import SettingsError
 from ostiary.kernel.ids import new_id, system_secrets
+from ostiary.kernel.legible import escaped
 from ostiary.projection.model import Mirror, MirrorUnavailable, ProjectionSettings
 from ostiary.projection.rebuilding import Told, fill, sweep
 from ostiary.projection.redis import RedisMirror
@@ -204,4 +205,4 @@ def _fields(difference: Difference) -> dict[str, object]:
 
 def _sentence(difference: Difference) -> str:
     stands, should = difference.stands or "nothing", difference.should or "nothing"
-    return f"{difference.fault}: {difference.session}: stands {stands}, should be {should}"
+    return escaped(f"{difference.fault}: {difference.session}: stands {stands}, should be {should}")

@@ -17,6 +17,7 @@ from ostiary.identities import service as identities
 from ostiary.identities.directory import Directory
 from ostiary.identities.model import normalise_email
 from ostiary.kernel.clock import instant
+from ostiary.kernel.legible import readable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.keys.keyring import Keyring
@@ -214,11 +215,12 @@ def _route(path: str, answer: Callable[[Request], Awaitable[Answered]], method: 
 
 
 def _act(wanted: RevokeWanted | BlockWanted | Refusal) -> Act | Refusal:
-    """Return the act that a body asks for; a reason or a kind of actor that is only white space is none."""
+    """Return the act that a body asks for; a reason, a kind of actor or an id is a word that operators can read."""
     if isinstance(wanted, Refusal):
         return wanted
     reason, kind, id_ = wanted.reason_code.strip(), wanted.actor.type.strip(), (wanted.actor.id or "").strip()
-    if not reason or not kind or (wanted.actor.id is not None and not id_):
+    given = [reason, kind] if wanted.actor.id is None else [reason, kind, id_]
+    if not all(word and readable(word) for word in given):
         return malformed("bad_fields")
     return Act(_PEER, Actor(kind, id_), reason)
 

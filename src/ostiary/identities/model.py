@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ostiary.kernel.legible import readable
 from ostiary.kernel.texts import origin
 from ostiary.kernel.values import Mode
 
@@ -26,7 +27,7 @@ NAME_LONGEST = 200
 METHODS = ("passkey", "email_code")
 """The ways to sign in that a new tenant offers."""
 
-_SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\x7f\ud800-\udfff]{1,255}\Z")
+_SHAPE = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}\Z")
 _TENANT = re.compile(r"[a-z0-9_]{1,40}")
 _USER_ID = re.compile(r"[!-.0-\[\]-~]{1,128}")
 _RESERVED = re.compile(r"(?:operator|client|session|browser|service|fixture|address):.*|system|internal|anonymous|-")
@@ -125,16 +126,18 @@ def _is_origin(text: str) -> bool:
 
 
 def normalise_email(text: str) -> str | None:
-    """Return the address as blocks, limits and hashes see it: NFC, case-folded, domain in IDNA form.
+    """Return the address as blocks, limits and hashes see it: case-folded, NFC, domain in IDNA form.
 
-    None when it is not an address that mail could reach (ruling 35).
+    The same for all canonically caseless matches (Unicode, D145). None when it is not an address that mail could reach
+    (ruling 35), or one that nobody could read off a screen as it is.
     """
     address = unicodedata.normalize("NFC", text.strip())
-    if not _SHAPE.match(address):
+    if not (_SHAPE.match(address) and readable(address)):
         return None
     local, _, domain = address.rpartition("@")
     try:
         host = domain.casefold().encode("idna").decode("ascii")
     except UnicodeError:
         return None
-    return f"{local.casefold()}@{host}" if _HOST.match(host) else None
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", local).casefold())
+    return f"{folded}@{host}" if _HOST.match(host) else None

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from ostiary.kernel.clock import MINUTE, SECOND
+from ostiary.kernel.legible import readable
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Factor
 
@@ -32,7 +33,6 @@ _SAYS_LONGEST = 200
 _TITLE_LONGEST = 64
 _NAME = re.compile(r"(?=.{3,64}\Z)[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_SPELLING = dict.fromkeys((0xA0, 0x202F), " ") | dict.fromkeys((0x200C, 0x200D))
 """Spaces that do not break, and joiners that are spelling in many languages."""
 
 
@@ -128,7 +128,7 @@ class Approval(msgspec.Struct, frozen=True):
 
 def plain(text: str, longest: int) -> bool:
     """Tell whether people read exactly what stands there: one line, nothing invisible, nothing that turns its order."""
-    return 0 < len(text) <= longest and text == text.strip() and text.translate(_SPELLING).isprintable()
+    return 0 < len(text) <= longest and text == text.strip() and readable(text)
 
 
 class State(StrEnum):

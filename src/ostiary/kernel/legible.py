@@ -1,0 +1,18 @@
+"""Texts read off a screen: whether they see all that stands there, and how to show them what they would not."""
+
+__all__ = ["escaped", "readable"]
+
+_HARMLESS = dict.fromkeys((0x200C, 0x200D)) | dict.fromkeys((0xA0, 0x202F), " ")
+"""Zero-width joiners are spelling in many languages, and so are spaces at which no line ends."""
+
+
+def readable(text: str) -> bool:
+    """Tell whether people see all that stands there, on one line and in its order: nothing controls, nothing hides."""
+    return text.translate(_HARMLESS).isprintable()
+
+
+def escaped(text: str) -> str:
+    """Return the text with the number of each character in it that a terminal would obey, or that nobody would see."""
+    if readable(text):
+        return text
+    return "".join(one if readable(one) else one.encode("unicode_escape").decode() for one in text)
