@@ -40,6 +40,7 @@ def test_every_planted_difference_is_found_by_name_and_mended_by_a_rebuild(peopl
     client.pexpireat(key(both), client.pexpiretime(key(both)) + 1)
     client.set("gateway:session:dev-unknown", json.dumps({"status": "active", "user_id": "user-x"}))
     client.set("gateway:session:not even an id", "rubbish")
+    client.set(b"gateway:session:\xff\xfe\0", json.dumps({"status": "active", "user_id": "user-x"}))
     client.set("gateway:session_events_of_another", "is no session")
     found, walk = peopled.verified()
     assert {name: one.fault for name, one in found.items()} == {
@@ -49,13 +50,14 @@ def test_every_planted_difference_is_found_by_name_and_mended_by_a_rebuild(peopl
         both.id: "expiry",
         "dev-unknown": "unknown",
         "not even an id": "unknown",
+        "\udcff\udcfe\0": "unknown",
     }
     assert (walk.sessions, walk.waiting) == (4, 0)
     assert json.loads(found[revoked.id].stands)["status"] == "active"
     assert json.loads(found[revoked.id].should)["status"] == "revoked"
     assert (found[ending.id].should, found[ending.id].stands) == (str(ending.expires_at // 1000), "0")
     before = len(peopled.events())
-    assert peopled.rebuilt() == (4, 2)
+    assert peopled.rebuilt() == (4, 3)
     assert peopled.verified()[0] == {}
     told = {fields["device_session_id"]: fields["status"] for fields in peopled.events()[before:]}
     assert told == {living.id: "active", revoked.id: "revoked", "dev-unknown": "revoked"}

@@ -25,6 +25,9 @@ __all__ = ["RedisMirror"]
 _AT_ONCE = 100
 """Sessions in one run of a script: Redis serves nobody else meanwhile, for about a millisecond."""
 
+_BYTES = "surrogateescape"
+"""Who can write to Redis can put a name there that is no text; it is found and removed like others."""
+
 _WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     ((TimeoutError, exceptions.TimeoutError), "timeout"),
     (exceptions.AuthenticationError, "sign_in"),
@@ -65,7 +68,7 @@ class RedisMirror:
         gone = 0
         for start in range(0, len(sessions), _AT_ONCE):
             part = sessions[start : start + _AT_ONCE]
-            gone += await self._run(REMOVE, part, self._settings.maxlen, now // 1000, *part)
+            gone += await self._run(REMOVE, part, self._settings.maxlen, now // 1000, *map(_told, part))
         return gone
 
     async def read(self, sessions: Sequence[str]) -> list[Held]:
@@ -80,7 +83,7 @@ class RedisMirror:
             given = ("SCAN", cursor, "MATCH", f"{self._sessions}*", "COUNT", 1000)
             after, keys = await self._client.execute_command(*given, **await self._place())
         place = after if isinstance(after, int) else next(iter(after.values()))  # a cluster names the node too
-        return place, [key.decode("utf-8", "backslashreplace").removeprefix(self._sessions) for key in keys]
+        return place, [key.decode("utf-8", _BYTES).removeprefix(self._sessions) for key in keys]
 
     async def about(self) -> About:
         async with self._bounded():
@@ -108,7 +111,7 @@ class RedisMirror:
         await self._client.aclose()
 
     async def _run(self, script: str, sessions: Sequence[str], *arguments: object) -> Any:  # noqa: ANN401 - a script's own answer
-        keys = [self._stream, *(f"{self._sessions}{session}" for session in sessions)]
+        keys = [self._stream, *(_raw(f"{self._sessions}{session}") for session in sessions)]
         async with self._bounded():
             try:
                 return await self._client.evalsha(_name(script), len(keys), *keys, *arguments)
@@ -149,6 +152,15 @@ def _client(settings: ProjectionSettings) -> "Redis | RedisCluster":
     if settings.tls:
         given |= {"ssl_ca_certs": settings.ca_file and str(settings.ca_file), "ssl_min_version": ssl.TLSVersion.TLSv1_2}
     return RedisCluster(**given) if settings.cluster else Redis(**given, db=settings.db)
+
+
+def _raw(key: str) -> bytes:
+    return key.encode("utf-8", _BYTES)
+
+
+def _told(session: str) -> str:
+    """Return the name under which whoever follows the stream may know a session; what is no text has none."""
+    return session if session.isprintable() else ""
 
 
 def _name(script: str) -> str:

@@ -51,7 +51,8 @@ for i = 2, #KEYS do
   local held = redis.pcall('GET', KEYS[i])
   gone = gone + redis.call('DEL', KEYS[i])
   local read, old = pcall(cjson.decode, held)
-  if type(held) == 'string' and read and type(old) == 'table' and old.status == 'active' then
+  local active = type(held) == 'string' and read and type(old) == 'table' and old.status == 'active'
+  if active and ARGV[i + 1] ~= '' then
     redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'device_session_id', ARGV[i + 1],
       'user_id', tostring(old.user_id), 'client_public_key', tostring(old.client_public_key),
       'status', 'revoked', 'revoked_at_ms', ARGV[2])
@@ -59,7 +60,8 @@ for i = 2, #KEYS do
 end
 return gone
 """
-"""ARGV: the stream's length, now (ms), the sessions. Who follows the stream hears that what was active is revoked."""
+"""ARGV: the stream's length, now (ms), the sessions ('' for one that nobody can know by its name). Who follows
+the stream hears that what was active is revoked."""
 
 READ = """
 local found = {}

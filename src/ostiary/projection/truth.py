@@ -46,7 +46,8 @@ class Truth:
 
     async def states(self, sessions: Sequence[str]) -> dict[str, DeviceSession]:
         """Return those of these sessions that are to stand there, by id."""
-        return await self.vault.read(self.scope, partial(self._states, sessions=sessions)) if sessions else {}
+        names = _plausible(sessions)
+        return await self.vault.read(self.scope, partial(self._states, sessions=names)) if names else {}
 
     async def waiting(self) -> Waiting:
         """Return some that wait to be published, those that have waited longest first."""
@@ -54,7 +55,7 @@ class Truth:
 
     async def waiting_of(self, sessions: Sequence[str]) -> Waiting:
         """Return those of these sessions that wait to be published."""
-        return await self.vault.read(self.scope, partial(self._waiting_of, sessions=sessions))
+        return await self.vault.read(self.scope, partial(self._waiting_of, sessions=_plausible(sessions)))
 
     def _after(self, tx: Tx, last: str) -> Page:
         found = devices.after(tx, last, _AT_ONCE)
@@ -78,3 +79,8 @@ class Truth:
         if session.tenant not in self._modes:
             self._modes = {scope.tenant: scope.mode for scope in identities.tenant_scopes(tx)}
         return self._modes.get(session.tenant) is self.scope.mode
+
+
+def _plausible(sessions: Sequence[str]) -> list[str]:
+    """Return those that may be ids: Redis may hold names of any bytes, which SQL need not take."""
+    return [name for name in sessions if name.isascii() and name.isprintable()]
