@@ -11,7 +11,7 @@ from examples.gateway.snapshots import Snapshots
 from ostiary_client.device import Snapshot
 
 STREAM = "gateway:session_events"
-MOST = 128
+MOST, EMPTY = 128, "0-0"
 _NAP_S = 0.05
 
 
@@ -63,7 +63,7 @@ class Feed(threading.Thread):
         if not self._last or not self._there(self._last):
             self._lose()
             newest = self._redis.xrevrange(self._stream, count=1)
-            self._last = newest[0][0] if newest else "0-0"
+            self._last = newest[0][0] if newest else EMPTY
 
     def _read(self) -> None:
         sent, before = ticks(), self._last
@@ -72,8 +72,10 @@ class Feed(threading.Thread):
             self._away = False
             print("feed: Redis is back", flush=True)
         entries = told[0][1] if told else []
-        if entries and not self._there(before):
-            self._lose()  # the stream was trimmed past us, or is another one
+        if not entries and before != EMPTY:
+            self._resume()  # it may have been emptied, and have begun anew below us
+        elif entries and not self._there(before):
+            self._lose()  # it was trimmed past us, or is another one
         for self._last, fields in entries:
             self._take(fields)
         if len(entries) < MOST:
@@ -83,7 +85,8 @@ class Feed(threading.Thread):
         try:
             told = Snapshot.of(fields)
         except ValueError:
-            print(f"feed: the entry {self._last} is no snapshot", flush=True)
+            print(f"feed: the entry {self._last} is no snapshot, and may have told of any session", flush=True)
+            self._lose()
             return
         if self._snapshots.apply(told):
             self._ended(told.device_session_id)

@@ -33,6 +33,7 @@ REQUEST = "gateway:request:"
 OPEN = "stream.open"
 LARGEST = 64 * 1024
 TICK_S, BEAT = 0.1, 50
+SHORTEST, LONGEST = 0.1, 60.0
 
 
 class Refused(Exception):
@@ -240,23 +241,32 @@ def event(name: str, data: str) -> bytes:
 
 
 def connected(url: str, patience: float) -> Redis:
-    """A connection that reports each failure: the feed must know that it was cut off."""
+    """A connection that reports each failure: the feed must know that it was cut off. No bytes fail to be a text."""
     waits = {"socket_timeout": patience, "socket_connect_timeout": patience}
-    return Redis.from_url(url, decode_responses=True, retry=Retry(NoBackoff(), 0), **waits)
+    return Redis.from_url(url, decode_responses=True, encoding_errors="replace", retry=Retry(NoBackoff(), 0), **waits)
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(
-        "python -m examples.gateway", description="A gateway that follows Ostiary's projection."
+        "python -m examples.gateway",
+        description="A gateway that follows Ostiary's projection.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    asked.add_argument("--redis", default="redis://127.0.0.1:6379")
-    asked.add_argument("--host", default="127.0.0.1")
-    asked.add_argument("--port", type=int, default=9090)
+    asked.add_argument("--redis", default="redis://127.0.0.1:6379", help="where the projection is")
+    asked.add_argument("--host", default="127.0.0.1", help="where to listen")
+    asked.add_argument("--port", type=int, default=9090, help="on which port; 0 takes one that is free")
     asked.add_argument("--bound", type=float, default=2.0, help="seconds for which a revoked session may be let in")
     given = asked.parse_args()
-    gateway = Gateway(connected(given.redis, 0.5), connected(given.redis, given.bound / 2), given.bound)
+    if not SHORTEST <= given.bound <= LONGEST:
+        asked.error(f"--bound: {SHORTEST} to {LONGEST} seconds are expected")
+    try:
+        gateway = Gateway(connected(given.redis, 0.5), connected(given.redis, given.bound / 2), given.bound)
+        server = Server((given.host, given.port), type("Desk", (Desk,), {"gateway": gateway}))
+    except ValueError as fault:
+        asked.error(f"--redis: {fault}")
+    except (OSError, OverflowError) as fault:
+        asked.error(f"cannot listen on {given.host}:{given.port}: {fault}")
     gateway.feed.start()
-    server = Server((given.host, given.port), type("Desk", (Desk,), {"gateway": gateway}))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     print(f"ready {server.server_port}", flush=True)

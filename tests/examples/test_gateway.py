@@ -75,7 +75,7 @@ def test_a_session_is_found_by_its_event_and_by_its_key(redis, device, gateway):
 def test_missing_revoked_and_garbled_records_let_nobody_in(redis, gateway):
     missing, revoked, garbled, foreign = (Device() for _ in range(4))
     redis.redis.set(f"gateway:session:{revoked.session}", json.dumps(revoked.told("revoked")))
-    redis.redis.set(f"gateway:session:{garbled.session}", "{")
+    redis.redis.set(f"gateway:session:{garbled.session}", "[" * 50_000)
     redis.redis.set(f"gateway:session:{foreign.session}", json.dumps(missing.told()))
     assert [gateway.ask(one.signed()) for one in (missing, revoked, garbled, foreign)] == [INACTIVE] * 4
     redis.redis.xadd(EVENTS, {"device_session_id": "x"})
@@ -178,6 +178,31 @@ def test_it_reads_on_where_it_was_and_forgets_when_that_is_gone(redis, device, g
     assert gateway.ask(device.signed()) == (200, "")
 
 
+def test_an_entry_that_is_no_text_ends_neither_the_feed_nor_a_session(redis, device, gateway):
+    stream = gateway.stream(device)
+    assert stream.event() == ("open", device.session)
+    redis.redis.execute_command("XADD", EVENTS, "*", b"device_session_id", b"\xff\xfe")
+    assert stream.event() == ("end", "open_again"), "it may have told of anybody"
+    assert gateway.ask(device.signed()) == (200, "")
+    redis.publish(device.told("revoked"))
+    until(lambda: gateway.ask(device.signed()) == INACTIVE)
+
+
+def test_a_redis_that_was_emptied_and_began_anew_below_is_noticed(redis, device, gateway):
+    """As after FLUSHALL on a machine whose clock went back: the revocation stands under the last entry that was seen."""
+    assert gateway.ask(device.signed()) == (200, "")
+    stream = gateway.stream(device)
+    assert stream.event() == ("open", device.session)
+    revoked = device.told("revoked")
+    with redis.redis.pipeline(transaction=True) as both:
+        both.flushall()
+        both.set(f"gateway:session:{device.session}", json.dumps(revoked))
+        both.xadd(EVENTS, revoked, id="1000-0")
+        both.execute()
+    assert stream.event()[0] == "end"
+    assert gateway.ask(device.signed()) == INACTIVE
+
+
 def test_it_says_once_that_redis_is_away_and_once_that_it_is_back(redis, gateway):
     for _ in range(2):
         redis.kill()
@@ -193,6 +218,22 @@ def test_its_help_says_how_it_is_called():
     words = [sys.executable, "-m", "examples.gateway", "--help"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("usage: python -m examples.gateway [-h]")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bound", "-1"], "0.1 to 60.0 seconds are expected"),
+        (["--bound", "0"], "0.1 to 60.0 seconds are expected"),
+        (["--redis", "nonsense"], "--redis: Redis URL must specify"),
+        (["--port", "99999"], "cannot listen on 127.0.0.1:99999"),
+        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1:9090"),
+    ],
+)
+def test_what_it_cannot_do_is_said_in_one_sentence(words, said):
+    command = [sys.executable, "-m", "examples.gateway", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
 
 
 def test_it_runs_as_a_file_too(redis, device):
