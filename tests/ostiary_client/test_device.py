@@ -216,11 +216,14 @@ def test_a_file_that_others_may_use_is_refused(tmp_path, mode):
         DeviceKey.open(tmp_path / "device.pem")
 
 
+X448 = b"-----BEGIN PRIVATE KEY-----\nMEYCAQAwBQYDK2VvBDoEOA%b\n-----END PRIVATE KEY-----\n" % (b"A" * 74)
+
+
 def pem(private):
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-@pytest.mark.parametrize("raw", [b"", b"no key", bytes(5000), pem(x25519.X25519PrivateKey.generate())])
+@pytest.mark.parametrize("raw", [b"", b"no key", bytes(5000), pem(x25519.X25519PrivateKey.generate()), X448])
 def test_what_is_no_key_file(tmp_path, raw):
     path = tmp_path / "device.pem"
     path.touch(0o600)
@@ -228,6 +231,12 @@ def test_what_is_no_key_file(tmp_path, raw):
     with pytest.raises(KeyFileRefused):
         DeviceKey.open(path)
     assert path.read_bytes() == raw
+
+
+def test_nobody_waits_for_a_pipe_to_become_a_key(tmp_path):
+    os.mkfifo(tmp_path / "device.pem", 0o600)
+    with pytest.raises(KeyFileRefused, match="no key file"):
+        DeviceKey.open(tmp_path / "device.pem")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

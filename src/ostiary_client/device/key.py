@@ -9,6 +9,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -57,7 +58,7 @@ class DeviceKey:
     @classmethod
     def load(cls, path: Path | str) -> "DeviceKey":
         """Read a key file. Raises FileNotFoundError, and KeyFileRefused where others may read it, or it is no key."""
-        with Path(path).open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
                 raise KeyFileRefused(f"{path} is no key file")
@@ -68,7 +69,7 @@ class DeviceKey:
             raw = file.read()
         try:
             private = load_pem_private_key(raw, None)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, UnsupportedAlgorithm) as error:
             raise KeyFileRefused(f"{path} holds no private key in PEM without a password") from error
         if not isinstance(private, Ed25519PrivateKey):
             raise KeyFileRefused(f"{path} holds no Ed25519 key")
@@ -120,6 +121,11 @@ class DeviceKey:
     def __repr__(self) -> str:
         """Show the public half only."""
         return f"DeviceKey({self.public!r})"
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever may write at the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _settle(folder: Path) -> None:
