@@ -175,6 +175,21 @@ def test_nor_the_way_back_of_who_signs_in(page):
     page.get_by_role("button", name="Send me a code").click()
 
 
+@pytest.mark.parametrize(
+    ("script", "dead", "alive"),
+    [
+        ("sign-in.js", "Sign in with a passkey", "Send me a code"),
+        ("sign-in-code.js", "Send me a code", "Sign in with a passkey"),
+    ],
+)
+def test_nor_where_one_of_its_scripts_never_comes(page, script, dead, alive):
+    page.route(f"**/static/{script}*", lambda route: route.abort())
+    page.goto("/sign-in?return_to=/docs/api")
+    expect(page.get_by_role("button", name=alive)).to_be_visible()
+    clicked_early(page, page.get_by_role("button", name=dead, include_hidden=True))
+    assert page.url.endswith("/sign-in?return_to=/docs/api")
+
+
 def holding(page, pattern):
     """Requests like that wait until they are told to go on: they are put into this list."""
     held = []

@@ -40,5 +40,5 @@ function displaced() {
 }
 
 ways.hidden = resumed;
-form.inert = false; // not before this script is there; the other one may be first
+form.inert = false; // see sign-in.js
 if (elsewhere && !passkeys) displaced();

@@ -64,6 +64,7 @@ form.addEventListener("submit", (event) => {
   say("Waiting for your device…");
   ask({}).catch(again);
 });
+form.inert = false; // not before this script is there; the other one may be first, or alone
 
 document.getElementById("autofill").hidden = !(await window.PublicKeyCredential?.isConditionalMediationAvailable?.());
 if (obstacle()) trouble(obstacle(), elsewhere);
