@@ -7,7 +7,6 @@ import pytest
 from ostiary.kernel.values import Mode
 from tests.membrane.stage import Stage
 from tests.recovery.story import Story
-from tests.rigs.databases import migrated_url
 from tests.sessions.home import Home
 
 
@@ -38,12 +37,8 @@ def lost(live):
     return Story(live)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def anywhere(request, tmp_path):
+@pytest.fixture
+def anywhere(database_url, tmp_path):
     """The same on either database."""
-    if request.param == "sqlite":
-        with closing(Home(tmp_path)) as made:
-            yield Story(Stage(made))
-        return
-    with migrated_url() as url, closing(Home(tmp_path, url=url)) as made:
+    with closing(Home(tmp_path, url=database_url)) as made:
         yield Story(Stage(made))

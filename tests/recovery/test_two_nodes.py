@@ -15,6 +15,8 @@ from tests.recovery.story import Story
 from tests.rigs.databases import migrated_url
 from tests.sessions.home import Home
 
+pytestmark = pytest.mark.postgres
+
 PATIENCE = 15.0
 
 

@@ -14,20 +14,15 @@ from ostiary.sessions.device.service import Opening
 from ostiary.storage import snapshots
 from tests.login.email_code.handset import new_key
 from tests.login.gatehouse import OPERATOR
-from tests.rigs.databases import migrated_url
 from tests.sessions.home import HOUR, Home
 
 KEY = new_key()
 ACT = Act(OPERATOR, Actor("admin", "admin-1"), Reason.ADMIN_REVOKE.value)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def home(request, tmp_path):
-    if request.param == "sqlite":
-        with closing(Home(tmp_path)) as made:
-            yield made
-        return
-    with migrated_url() as url, closing(Home(tmp_path, url=url)) as made:
+@pytest.fixture
+def home(database_url, tmp_path):
+    with closing(Home(tmp_path, url=database_url)) as made:
         yield made
 
 
