@@ -280,6 +280,16 @@ def test_a_service_that_is_down_is_left_alone_for_a_while(service):
         assert directory.resolve(ADA).kind is Kind.CREATABLE
 
 
+def test_looking_takes_as_long_as_the_last_lookup(service):
+    with asking(service.url, timeout=SECOND // 4) as directory:
+        service.faults = ["slow"]
+        with pytest.raises(StoreUnavailable, match="timeout"):
+            directory.resolve(ADA)
+        began = time.monotonic()
+        assert not directory.reachable()
+        assert time.monotonic() - began >= 0.25
+
+
 def test_looking_changes_nothing(service, directory):
     assert directory.reachable()
     assert [(method, path) for method, path, *_ in service.came] == [("GET", f"{INTERNAL}/users/user-nobody/exists")]

@@ -210,6 +210,18 @@ def test_where_no_letter_could_leave_a_request_that_sends_none_learns_it(homes, 
     assert not send_now(home, queue(home, CHALLENGE, hold=True)).arrived
 
 
+def test_looking_takes_as_long_as_the_last_letter(homes, tmp_path, mail):
+    """Else a slow service would tell by the time which requests it was asked for."""
+    home = posting(homes, tmp_path, mail.url)
+    home.restart(MAIL_SERVICE_REQUEST_TIMEOUT="300ms")
+    sender = made_sender(home)
+    mail.faults = ["slow"]
+    assert send_now(home, queue(home, CHALLENGE, hold=True), sender).why == "timeout"
+    began = time.monotonic()
+    assert not reachable(home, sender)
+    assert time.monotonic() - began >= 0.3
+
+
 def test_a_wrong_token_and_a_service_that_is_gone_are_learned_too(homes, tmp_path, mail):
     home = posting(homes, tmp_path, mail.url)
     mail.token = "another"

@@ -1,4 +1,7 @@
-"""The memory of the last failure: until one succeeds, or its time has passed."""
+"""The memory of the last question: of its failure until one succeeds or its time has passed, and of how long it took."""
+
+import asyncio
+import time
 
 from ostiary.remote.lately import MEMORY_S, Lately
 from tests.remote.test_breaker import Ticking
@@ -8,11 +11,21 @@ def test_a_failure_is_remembered_until_one_succeeds_or_its_time_has_passed():
     ticks = Ticking()
     lately = Lately(ticks)
     assert lately.why == ""
-    lately.note("timeout")
+    lately.note(ticks.now, "timeout")
     ticks.now += MEMORY_S - 1
     assert lately.why == "timeout"
     ticks.now += 1
     assert lately.why == ""
-    lately.note("timeout")
-    lately.note("")
+    lately.note(ticks.now, "timeout")
+    lately.note(ticks.now, "")
     assert lately.why == ""
+
+
+def test_something_smaller_takes_as_long_as_the_last_question():
+    lately, began = Lately(time.monotonic), time.monotonic()
+    asyncio.run(lately.linger(began - 1))
+    lately.note(began - 0.3, "")
+    asyncio.run(lately.linger(began))
+    assert time.monotonic() - began >= 0.3
+    lately.note(time.monotonic(), "")
+    asyncio.run(lately.linger(time.monotonic()))

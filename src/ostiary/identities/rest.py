@@ -78,13 +78,14 @@ class RestDirectory:
         self._peer, self._lately = Peer(place, Breaker(ticks)), Lately(ticks)
 
     async def resolve(self, scope: Scope, address: str) -> Resolved:
+        began = self._lately.ticks()
         try:
             said = await self._said("resolve", _post(_RESOLVE, email=address), _Resolution)
             found = _resolved("resolve", said.kind, said, {Kind.EXISTING, Kind.CREATABLE, Kind.BLOCKED})
         except StoreUnavailable:
-            self._lately.note("resolve_failed")
+            self._lately.note(began, "resolve_failed")
             raise
-        self._lately.note("")
+        self._lately.note(began, "")
         return found
 
     async def ensure(self, scope: Scope, address: str, context: Context) -> Resolved:
@@ -126,17 +127,22 @@ class RestDirectory:
     async def probe(self) -> str:
         """Ask for somebody who is not there; return the machine word of what stands in the way of an answer, or "".
 
-        Where the last address could not be looked up, nobody is asked for a while: the same will stand in the way.
+        Where the last address could not be looked up, nobody is asked for a while: the same will stand in the way. It
+        takes as long as looking that one up.
         """
-        if self._lately.why:
-            return self._lately.why
-        said = await self._peer.ask(_exists(_NOBODY, glance=True))
-        read = said.why if isinstance(said, Fault) else _understood(said, _Presence)
-        return read if isinstance(read, str) else ""
+        began = self._lately.ticks()
+        why = self._lately.why or await self._glance()
+        await self._lately.linger(began)
+        return why
 
     async def close(self) -> None:
         """Let go of the lines."""
         await self._peer.close()
+
+    async def _glance(self) -> str:
+        said = await self._peer.ask(_exists(_NOBODY, glance=True))
+        read = said.why if isinstance(said, Fault) else _understood(said, _Presence)
+        return read if isinstance(read, str) else ""
 
     async def _said(self, operation: str, question: Question, wanted: type[T]) -> T:
         return _read(operation, await self._answer(operation, question), wanted)

@@ -37,26 +37,31 @@ class RestSender:
     async def send(self, parcel: Parcel) -> Sent:
         path, body = _request(parcel)
         key = {"idempotency-key": parcel.letter.key or parcel.id}
+        began = self._lately.ticks()
         sent = _verdict(await self._peer.ask(Question("POST", path, msgspec.json.encode(body), key)))
-        self._lately.note("" if sent.arrived else sent.why)
+        self._lately.note(began, "" if sent.arrived else sent.why)
         return sent
 
     async def probe(self) -> str:
         """Hand over an empty login code, which the service must refuse as it would take a whole one.
 
         The same method, path and token as a letter's, so that what keeps letters from leaving is met here too. What
-        kept the last whole letter does so for a while: a service may well refuse those alone.
+        kept the last whole letter does so for a while: a service may well refuse those alone. And it takes as long.
         """
-        if self._lately.why:
-            return self._lately.why
-        said = await self._peer.ask(Question("POST", _CODES, b"{}", glance=True))
-        if isinstance(said, Fault):
-            return said.why
-        return "" if said.status in _LOOKED_AT else f"http_{said.status}"
+        began = self._lately.ticks()
+        why = self._lately.why or await self._glance()
+        await self._lately.linger(began)
+        return why
 
     async def close(self) -> None:
         """Let go of the lines."""
         await self._peer.close()
+
+    async def _glance(self) -> str:
+        said = await self._peer.ask(Question("POST", _CODES, b"{}", glance=True))
+        if isinstance(said, Fault):
+            return said.why
+        return "" if said.status in _LOOKED_AT else f"http_{said.status}"
 
 
 def _request(parcel: Parcel) -> tuple[str, dict[str, Any]]:

@@ -1,5 +1,7 @@
 """What became of the last question that counts, for those who ask something smaller instead."""
 
+import asyncio
+
 from ostiary.kernel.clock import Ticks
 
 __all__ = ["MEMORY_S", "Lately"]
@@ -11,17 +13,23 @@ MEMORY_S = 30.0
 class Lately:
     """Remembers the failure of the last question until one succeeds, or its time has passed. For one event loop.
 
-    A service that answers a probe and fails whoever asks in earnest would tell the one from the other.
+    A service that answers a probe and fails whoever asks in earnest would tell the one from the other, and so would one
+    that answers it sooner: how long the last question took is remembered too.
     """
 
     def __init__(self, ticks: Ticks) -> None:
-        self._ticks, self._why, self._at = ticks, "", 0.0
+        self.ticks, self._why, self._at, self._took = ticks, "", 0.0, 0.0
 
-    def note(self, why: str) -> None:
-        """Note how a question ended: "" for well, or the machine word of its failure."""
-        self._why, self._at = why, self._ticks()
+    def note(self, began: float, why: str) -> None:
+        """Note how a question ended that began then: "" for well, or the machine word of its failure."""
+        self._why, self._at = why, self.ticks()
+        self._took = self._at - began
 
     @property
     def why(self) -> str:
         """Return the word of the failure that is remembered, "" for none."""
-        return self._why if self._ticks() < self._at + MEMORY_S else ""
+        return self._why if self.ticks() < self._at + MEMORY_S else ""
+
+    async def linger(self, began: float) -> None:
+        """Wait until something that began then has taken as long as the last question."""
+        await asyncio.sleep(began + self._took - self.ticks())
