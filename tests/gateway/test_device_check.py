@@ -309,6 +309,16 @@ def test_no_page_asks(device, header):
     assert device.ask(headers={"host": "evil.example.test"}).code == "host_refused"
 
 
+@pytest.mark.parametrize("path", ["/check/device", "/api/v1/internal/user-blocks", "/api/v1/internal/nothing"])
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [({"host": "evil.example.test"}, "host_refused"), ({"origin": "http://localhost"}, "origin_refused")],
+)
+def test_what_is_refused_at_the_threshold_is_said_in_the_dialect_of_the_path(home, path, header, code):
+    refused = home.visitor().send("POST", path, {}, internal=True, headers=header)
+    assert (refused.status, refused.json["error"]["code"]) == (403, code)
+
+
 def test_no_service_is_called_device_and_the_check_is_not_answered_there(home):
     assert home.act(lambda tx: services.add(tx, OPERATOR, Registration("device"))).code == "service_malformed"
     cookie = home.open()[1]

@@ -18,7 +18,7 @@ from ostiary.gateway.check import CHECK, Check
 from ostiary.gateway.model import DEVICE_CHECK
 from ostiary.kernel.clock import SECOND
 from ostiary.kernel.errors import StoreUnavailable
-from ostiary.web.device import device_misrouted, speaks_device
+from ostiary.web.device import device_misrouted, device_problem, speaks_device
 from ostiary.web.problems import problem
 
 __all__ = ["Internal"]
@@ -85,7 +85,9 @@ class Internal:
             return self._asked(scope, receive, send)
         typed = self._pages and path.startswith(self._pages) and scope["method"] == "GET"
         _, refused = self._check.read(_as_typed(scope) if typed else scope)
-        return (problem(refused, "-") if refused else self._rest)(scope, receive, send)
+        if refused is None:
+            return self._rest(scope, receive, send)
+        return (device_problem(refused) if speaks_device(path) else problem(refused, "-"))(scope, receive, send)
 
     async def _healthz(self, request: Request) -> Response:
         return PlainTextResponse("alive\n")

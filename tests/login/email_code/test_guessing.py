@@ -62,7 +62,7 @@ class Attack:
 
     def _ask(self, caller):
         def use_case(tx):
-            held = None if challenges.may_send(tx, self.rules, caller, ASKING) else State.THROTTLED
+            held = State.THROTTLED if challenges.letter_after(tx, self.rules, caller, ASKING) else None
             made = challenges.open_challenge(tx, self.rules, caller, ASKING, held)
             return made.challenge, made.state
 

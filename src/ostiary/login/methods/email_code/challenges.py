@@ -48,7 +48,7 @@ __all__ = [
     "confirm",
     "give_back",
     "judge",
-    "may_send",
+    "letter_after",
     "open_challenge",
     "settle",
     "weigh",
@@ -101,9 +101,10 @@ class Sending(msgspec.Struct, frozen=True):
     letter: str = ""
 
 
-def may_send(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> bool:
-    """Tell whether a letter may follow, and reserve it in the same step (ruling 34)."""
-    return all(_count(tx, budget, bound) for budget, bound in _letter_budgets(tx, rules, caller, asking))
+def letter_after(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> int:
+    """Return 0 where a letter may follow, which is reserved in the same step, else after which instant (ruling 34)."""
+    each = (_spent(tx, budget, bound) for budget, bound in _letter_budgets(tx, rules, caller, asking))
+    return next(filter(None, each), 0)
 
 
 def give_back(tx: Tx, rules: Rules, caller: Caller, asking: Asking) -> None:
@@ -172,11 +173,11 @@ def weigh(tx: Tx, rules: Rules, flow: Flow, challenge: str, code: str) -> Challe
     if found.over(tx.now):
         return Refusal(Code.CHALLENGE_EXPIRED, subject=found.id)
     own, all_ = _budgets(tx, rules, "guess", found.address_hash, found.requester)
-    within = _count(tx, own, BUDGETS.guess)
+    spent = _spent(tx, own, BUDGETS.guess)
     if found.answers:  # what is dead anyhow costs others nothing
-        within = within and _count(tx, all_, BUDGETS.guesses)
+        spent = spent or _spent(tx, all_, BUDGETS.guesses)
     fits = hmac.compare_digest(found.code_hash, _code_hash(tx, rules, found.id, plain_code(code)))
-    if fits and within and found.answers:
+    if fits and not spent and found.answers:
         store.refund(tx, own)
         store.refund(tx, all_)
         return found
@@ -223,8 +224,10 @@ def _queue(tx: Tx, rules: Rules, caller: Caller, made: Challenge, asking: Asking
     return queued if rules.inline else ""
 
 
-def _count(tx: Tx, budget: str, bound: Budget) -> bool:
-    return store.count(tx, budget, tx.now + bound.window) <= bound.most
+def _spent(tx: Tx, budget: str, bound: Budget) -> int:
+    """Count once at a budget; return 0 where it has room for that, else when it begins anew."""
+    count, ends_at = store.count(tx, budget, tx.now + bound.window)
+    return ends_at if count > bound.most else 0
 
 
 def _budgets(tx: Tx, rules: Rules, what: str, address_hash: str, requester: str) -> Iterator[str]:

@@ -141,8 +141,9 @@ class EmailCodeMethod:
         own = msgspec.structs.replace(asking, address=person.email if person else "", requester=caller.session)
         if not own.readable:
             return Refusal(Code.METHOD_NOT_OFFERED, ("no_address",))
-        if not challenges.may_send(tx, self._rules, caller, own):
-            return Refusal(Code.AUTH_RATE_LIMIT_THROTTLED, retry_after=_PAUSE_S)
+        after = challenges.letter_after(tx, self._rules, caller, own)
+        if after:
+            return Refusal(Code.AUTH_RATE_LIMIT_THROTTLED, retry_after=-(-(after - tx.now) // SECOND))
         sending = challenges.open_challenge(tx, self._rules, caller, own)
         return Ask("letter.send", _Wanted(tx.scope, caller, own, sending, asked))
 

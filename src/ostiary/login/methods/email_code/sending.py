@@ -67,7 +67,7 @@ class Dispatch(msgspec.Struct, frozen=True):
 
     def begin(self, tx: Tx, caller: Caller, asking: Asking, open_: Open) -> Begun:
         """Reserve a letter and make the challenge; one without a letter where none may follow (ruling 34)."""
-        if not challenges.may_send(tx, self.rules, caller, asking):
+        if challenges.letter_after(tx, self.rules, caller, asking):
             return challenges.open_challenge(tx, self.rules, caller, asking, State.THROTTLED)
         return open_(tx, caller, asking, None) if self.directory is None else Unresolved(self.directory)
 

@@ -81,7 +81,7 @@ _COUNT = Statement(
             "count": case((_OVER, 1), else_=_b.count + 1),
             "ends_at": case((_OVER, _FRESH.excluded.ends_at), else_=_b.ends_at),
         },
-    ).returning(_b.count)
+    ).returning(_b.count, _b.ends_at)
 )
 _REFUND = Statement(update(code_budgets).where(_b.id == bindparam("budget"), _b.count > 0).values(count=_b.count - 1))
 _OLD = select(_c.id).where(_c.expires_at <= bindparam("now")).order_by(_c.expires_at).limit(bindparam("most"))
@@ -140,10 +140,10 @@ def confirm(tx: Tx, challenge: str, session: str, key: str, until: int) -> bool:
     return bool(tx.do(_CONFIRM, challenge=challenge, tenant=tx.scope.tenant, **given))
 
 
-def count(tx: Tx, budget: str, ends_at: int) -> int:
-    """Count once at a budget, which ends then if it begins now; return the how many-th time this was."""
+def count(tx: Tx, budget: str, ends_at: int) -> tuple[int, int]:
+    """Count once at a budget, which ends then if it begins now; return the how many-th time this was, and its end."""
     row = tx.one(_COUNT, budget=budget, ends_at=ends_at, now=tx.now)
-    return int(row[0]) if row else 0
+    return (int(row[0]), int(row[1])) if row else (0, ends_at)
 
 
 def refund(tx: Tx, budget: str) -> None:
