@@ -1,11 +1,12 @@
 // Every control names its act in data-act. Acts run one at a time; the server draws the page that shows the result.
 import { call, go, report, say } from "./api.js";
-import { worded } from "./code.js";
+import { entry } from "./code.js";
 import { create, get } from "./passkey.js";
 
 const AUTH = "/api/v1/auth";
 const live = document.querySelector(".live");
-let shown, letter, busy;
+const first = document.getElementById("first");
+let shown, busy;
 
 // A fresh yes from the person, for one purpose, good for one act.
 async function presence(purpose, subject) {
@@ -15,23 +16,25 @@ async function presence(purpose, subject) {
   return { id: credential.id, ...(await call("POST", `${AUTH}/presence/passkey/finish`, { attempt, credential })) };
 }
 
-// The same of somebody without a passkey: the first press sends a letter, the second one takes its code.
-async function presenceByCode(purpose, field) {
-  const path = `${AUTH}/presence/email_code`;
-  if (letter?.until > Date.now()) {
-    const given = { attempt: letter.attempt, code: field.value.trim() };
-    return call("POST", `${path}/finish`, given).catch((error) => {
-      if (error.code !== "login_refused") letter = null;
-      throw error;
-    });
-  }
-  const { attempt, expires_in: life } = await call("POST", `${path}/begin`, { purpose });
-  letter = { attempt, until: Date.now() + life * 1000 };
-  field.closest(".field").hidden = false;
-  [field.required, field.value] = [true, ""];
-  field.focus();
-  say("A code is on its way to your address. Type it, then press the button again.");
-  return null;
+// Some browsers want one press per question: what was shown is kept for the second press.
+async function make(show, label) {
+  if (!shown || Date.parse(shown.expires_at) < Date.now()) shown = await show();
+  say("Now make the new passkey. If your device does not ask, press the button once more.");
+  const { attempt, options } = await call("POST", `${AUTH}/passkeys/begin`, {});
+  // Only this page knows the id of a passkey here: the device that holds it must not overwrite it unasked.
+  options.excludeCredentials = shown.id ? [{ type: "public-key", id: shown.id }] : [];
+  const made = { attempt, credential: await create(options), label, presence: shown.presence };
+  shown = null;
+  await call("POST", `${AUTH}/passkeys/finish`, made);
+  return "The new passkey is ready.";
+}
+
+// The same page, drawn anew by the server, with what has happened.
+function anew(news, section) {
+  sessionStorage.setItem("news", news);
+  history.replaceState(null, "", `#${section.querySelector("h2").id}`);
+  history.scrollRestoration = "manual"; // to the heading, not to where a longer page stood
+  location.reload();
 }
 
 const acts = {
@@ -56,21 +59,7 @@ const acts = {
     await call("DELETE", `${AUTH}/passkeys/${encodeURIComponent(id)}`, null, { "Ostiary-Presence": proof });
     return `The passkey ${name} was removed.`;
   },
-  // Some browsers want one press per question: what was shown is kept for the second press.
-  async add({ elements: { label, code } }) {
-    if (!shown || Date.parse(shown.expires_at) < Date.now()) {
-      shown = code ? await worded(presenceByCode("passkey.add", code)) : await presence("passkey.add");
-      if (!shown) return "";
-    }
-    say("Now make the new passkey. If your device does not ask, press the button once more.");
-    const { attempt, options } = await call("POST", `${AUTH}/passkeys/begin`, {});
-    // Only this page knows the id of a passkey here: the device that holds it must not overwrite it unasked.
-    options.excludeCredentials = shown.id ? [{ type: "public-key", id: shown.id }] : [];
-    const made = { attempt, credential: await create(options), label: label.value.trim(), presence: shown.presence };
-    shown = null;
-    await call("POST", `${AUTH}/passkeys/finish`, made);
-    return "The new passkey is ready.";
-  },
+  add: ({ elements: { label } }) => make(() => presence("passkey.add"), label.value.trim()),
   // Shown this once: the page stays as it is, so that they can be written down.
   async codes(form) {
     const { presence: proof } = await presence("recovery.codes");
@@ -94,11 +83,7 @@ async function run(event) {
   control.after(live); // the words stand where they were asked for, and cover nothing
   try {
     const news = await acts[control.dataset.act](control);
-    if (!news) return;
-    sessionStorage.setItem("news", news);
-    history.replaceState(null, "", `#${control.closest("section").querySelector("h2").id}`);
-    history.scrollRestoration = "manual"; // to the heading, not to where a longer page stood
-    location.reload();
+    if (news) anew(news, control.closest("section"));
   } catch (error) {
     report(error);
     live.scrollIntoView({ block: "nearest" });
@@ -107,6 +92,29 @@ async function run(event) {
   } finally {
     busy = false;
   }
+}
+
+// Who has no passkey yet shows by a code from a letter that it is them; what the passkey is called waits beside it.
+if (first) {
+  const { send, resumed } = entry({
+    async ask() {
+      const asked = await call("POST", `${AUTH}/presence/email_code/begin`, { purpose: "passkey.add" });
+      first.hidden = true;
+      return asked;
+    },
+    answer: async (given, label) => anew(await make(() => call("POST", `${AUTH}/presence/email_code/finish`, given), label), first.closest("section")),
+    leave() {
+      first.hidden = false;
+      first.append(live);
+      first.querySelector("button").focus();
+    },
+  });
+  first.addEventListener("submit", (event) => {
+    event.preventDefault();
+    first.append(live);
+    send(first.elements.label.value.trim());
+  });
+  first.hidden = resumed;
 }
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

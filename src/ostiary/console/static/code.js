@@ -9,14 +9,13 @@ const WORDS = {
   login_attempt_expired: `That code is too old. ${ANEW}`,
   login_attempt_spent: `That code has been used. ${ANEW}`,
   login_attempt_invalid: `That code belongs to another browser, or to a page of yesterday. ${ANEW}`,
-  auth_rate_limit_throttled: "Slow down: too many tries came from here. Try again {when}.",
+  auth_rate_limit_throttled: "That code is not right, and many wrong ones came from here. Type the right one, or try again {when}.",
 };
+const LATER = { auth_rate_limit_throttled: "Another code can be sent {when}." };
 const seconds = (until) => Math.max(0, Math.ceil((until - Date.now()) / 1000));
 
-// What goes wrong with a code is told in words of its own.
-export const worded = (promise) => promise.catch((error) => { throw Object.assign(error, { words: WORDS }); });
-
-// `ask` sends a letter and returns what was asked, `answer` does what a typed code is for, `leave` goes elsewhere.
+// `ask` sends a letter and returns what was asked, `answer` does what a typed code is for, `leave` goes elsewhere. What was
+// sent about something, such as an address, is handed to each of them.
 export function entry({ ask, answer, leave }) {
   const place = document.querySelector("[data-code]");
   const [form, field, pause] = [place.querySelector("form"), place.querySelector("input"), place.querySelector("[data-pause]")];
@@ -24,25 +23,26 @@ export function entry({ ask, answer, leave }) {
   const here = location.pathname + location.search;
   let asked, busy;
 
-  async function run(act) {
+  async function run(act, words) {
     if (busy) return;
     busy = true;
-    await worded(act()).catch(report);
+    await act().catch((error) => report(Object.assign(error, { words })));
     busy = false;
   }
 
-  async function send(address) {
+  async function send(about) {
     say("One moment…");
-    const { attempt, expires_in: life, again_in: wait } = await ask(address);
-    asked = { attempt, address, here, until: Date.now() + life * 1000, again: Date.now() + wait * 1000 };
+    const { attempt, digits, expires_in: life, again_in: wait } = await ask(about);
+    asked = { attempt, digits, about, here, until: Date.now() + life * 1000, again: Date.now() + wait * 1000 };
     sessionStorage.setItem(KEPT, JSON.stringify(asked));
     show();
     say("Done. Look for the letter.");
   }
 
   function show() {
-    for (const one of document.querySelectorAll("[data-address]")) one.textContent = asked.address;
+    for (const one of document.querySelectorAll("[data-address]")) one.textContent = asked.about;
     place.hidden = false;
+    if (place.closest("details")) place.closest("details").open = true;
     form.append(live);
     say("");
     tick();
@@ -65,15 +65,17 @@ export function entry({ ask, answer, leave }) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    const code = field.value.trim();
+    if ((code.match(/\p{Nd}/gu) ?? []).length !== asked.digits) return say(`A code has ${asked.digits} digits. Look at the letter again.`);
     run(async () => {
       say("Checking…");
-      await answer({ attempt: asked.attempt, code: field.value.trim() });
+      await answer({ attempt: asked.attempt, code }, asked.about);
       sessionStorage.removeItem(KEPT);
-    }).then(() => field.select());
+    }, WORDS).then(() => field.select());
   });
   place.querySelector("[data-again]").addEventListener("click", () => {
     if (seconds(asked.again)) say(`Another code can be sent in ${seconds(asked.again)} seconds.`);
-    else run(() => send(asked.address));
+    else run(() => send(asked.about), LATER);
   });
   for (const one of place.querySelectorAll("[data-leave]")) {
     one.addEventListener("click", () => {
@@ -85,5 +87,5 @@ export function entry({ ask, answer, leave }) {
 
   const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
   if (kept?.here === here && seconds(kept.until)) asked = kept;
-  return { send: (address) => run(() => send(address)), resumed: Boolean(asked) && (show(), true) };
+  return { send: (about) => run(() => send(about), LATER), resumed: Boolean(asked) && (show(), true) };
 }
