@@ -230,7 +230,7 @@ def test_autofill_signs_in_without_the_button(page, away):
 
 
 def test_a_refused_sign_in_says_so_and_asks_a_new_question(page, away):
-    message = "That did not sign you in. Try again, or use another passkey."
+    message = "That did not sign you in. Try again, or another way."
     away.willing(yes=True)
     refuse_once(page, "/login/passkey/finish", 401, "login_refused", message, lambda: away.willing(yes=False))
     page.goto("/sign-in")

@@ -262,6 +262,16 @@ def test_letters_are_read_on_a_page_of_the_internal_listener(page, shared_server
     assert page.goto(f"{shared_server.origin}/dev/mail").status == 404
 
 
+def test_the_longest_address_fits_on_the_smallest_phone(page, shared_server, address):
+    longest = f"{'m' * 64}@example.test"
+    shared_server.invite(longest)
+    ask(page, longest)
+    letters(shared_server, longest)
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(f"{shared_server.internal}/dev/mail")
+    assert door.overflow(page) == []
+
+
 @pytest.mark.parametrize(
     ("offered", "there", "gone"),
     [("email_code", ASK, "Sign in with a passkey"), ("passkey", "Sign in with a passkey", ASK)],

@@ -105,7 +105,7 @@ def test_a_person_says_no(page, enrolled):
 def test_a_refusal_is_told_and_the_next_press_asks_again(page, enrolled):
     enrolled.willing(yes=True)
     page.goto(link(ENTER))
-    message = "That did not sign you in. Try again, or use another passkey."
+    message = "That did not sign you in. Try again, or another way."
     door.refuse_once(page, "/presence/passkey/finish", 401, "login_refused", message)
     page.get_by_role("button", name="Yes, show that it is me").click()
     expect(page.get_by_role("alert")).to_have_text(message)

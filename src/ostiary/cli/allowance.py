@@ -39,7 +39,7 @@ def limit(most: int | None = None, /, *, none: bool = False, tenant: str = DEFAU
     if json_:
         one({"most": stands}, as_json=True)
     else:
-        say("no limit" if stands is None else f"{stands} device sessions for each person")
+        say("no limit" if stands is None else f"{stands} device session{'s' * (stands != 1)} for each person")
     return 0
 
 

@@ -59,7 +59,7 @@ CATALOGUE: dict[Code, Entry] = {
     Code.LANDING_REFUSED: Entry(
         403, "This way into the service is used, expired or not meant for this browser.", "Sign in there again."
     ),
-    Code.LOGIN_REFUSED: Entry(401, "That did not sign you in.", "Try again, or use another passkey."),
+    Code.LOGIN_REFUSED: Entry(401, "That did not sign you in.", "Try again, or another way."),
     Code.LOGIN_ATTEMPT_INVALID: Entry(401, "This sign-in was not started in this browser.", _RELOAD),
     Code.LOGIN_ATTEMPT_EXPIRED: Entry(401, "This sign-in took too long.", _RELOAD),
     Code.LOGIN_ATTEMPT_SPENT: Entry(409, "This sign-in has been used already.", _RELOAD),
@@ -118,7 +118,9 @@ CATALOGUE: dict[Code, Entry] = {
     ),
     Code.RECEIPT_UNKNOWN: Entry(404, "There is no such receipt.", "List the receipts to see their ids."),
     Code.LETTER_REFUSED: Entry(400, "No letter can be sent to that address.", "Check it for a typing error."),
-    Code.LETTER_UNKNOWN: Entry(404, "There is no such captured letter.", "List the letters to see their ids."),
+    Code.LETTER_UNKNOWN: Entry(
+        404, "There is no such captured letter.", "List the letters: one that waits is sealed until it is captured."
+    ),
     Code.KEY_UNKNOWN: Entry(404, "There is no such key.", "List the keys to see their ids."),
     Code.KEY_NOT_REVOCABLE: Entry(
         409,

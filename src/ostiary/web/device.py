@@ -23,7 +23,7 @@ _WHY = {
     "bad_address": "That is no e-mail address that a letter could reach.",
     "bad_content_length": "Content-Length is no number.",
     "bad_fields": "A field is missing, empty, unknown or of another type.",
-    "bad_json": "The body is not one JSON value in UTF-8.",
+    "bad_json": "The body is not one JSON value in UTF-8, or holds a name twice or a NUL.",
     "bad_time_zone": "There is no such time zone.",
     "not_json": "Send Content-Type: application/json.",
     "one_subject": "Name one of user_id and email, and not both.",

@@ -12,7 +12,11 @@ DEVICE: dict[Code, Entry] = {
     Code.BLOCKED_BY_POLICY: Entry(403, "This account is blocked.", "Ask an operator."),
     Code.CHALLENGE_NOT_FOUND: Entry(404, "There is no such challenge.", "Ask for a code first."),
     Code.CHALLENGE_EXPIRED: Entry(410, "The challenge is over.", "Ask for a new code."),
-    Code.INVALID_CODE: Entry(400, "The code is wrong.", "Compare it with the newest letter, or ask for a new code."),
+    Code.INVALID_CODE: Entry(
+        400,
+        "The code is wrong, or was used with another key.",
+        "Compare it with the newest letter, or ask for another.",
+    ),
     Code.INVALID_CLIENT_PUBLIC_KEY: Entry(
         400, "That is no Ed25519 public key.", "Send the raw 32 bytes of a real one, in padded base64."
     ),
