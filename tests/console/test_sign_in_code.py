@@ -104,6 +104,19 @@ def test_a_wrong_code_says_so_and_the_right_one_still_works(page, shared_server,
     page.wait_for_url("**/account")
 
 
+def test_what_is_no_whole_code_is_not_sent(page, shared_server, address):
+    ask(page, address)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.type("12-34")
+    page.keyboard.press("Enter")
+    expect(door.problem(page)).to_have_text("A code has 6 digits. Look at the letter again.")
+    assert asked == []
+    page.get_by_label(FIELD).fill(code_in(letters(shared_server, address)[0]))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/account")
+
+
 def test_too_many_wrong_codes_ask_for_another_letter(page, address, shared_server):
     ask(page, address)
     wrong = another(code_in(letters(shared_server, address)[0]))

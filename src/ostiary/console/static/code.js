@@ -1,5 +1,5 @@
 // Where a code from a letter is typed. What was asked for outlives the page: who goes to read the mail may find it reloaded.
-import { call, report, say } from "./api.js";
+import { report, say, trouble } from "./api.js";
 
 const KEPT = "ostiary-code";
 const ANEW = "Send another code, and type that one.";
@@ -66,7 +66,7 @@ export function entry({ ask, answer, leave }) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const code = field.value.trim();
-    if ((code.match(/\p{Nd}/gu) ?? []).length !== asked.digits) return say(`A code has ${asked.digits} digits. Look at the letter again.`);
+    if ((code.match(/\p{Nd}/gu) ?? []).length !== asked.digits) return trouble(`A code has ${asked.digits} digits. Look at the letter again.`);
     run(async () => {
       say("Checking…");
       await answer({ attempt: asked.attempt, code }, asked.about);
