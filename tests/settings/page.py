@@ -32,7 +32,7 @@ OTHERS = """
 ## Other names
 The environment names of the source's authsession, so that its deployment starts unchanged. They are read from the environment only, and win
 over the file. A key that is set by two names which differ stops the start; so does an `AUTHSESSION_…` that is not here. Durations may be
-written as Go does (`1m30s`). An address of a service beyond this machine must be https here.
+written as Go does (`1.5s`). An address of a service beyond this machine must be https here.
 
 | name | key | remark |
 | --- | --- | --- |
