@@ -96,25 +96,18 @@ async function run(event) {
 
 // Who has no passkey yet shows by a code from a letter that it is them; what the passkey is called waits beside it.
 if (first) {
-  const { send, resumed } = entry({
-    async ask() {
-      const asked = await call("POST", `${AUTH}/presence/email_code/begin`, { purpose: "passkey.add" });
-      first.hidden = true;
-      return asked;
-    },
+  const send = entry({
+    ways: first,
+    asking: first,
+    ask: () => call("POST", `${AUTH}/presence/email_code/begin`, { purpose: "passkey.add" }),
     answer: async (given, label) => anew(await make(() => call("POST", `${AUTH}/presence/email_code/finish`, given), label), first.closest("section")),
-    leave() {
-      first.hidden = false;
-      first.append(live);
-      first.querySelector("button").focus();
-    },
+    leave: () => first.querySelector("button").focus(),
   });
   first.addEventListener("submit", (event) => {
     event.preventDefault();
     first.append(live);
     send(first.elements.label.value.trim());
   });
-  first.hidden = resumed;
 }
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

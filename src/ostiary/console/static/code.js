@@ -15,8 +15,9 @@ const LATER = { auth_rate_limit_throttled: "Another code can be sent {when}." };
 const seconds = (until) => Math.max(0, Math.ceil((until - Date.now()) / 1000));
 
 // `ask` sends a letter and returns what was asked, `answer` does what a typed code is for, `leave` goes elsewhere. What was
-// sent about something, such as an address, is handed to each of them.
-export function entry({ ask, answer, leave }) {
+// sent about something, such as an address, is handed to each of them. `ways` stand aside meanwhile; `asking` is the form
+// among them, or they themselves, where it is asked for.
+export function entry({ ways, asking, ask, answer, leave }) {
   const place = document.querySelector("[data-code]");
   const [form, field, pause] = [place.querySelector("form"), place.querySelector("input"), place.querySelector("[data-pause]")];
   const live = document.querySelector(".live");
@@ -41,7 +42,7 @@ export function entry({ ask, answer, leave }) {
 
   function show() {
     for (const one of document.querySelectorAll("[data-address]")) one.textContent = asked.about;
-    place.hidden = false;
+    [ways.hidden, place.hidden] = [true, false];
     if (place.closest("details")) place.closest("details").open = true;
     form.append(live);
     say("");
@@ -53,7 +54,8 @@ export function entry({ ask, answer, leave }) {
   function forget() {
     asked = null;
     sessionStorage.removeItem(KEPT);
-    place.hidden = true;
+    [ways.hidden, place.hidden] = [false, true];
+    asking.append(live);
   }
 
   function tick() {
@@ -86,6 +88,9 @@ export function entry({ ask, answer, leave }) {
   }
 
   const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-  if (kept?.here === here && seconds(kept.until)) asked = kept;
-  return { send: (about) => run(() => send(about), LATER), resumed: Boolean(asked) && (show(), true) };
+  if (kept?.here === here && seconds(kept.until)) {
+    asked = kept;
+    show();
+  }
+  return (about) => run(() => send(about), LATER);
 }

@@ -40,25 +40,18 @@ byPasskey?.addEventListener("submit", async (event) => {
 });
 
 if (byCode) {
-  const { send, resumed } = entry({
-    async ask() {
-      const asked = await call("POST", `${PATH}/email_code/begin`, wanted());
-      ways.hidden = true;
-      return asked;
-    },
+  const send = entry({
+    ways,
+    asking: byCode,
+    ask: () => call("POST", `${PATH}/email_code/begin`, wanted()),
     answer: async (given) => back(await call("POST", `${PATH}/email_code/finish`, given)),
-    leave() {
-      ways.hidden = false;
-      byCode.append(live);
-      byCode.querySelector("button").focus();
-    },
+    leave: () => byCode.querySelector("button").focus(),
   });
   byCode.addEventListener("submit", (event) => {
     event.preventDefault();
     byCode.append(live);
     send("");
   });
-  ways.hidden = resumed;
 }
 
 if (byPasskey && obstacle()) trouble(obstacle(), elsewhere);

@@ -10,22 +10,16 @@ const form = document.getElementById("by-code");
 const address = document.getElementById("address");
 const live = document.querySelector(".live");
 
-const { send, resumed } = entry({
-  async ask(email) {
-    const asked = await begin(`${PATH}/begin`, { email });
-    ways.hidden = true;
-    return asked;
-  },
+const send = entry({
+  ways,
+  asking: form,
+  ask: (email) => begin(`${PATH}/begin`, { email }),
   async answer(given) {
     const { next } = await call("POST", `${PATH}/finish`, given);
     say("Signed in. One moment…");
     go(ways.dataset.next || next);
   },
-  leave(where) {
-    ways.hidden = false;
-    form.append(live);
-    (where === "passkey" ? passkeys.querySelector("button") : address).focus();
-  },
+  leave: (where) => (where === "passkey" ? passkeys.querySelector("button") : address).focus(),
 });
 
 form.addEventListener("submit", (event) => {
@@ -39,6 +33,5 @@ function displaced() {
   trouble(`This page belongs to ${new URL(elsewhere).origin}: open it there.`, elsewhere);
 }
 
-ways.hidden = resumed;
 form.inert = false; // see sign-in.js
 if (elsewhere && !passkeys) displaced();
