@@ -21,7 +21,7 @@ from ostiary.identities.model import Person, normalise_email
         ("\u03aa\u0301@example.test", "\u0390@example.test"),
         ("\u0390@example.test", "\u0390@example.test"),
         ("J\u030c@example.test", "\u01f0@example.test"),
-        ("a\u0345\u0301@example.test", "\u03ac\u03b9@example.test".replace("\u03ac", "\u00e1")),
+        ("a\u0345\u0301@example.test", "\u00e1\u03b9@example.test"),
         ("stra\u00dfe@example.test", "strasse@example.test"),
         ("ada@B\u00fccher.example", "ada@xn--bcher-kva.example"),
         ("ada@XN--BCHER-KVA.example", "ada@xn--bcher-kva.example"),

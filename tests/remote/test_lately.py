@@ -22,10 +22,13 @@ def test_a_failure_is_remembered_until_one_succeeds_or_its_time_has_passed():
 
 
 def test_something_smaller_takes_as_long_as_the_last_question():
+    async def glance():
+        return "seen"
+
     lately, began = Lately(time.monotonic), time.monotonic()
-    asyncio.run(lately.linger(began - 1))
-    lately.note(began - 0.3, "")
-    asyncio.run(lately.linger(began))
+    assert asyncio.run(lately.instead(glance)) == "seen"
+    lately.note(time.monotonic() - 0.3, "")
+    assert asyncio.run(lately.instead(glance)) == "seen"
     assert time.monotonic() - began >= 0.3
-    lately.note(time.monotonic(), "")
-    asyncio.run(lately.linger(time.monotonic()))
+    lately.note(time.monotonic(), "timeout")
+    assert asyncio.run(lately.instead(glance)) == "timeout"

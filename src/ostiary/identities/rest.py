@@ -130,10 +130,7 @@ class RestDirectory:
         Where the last address could not be looked up, nobody is asked for a while: the same will stand in the way. It
         takes as long as looking that one up.
         """
-        began = self._lately.ticks()
-        why = self._lately.why or await self._glance()
-        await self._lately.linger(began)
-        return why
+        return await self._lately.instead(self._glance)
 
     async def close(self) -> None:
         """Let go of the lines."""

@@ -1,4 +1,4 @@
-"""Texts read off a screen: whether they see all that stands there, and how to show them what they would not."""
+"""Texts read off a screen: whether people see all that stands there, and how to show what they would not see."""
 
 __all__ = ["escaped", "readable"]
 

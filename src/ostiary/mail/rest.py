@@ -48,10 +48,7 @@ class RestSender:
         The same method, path and token as a letter's, so that what keeps letters from leaving is met here too. What
         kept the last whole letter does so for a while: a service may well refuse those alone. And it takes as long.
         """
-        began = self._lately.ticks()
-        why = self._lately.why or await self._glance()
-        await self._lately.linger(began)
-        return why
+        return await self._lately.instead(self._glance)
 
     async def close(self) -> None:
         """Let go of the lines."""

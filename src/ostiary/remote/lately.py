@@ -1,6 +1,7 @@
 """What became of the last question that counts, for those who ask something smaller instead."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from ostiary.kernel.clock import Ticks
 
@@ -30,6 +31,9 @@ class Lately:
         """Return the word of the failure that is remembered, "" for none."""
         return self._why if self.ticks() < self._at + MEMORY_S else ""
 
-    async def linger(self, began: float) -> None:
-        """Wait until something that began then has taken as long as the last question."""
+    async def instead(self, glance: Callable[[], Awaitable[str]]) -> str:
+        """Return the failure that is remembered, else how a glance ends; no sooner than the last question took."""
+        began = self.ticks()
+        why = self.why or await glance()
         await asyncio.sleep(began + self._took - self.ticks())
+        return why

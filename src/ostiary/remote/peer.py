@@ -32,7 +32,7 @@ class Peer:
         self._lines = httpx2.AsyncHTTPTransport(
             verify=_tls(),
             trust_env=False,
-            limits=httpx2.Limits(max_connections=MOST_LINES, max_keepalive_connections=0),
+            limits=httpx2.Limits(max_keepalive_connections=0),
         )
         self._turns = asyncio.Semaphore(MOST_LINES)
 
