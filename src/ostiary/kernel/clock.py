@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-__all__ = ["MINUTE", "SECOND", "Clock", "Ticks", "instant", "system_clock", "ticks_of"]
+__all__ = ["MINUTE", "SECOND", "Clock", "Ticks", "instant", "system_clock", "ticks_of", "whole_seconds"]
 
 Clock = Callable[[], int]
 """A clock: a function without arguments that answers microseconds since 1970 (UTC)."""
@@ -54,3 +54,8 @@ def instant(micros: int) -> str:
     """Render microseconds since 1970 as RFC 3339 in UTC, with six decimals."""
     seconds, rest = divmod(micros, SECOND)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+
+
+def whole_seconds(length: int) -> int:
+    """Return a length (microseconds) in seconds, rounded up: who waits for so long has waited long enough."""
+    return -(-length // SECOND)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ostiary.identities import service as identities
-from ostiary.kernel.clock import SECOND
+from ostiary.kernel.clock import whole_seconds
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, EventName, Proof
 from ostiary.login.flow import Step, dispatch
@@ -115,7 +115,7 @@ def guarded(tx: Tx, person: str, rule: PurposeRule) -> Refusal | None:
     until = holds.guarded_until(tx, person) if rule.minimum is Minimum.PASSKEY else 0
     if until <= tx.now:
         return None
-    return Refusal(Code.AUTH_RECOVERY_CONTESTABLE, retry_after=-(-(until - tx.now) // SECOND))
+    return Refusal(Code.AUTH_RECOVERY_CONTESTABLE, retry_after=whole_seconds(until - tx.now))
 
 
 def remove_passkey(tx: Tx, registry: Registry, caller: Caller, passkey: str, receipt: str) -> Refusal | None:

@@ -11,7 +11,7 @@ from ostiary.access.clients import BROWSER, ClientKind, list_of
 from ostiary.identities import devices, refs
 from ostiary.identities import service as identities
 from ostiary.identities.model import Tenant
-from ostiary.kernel.clock import SECOND, instant
+from ostiary.kernel.clock import instant, whole_seconds
 from ostiary.kernel.refs import named, ref
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Event, EventName, Mode, Outcome
@@ -218,7 +218,7 @@ class Crossing(msgspec.Struct, frozen=True):
         until = holds.guarded_until(self.tx, person)
         if until <= self.tx.now:
             return None
-        return Refusal(Code.AUTH_RECOVERY_CONTESTABLE, retry_after=-(-(until - self.tx.now) // SECOND))
+        return Refusal(Code.AUTH_RECOVERY_CONTESTABLE, retry_after=whole_seconds(until - self.tx.now))
 
     # The caller's own session
 

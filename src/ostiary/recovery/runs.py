@@ -5,7 +5,7 @@ import hmac
 import msgspec
 
 from ostiary.identities import service as identities
-from ostiary.kernel.clock import SECOND
+from ostiary.kernel.clock import whole_seconds
 from ostiary.kernel.errors import ContractBroken
 from ostiary.kernel.ids import b64url, new_id
 from ostiary.kernel.refusals import Code, Refusal
@@ -114,7 +114,7 @@ def ready(tx: Tx, run: Run) -> Refusal | None:
     if run.state is State.CANCELLED or run.expires_at <= tx.now:
         return Refusal(Code.AUTH_RECOVERY_CANCELLED, () if run.state is State.CANCELLED else ("expired",))
     if tx.now < run.ready_at:
-        return Refusal(Code.AUTH_RECOVERY_WAITING, retry_after=-(-(run.ready_at - tx.now) // SECOND))
+        return Refusal(Code.AUTH_RECOVERY_WAITING, retry_after=whole_seconds(run.ready_at - tx.now))
     return None
 
 

@@ -11,7 +11,7 @@ import msgspec
 from ostiary.identities import people
 from ostiary.identities import service as identities
 from ostiary.identities.directory import Kind, Resolved
-from ostiary.kernel.clock import SECOND
+from ostiary.kernel.clock import SECOND, whole_seconds
 from ostiary.kernel.ids import b64url
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Factor, Proof, Scope
@@ -143,7 +143,7 @@ class EmailCodeMethod:
             return Refusal(Code.METHOD_NOT_OFFERED, ("no_address",))
         after = challenges.letter_after(tx, self._rules, caller, own)
         if after:
-            return Refusal(Code.AUTH_RATE_LIMIT_THROTTLED, retry_after=-(-(after - tx.now) // SECOND))
+            return Refusal(Code.AUTH_RATE_LIMIT_THROTTLED, retry_after=whole_seconds(after - tx.now))
         sending = challenges.open_challenge(tx, self._rules, caller, own)
         return Ask("letter.send", _Wanted(tx.scope, caller, own, sending, asked))
 
