@@ -22,9 +22,9 @@ def walk(served):
 
 
 def letter(served):
-    """The captured letter, as soon as it is there."""
+    """The captured letter, as soon as it is there; while it waits it is listed too, and sealed."""
     deadline = time.monotonic() + PATIENCE_S
-    while not (found := served.json("mail", "list")):
+    while not (found := [one for one in served.json("mail", "list") if one["state"] == "captured"]):
         assert time.monotonic() < deadline, "no letter came"
         time.sleep(0.1)
     return served.json("mail", "show", found[0]["id"])[0]
