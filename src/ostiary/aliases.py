@@ -13,9 +13,10 @@ import msgspec
 from ostiary.kernel import texts
 from ostiary.kernel.errors import SettingsError
 
-__all__ = ["ALIASES", "Alias", "is_alias", "translated"]
+__all__ = ["ALIASES", "Alias", "is_alias", "named", "translated"]
 
 _PREFIX = "AUTHSESSION_"
+_OURS = re.compile("OSTIARY_([A-Z_]+)")
 _TERM = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|h|m|s)")
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
@@ -91,6 +92,14 @@ ALIASES: dict[str, Alias] = {
 def is_alias(name: str) -> bool:
     """Tell whether a name of the environment is one of these, or should be."""
     return name in ALIASES or name.startswith(_PREFIX)
+
+
+def named(said: str, environ: Mapping[str, str]) -> str:
+    """Return what is wrong with settings, each by its other name too where whoever set them uses such names."""
+    if not any(map(is_alias, environ)):
+        return said
+    others = {alias.key: name for name, alias in reversed(ALIASES.items()) if alias.key}
+    return _OURS.sub(lambda found: found[0] + (f" ({others[found[1]]})" if found[1] in others else ""), said)
 
 
 def translated(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

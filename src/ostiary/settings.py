@@ -295,7 +295,11 @@ def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
             raise SettingsError(f"{given[key][0]} and {name} are one setting, and differ: set one of them")
         said.add(key)
         given[key] = name, text
-    return _check(_compose({KEYS[key].field: _parsed(key, *named) for key, named in given.items()}))
+    settings = _compose({KEYS[key].field: _parsed(key, *named) for key, named in given.items()})
+    try:
+        return _check(settings)
+    except SettingsError as fault:
+        raise SettingsError(aliases.named(str(fault), env)) from fault
 
 
 def bare_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -245,7 +245,7 @@ def test_a_devices_session_is_listed_and_shown_like_the_others(settled, ann):
     assert settled.rows("sessions", "list", "--person", ann) == rows
     row = rows[0]
     assert kinds(row).keys() == SESSION.keys()
-    assert (row["kind"], row["person"], row["state"], row["because"]) == ("device", ann, "active", "email_code")
+    assert (row["kind"], row["person"], row["state"], row["because"]) == ("device", ann, "alive", "email_code")
     empty = {name for name, value in row.items() if value is None}
     assert empty == {
         *("will_end_by", "last_seen_at", "idle_expires_at", "absolute_expires_at"),
@@ -295,5 +295,5 @@ def test_a_devices_session_has_ended_once_its_time_has_come(settled, ann):
     assert (row["state"], row["because"], row["will_end_by"]) == ("ended", "expired", None)
     assert row["ended_at"] == row["absolute_expires_at"]
     (row,) = settled.rows("sessions", "show", later)
-    assert (row["state"], row["because"], row["will_end_by"]) == ("active", "email_code", "expired")
+    assert (row["state"], row["because"], row["will_end_by"]) == ("alive", "email_code", "expired")
     assert [one["id"] for one in settled.rows("sessions", "list", "--person", ann)] == [later]

@@ -80,7 +80,10 @@ def test_a_deployment_of_the_source_starts_as_it_is():
         ({"AUTHSESSION_REDIS_USERNAME": ""}, "AUTHSESSION_REDIS_USERNAME: it may not be set"),
         ({"AUTHSESSION_INTERNAL_HTTP_ADDR": "0.0.0.0:8081"}, "must be a loopback address"),
         ({"AUTHSESSION_PUBLIC_HTTP_ADDR": "8o80"}, "AUTHSESSION_PUBLIC_HTTP_ADDR='8o80': an address such as"),
-        ({"AUTHSESSION_USER_SERVICE_MODE": "rest"}, "set OSTIARY_USER_SERVICE_BASE_URL too"),
+        (
+            {"AUTHSESSION_USER_SERVICE_MODE": "rest"},
+            "set OSTIARY_USER_SERVICE_BASE_URL (AUTHSESSION_USER_SERVICE_BASE_URL) too",
+        ),
         (REST | {"AUTHSESSION_USER_SERVICE_REQUEST_TIMEOUT": "1s1"}, "='1s1': a duration such as"),
         (REST | {"AUTHSESSION_USER_SERVICE_REQUEST_TIMEOUT": "0.0001ms"}, "a duration such as"),
         (REST | {"AUTHSESSION_USER_SERVICE_BASE_URL": "http://users:8090"}, "an https address is expected"),

@@ -40,8 +40,9 @@ def block(who: str, /, *, reason: str, tenant: str = DEFAULT_TENANT, json_: bool
     json_
         Print one JSON object.
     """
+    reason = reason.strip()
     if not is_reason(reason):
-        raise SettingsError("a reason is 1 to 64 letters, digits, _, . and -")
+        raise SettingsError("a reason is 1 to 128 letters on one line")
     with house(tenant=tenant) as opened:
         outcome = set_over(opened, directory(opened), who, reason)
     if isinstance(outcome, Refusal):

@@ -18,7 +18,7 @@ def device_row(session: DeviceSession, now: int) -> dict[str, object]:
         "id": session.id,
         "kind": "device",
         "person": session.person,
-        "state": "active" if lives else "ended",
+        "state": "alive" if lives else "ended",
         "because": OPENED_BY if lives else session.reason or Reason.EXPIRED.value,
         "will_end_by": Reason.EXPIRED.value if lives and expires else None,
         "label": LABEL,

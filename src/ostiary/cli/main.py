@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TextIO
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from ostiary import __version__
 from ostiary.cli.manual import Manual
@@ -186,7 +186,7 @@ def run(command: Callable[[], object]) -> int:
         code = command()
         sys.stdout.flush()
     except CycloptsError as fault:
-        return _failed(f"{fault} Try --help.", _USAGE)
+        return _failed(f"{_misused(fault)} Try --help.", _USAGE)
     except StoreUnavailable as fault:
         said = str(fault) if fault.service else f"the store cannot answer: {fault}"
         remedy = fault.remedy or "Try again"
@@ -218,6 +218,15 @@ def _asked() -> object:
         journal = import_module("ostiary.cli.journal")
         journal.log_to_stderr(logging.WARNING)
     return command(*bound.args, **bound.kwargs)
+
+
+def _misused(fault: CycloptsError) -> str:
+    """Say what is wrong with a call; the library says the same of an option without its value and of one not given."""
+    said = str(fault)
+    given = fault.argument is not None and bool(fault.argument.tokens)
+    if type(fault) is MissingArgumentError and not fault.keyword and not given:
+        return said.replace("requires an argument", "is needed")
+    return said
 
 
 def _hush() -> None:

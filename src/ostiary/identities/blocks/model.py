@@ -1,13 +1,14 @@
 """Values of blocks; no I/O."""
 
-import re
 from enum import StrEnum
 
 import msgspec
 
+from ostiary.kernel.legible import readable
+
 __all__ = ["Block", "Done", "Kind", "Over", "Word", "is_reason"]
 
-_REASON = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_REASON_LONGEST = 128
 
 
 class Kind(StrEnum):
@@ -49,5 +50,5 @@ class Done(msgspec.Struct, frozen=True):
 
 
 def is_reason(text: str) -> bool:
-    """Tell whether a text can be the code of a reason: 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`."""
-    return _REASON.fullmatch(text) is not None
+    """Tell whether a text can be the code of a reason: 1 to 128 letters that people can read, on one line."""
+    return 0 < len(text) <= _REASON_LONGEST and readable(text)
