@@ -135,3 +135,12 @@ def test_status_says_which_settings_sign_in(settled):
         code, out, err = settled("projection", "status")
     assert (code, "unavailable (sign_in)" in out) == (1, True)
     assert "OSTIARY_REDIS_PASSWORD_FILE" in err
+
+
+def test_status_says_what_to_do_about_a_key_that_somebody_else_wrote(shown):
+    shown.client.delete("gateway:session_events")
+    shown.client.set("gateway:session_events", "a text")
+    code, out, err = shown("projection", "status")
+    assert (code, "unavailable (foreign_key)" in out) == (1, True)
+    assert "gateway:session_events must be a stream" in err
+    assert shown.client.get("gateway:session_events") == "a text"

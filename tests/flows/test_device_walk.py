@@ -42,7 +42,7 @@ def test_the_walk_of_the_page_ends_with_a_caller(server, tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     ) as device:
-        code = re.search(r": (\d{6})\n", letter(server)["text"])[1]
+        code = re.search(r"\n +(\d{6})\n", letter(server)["text"])[1]
         said, _ = device.communicate(f"{code}\n", timeout=PATIENCE_S)
     status, _, told = said.removeprefix("Code: ").partition(" ")
     assert (device.returncode, status) == (0, "200")

@@ -15,9 +15,14 @@ JSON = "application/json"
 DEEPEST = 32
 
 
+class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    text: str
+
+
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: Annotated[str, msgspec.Meta(max_length=5)]
     count: int = 0
+    inner: Inner | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,23 +129,28 @@ def test_a_body_becomes_its_struct():
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("value", "field"),
     [
-        pytest.param({"label": "abc", "more": 1}, id="unknown field"),
-        pytest.param({}, id="missing field"),
-        pytest.param({"label": "abcdef"}, id="too long"),
-        pytest.param({"label": 1}, id="wrong type"),
-        pytest.param({"label": "abc", "count": "3"}, id="number as text"),
-        pytest.param({"label": "abc", "count": 3.5}, id="fraction"),
-        pytest.param({"label": "abc", "count": True}, id="truth as number"),
-        pytest.param({"label": None}, id="null"),
-        pytest.param(["abc"], id="a list"),
-        pytest.param(None, id="nothing"),
-        pytest.param("abc", id="a text"),
+        pytest.param({"label": "abc", "more": 1}, "", id="unknown field"),
+        pytest.param({}, "label", id="missing field"),
+        pytest.param({"label": "abcdef"}, "label", id="too long"),
+        pytest.param({"label": 1}, "label", id="wrong type"),
+        pytest.param({"label": "abc", "count": "3"}, "count", id="number as text"),
+        pytest.param({"label": "abc", "count": 3.5}, "count", id="fraction"),
+        pytest.param({"label": "abc", "count": True}, "count", id="truth as number"),
+        pytest.param({"label": None}, "label", id="null"),
+        pytest.param({"label": "abc", "inner": {}}, "inner.text", id="missing deeper"),
+        pytest.param({"label": "abc", "inner": {"text": 1}}, "inner.text", id="wrong type deeper"),
+        pytest.param({"label": "abc", "inner": {"text": "a", "more": 1}}, "", id="unknown deeper"),
+        pytest.param({"label": "abc", " - at `$.count": 1}, "", id="unknown and sly"),
+        pytest.param({"label": "abc", "missing required field `x`": 1}, "", id="unknown and slyer"),
+        pytest.param(["abc"], "", id="a list"),
+        pytest.param(None, "", id="nothing"),
+        pytest.param("abc", "", id="a text"),
     ],
 )
-def test_a_body_of_another_shape_is_refused(value):
-    assert decode_body(value, Label) == malformed("bad_fields")
+def test_a_body_of_another_shape_is_refused_and_a_declared_field_named(value, field):
+    assert decode_body(value, Label) == malformed("bad_fields", field)
 
 
 def test_a_refused_body_stays_refused():

@@ -219,9 +219,10 @@ def _act(wanted: RevokeWanted | BlockWanted | Refusal) -> Act | Refusal:
     if isinstance(wanted, Refusal):
         return wanted
     reason, kind, id_ = wanted.reason_code.strip(), wanted.actor.type.strip(), (wanted.actor.id or "").strip()
-    given = [reason, kind] if wanted.actor.id is None else [reason, kind, id_]
-    if not all(word and readable(word) for word in given):
-        return malformed("bad_fields")
+    given = {"reason_code": reason, "actor.type": kind} | ({} if wanted.actor.id is None else {"actor.id": id_})
+    unfit = next((name for name, word in given.items() if not word or not readable(word)), "")
+    if unfit:
+        return malformed("bad_fields", unfit)
     return Act(_PEER, Actor(kind, id_), reason)
 
 

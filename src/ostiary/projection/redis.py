@@ -170,4 +170,6 @@ def _name(script: str) -> str:
 def _word(fault: Exception) -> str:
     if isinstance(fault.__cause__ or fault.__context__, ssl.SSLError):
         return "tls"
+    if isinstance(fault, exceptions.ResponseError) and "WRONGTYPE" in str(fault):
+        return "foreign_key"
     return next((word for kinds, word in _WORDS if isinstance(fault, kinds)), "refused")

@@ -14,11 +14,14 @@ __all__ = ["clean", "decode_body", "decode_query", "malformed", "parse_json"]
 
 _DEEPEST = 32
 _FOUL = re.compile("[\0\ud800-\udfff]")
+_AT = re.compile(r" - at `\$\.([a-z_.]+)`$")
+_LACKING = re.compile(r"^Object missing required field `([a-z_]+)`")
+_UNKNOWN = "Object contains unknown field"
 
 
-def malformed(word: str) -> Refusal:
-    """Return the refusal of a request that cannot be read; `word` says why, in the receipt only."""
-    return Refusal(Code.REQUEST_MALFORMED, (word,))
+def malformed(word: str, field: str = "") -> Refusal:
+    """Return the refusal of a request that cannot be read; `word` says why, and `field` names what is declared."""
+    return Refusal(Code.REQUEST_MALFORMED, (word, field) if field else (word,))
 
 
 def clean(text: str) -> bool:
@@ -52,8 +55,8 @@ def decode_body(value: Any, wanted: Any) -> Any:  # noqa: ANN401 - the struct th
         return value
     try:
         return msgspec.convert(value, wanted, strict=True)
-    except msgspec.ValidationError:
-        return malformed("bad_fields")
+    except msgspec.ValidationError as fault:
+        return malformed("bad_fields", _field(str(fault)))
 
 
 def decode_query(raw: bytes, wanted: Any) -> Any:  # noqa: ANN401 - the struct that the operation declares
@@ -65,6 +68,13 @@ def decode_query(raw: bytes, wanted: Any) -> Any:  # noqa: ANN401 - the struct t
         return msgspec.convert(query, wanted, strict=False)
     except (ValueError, msgspec.ValidationError):
         return malformed("bad_query")
+
+
+def _field(fault: str) -> str:
+    """Return which declared field is meant, as `actor.type`; "" where it is none: names that others chose stay out."""
+    if fault.startswith(_UNKNOWN):
+        return ""
+    return ".".join(found[1] for found in (_AT.search(fault), _LACKING.search(fault)) if found)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

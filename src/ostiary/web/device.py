@@ -67,8 +67,16 @@ def device_misrouted(status: int, headers: Mapping[str, str]) -> Response:
 def device_problem(refusal: Refusal) -> Response:
     """Answer a refusal: status, envelope, and the headers that its status demands."""
     entry = entry_of(refusal)
-    why = _WHY.get(refusal.reasons[0]) if refusal.code is Code.REQUEST_MALFORMED and refusal.reasons else None
-    return dressed(refusal, _body(device_code(refusal.code), why or f"{entry.message} {_remedy(refusal.code, entry)}"))
+    said = _why(refusal) or f"{entry.message} {_remedy(refusal.code, entry)}"
+    return dressed(refusal, _body(device_code(refusal.code), said))
+
+
+def _why(refusal: Refusal) -> str:
+    """Return what a request that cannot be read lacks, and which field is meant; "" for every other refusal."""
+    word, *field = refusal.reasons or ("",)
+    if refusal.code is not Code.REQUEST_MALFORMED or word not in _WHY:
+        return ""
+    return f"{_WHY[word].removesuffix('.')}: {field[0]}." if field else _WHY[word]
 
 
 def _remedy(code: Code, entry: Entry) -> str:

@@ -239,6 +239,22 @@ def test_14_strict_json(tower, path):
         assert refused(answer, 400, "invalid_request"), raw
 
 
+@pytest.mark.parametrize(
+    ("path", "raw", "named"),
+    [
+        (SEND, b"{}", ": email."),
+        (SEND, b'{"email":7}', ": email."),
+        (SEND, b'{"email":"pilot@example.com","more":1}', "type."),
+        (CONFIRM, b'{"challenge_id":"x","code":123456,"client_public_key":"x"}', ": code."),
+        (CONFIRM, b'{"challenge_id":"x","code":" ","client_public_key":"x"}', ": code."),
+        (CONFIRM, b'{"challenge_id":" ","code":"1","client_public_key":"x"}', ": challenge_id."),
+    ],
+)
+def test_a_refused_field_is_named(tower, path, raw, named):
+    answer = tower.visitor().send("POST", path, raw=raw, headers={"content-type": "application/json"})
+    assert answer.json["error"]["message"].endswith(named)
+
+
 def test_14_white_space_around_values_is_none(tower, device):
     challenge = device.asked(f"\u00a0\t{EMAIL}\u2003\n")
     (letter,) = tower.letters()
@@ -346,6 +362,17 @@ def test_an_act_says_why_and_on_whose_word(tower, device):
         assert refused(tower.post(f"/sessions/{session}/revoke", body), 400, "invalid_request"), body
         assert refused(tower.post("/user-blocks", {"email": EMAIL, **body}), 400, "invalid_request"), body
     assert tower.session(session)["status"] == "active"
+
+
+def test_the_field_of_an_act_that_is_refused_is_named(tower, device):
+    session = device.signed_in()
+    for body, named in (
+        ({"reason_code": " ", "actor": {"type": "x"}}, ": reason_code."),
+        ({"reason_code": "x", "actor": {"type": "\x1b"}}, ": actor.type."),
+        ({"reason_code": "x", "actor": {"type": "x", "id": ""}}, ": actor.id."),
+        ({"reason_code": "x", "actor": {}}, ": actor.type."),
+    ):
+        assert tower.post(f"/sessions/{session}/revoke", body).json["error"]["message"].endswith(named), body
 
 
 def test_a_block_names_exactly_one_subject(tower):

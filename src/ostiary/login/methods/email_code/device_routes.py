@@ -75,14 +75,15 @@ async def _send(flow: DeviceFlow, x: Exchange) -> Reply | Refusal:
 
 async def _confirm(flow: DeviceFlow, x: Exchange) -> Reply | Refusal:
     typed, zone = x.body, (x.body.time_zone or "").strip()
-    if not typed.challenge_id.strip() or not typed.code.strip():
-        return malformed("bad_fields")
+    challenge, code = typed.challenge_id.strip(), typed.code.strip()
+    if not challenge or not code:
+        return malformed("bad_fields", "code" if challenge else "challenge_id")
     if (typed.time_zone is not None and not zone) or (zone and not is_time_zone(zone)):
         return malformed("bad_time_zone")
     key = typed.client_public_key.strip()
     if not can_verify(key):
         return Refusal(Code.INVALID_CLIENT_PUBLIC_KEY)
-    given = Confirmation(typed.challenge_id.strip(), typed.code.strip(), key, zone)
+    given = Confirmation(challenge, code, key, zone)
     opened = await flow.confirm(x.scope, x.caller, given)
     return opened if isinstance(opened, Refusal) else Reply(DeviceOpened(opened.id))
 

@@ -13,19 +13,25 @@ _SUBJECTS = {
     "fr": "Votre code de connexion",
 }
 _TEXTS = {
-    "en": """Your code for {origin}: {code}
+    "en": """Your code for {origin} is
+
+    {code}
 
 It is good for {minutes} minutes, once. Type it where you asked for it.
 
 Was that not you? Then do nothing: without this code nobody signs in. Give it to nobody, whoever asks.
 """,
-    "de": """Ihr Code für {origin}: {code}
+    "de": """Ihr Code für {origin} ist
+
+    {code}
 
 Er gilt {minutes} Minuten lang, einmal. Geben Sie ihn dort ein, wo Sie ihn angefordert haben.
 
 Das waren nicht Sie? Dann tun Sie nichts: Ohne diesen Code meldet sich niemand an. Geben Sie ihn niemandem weiter.
 """,
-    "fr": """Votre code pour {origin} : {code}
+    "fr": """Votre code pour {origin} est
+
+    {code}
 
 Il est valable {minutes} minutes, une seule fois. Saisissez-le là où vous l’avez demandé.
 
