@@ -9,7 +9,13 @@ from contextlib import closing
 import pytest
 
 from tests.flows.browser import Browser
-from tests.flows.server import Served, serving
+from tests.flows.server import Program, serving
+
+
+@pytest.fixture
+def server(tmp_path):
+    with serving(tmp_path, Program) as served:
+        yield served
 
 
 def test_it_prints_where_to_go_and_ready_last(server):
@@ -48,7 +54,7 @@ def test_a_restart_replaces_the_link_until_it_was_used(server):
 
 
 def test_a_second_server_on_the_folder_is_refused(server):
-    other = Served(server.folder, {})
+    other = Program(server.folder, {})
     other.environ = server.environ
     done = other.cli("serve", check=False)
     assert done.returncode == 2
@@ -56,7 +62,7 @@ def test_a_second_server_on_the_folder_is_refused(server):
 
 
 def test_a_port_that_is_taken_is_named(server, tmp_path_factory):
-    other = Served(tmp_path_factory.mktemp("other"), {"OSTIARY_PUBLIC_HTTP_ADDR": f"127.0.0.1:{server.public_port}"})
+    other = Program(tmp_path_factory.mktemp("other"), {"OSTIARY_PUBLIC_HTTP_ADDR": f"127.0.0.1:{server.public_port}"})
     other.cli("init")
     done = other.cli("serve", check=False)
     assert done.returncode == 2
@@ -64,7 +70,7 @@ def test_a_port_that_is_taken_is_named(server, tmp_path_factory):
 
 
 def test_the_log_is_json_and_holds_no_secret(tmp_path):
-    with serving(tmp_path) as server:
+    with serving(tmp_path, Program) as server:
         person = Browser(server)
         person.enrol(server.token)
         held = dict(person.cookies)
@@ -81,7 +87,7 @@ def test_the_log_is_json_and_holds_no_secret(tmp_path):
 
 
 def test_a_fixture_is_one_for_life(tmp_path):
-    served = Served(tmp_path, {})
+    served = Program(tmp_path, {})
     served.cli("init")
     served.start("--fixture")
     try:

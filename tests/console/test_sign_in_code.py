@@ -41,7 +41,7 @@ def letters(served, address, at_least=1):
 
 
 def code_in(letter):
-    return re.search(r": (\d{6})\n", letter)[1]
+    return re.search(r"\n +(\d{6})\n", letter)[1]
 
 
 def ask(page, address):

@@ -1,4 +1,7 @@
-"""A real server in a process of its own, started and stopped by its pid, and its command line."""
+"""A real server in a process of its own, started and stopped by its pid, and its command line.
+
+`Served` spares each process the start of Python (`rigs/forked`); `Program` does not, for what is asked of the start.
+"""
 
 import json
 import os
@@ -9,6 +12,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.rigs import forked
 from tests.rigs.counterparts import free_port
 
 OSTIARY = (str(Path(sys.executable).with_name("ostiary")),)
@@ -18,7 +22,8 @@ _LINK = re.compile(r"(http\S+/enrol#(\S+))")
 class Served:
     """One running server. `link` is the first administrator's, as it was printed."""
 
-    command: tuple[str, ...] = (*OSTIARY, "serve")
+    command: tuple[str, ...] = ()
+    """What is started instead of `ostiary serve`."""
 
     def __init__(self, folder, environ):
         self.folder = Path(folder)
@@ -40,14 +45,17 @@ class Served:
     def start(self, *words):
         """Start and wait for `ready`; raises with what was printed when it does not come."""
         with (self.folder / "stderr.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.command, *words],
-                env=self.environ,
-                cwd=self.folder,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+            if self._spared() and not self.command:
+                self.process = forked.serve(["serve", *words], self.environ, self.folder, log)
+            else:
+                self.process = subprocess.Popen(
+                    [*(self.command or (*OSTIARY, "serve")), *words],
+                    env=self.environ,
+                    cwd=self.folder,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
         self.printed = ""
         for line in self.process.stdout:
             self.printed += line
@@ -88,18 +96,24 @@ class Served:
 
     def cli(self, *words, stdin=None, check=True):
         """Run a command on the same settings; return its standard output."""
-        done = subprocess.run(  # noqa: PLW1510 - the caller says whether the code matters
-            [*OSTIARY, *words],
-            env=self.environ,
-            cwd=self.folder,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        if self._spared():
+            done = forked.run(words, self.environ, self.folder, stdin)
+        else:
+            done = subprocess.run(  # noqa: PLW1510 - the caller says whether the code matters
+                [*OSTIARY, *words],
+                env=self.environ,
+                cwd=self.folder,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
         if check and done.returncode:
             raise RuntimeError(f"{words} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout if check else done
+
+    def _spared(self):
+        return forked.fits(self.environ)
 
     def json(self, *words):
         """Run a command with --json and return its rows."""
@@ -108,6 +122,13 @@ class Served:
     def invite(self, email):
         """Invite a person and return the token of their link."""
         return _LINK.search(self.json("people", "add", "--email", email)[0]["link"])[2]
+
+
+class Program(Served):
+    """The program as a shell starts it, for tests of the start itself."""
+
+    def _spared(self):
+        return False
 
 
 @contextmanager

@@ -1,6 +1,15 @@
 """The whole first story without a browser's window: link, passkey, sign out, sign in, two sessions, one ended."""
 
+import pytest
+
 from tests.flows.browser import Browser
+from tests.flows.server import Program, serving
+
+
+@pytest.fixture
+def server(tmp_path):
+    with serving(tmp_path, Program) as served:
+        yield served
 
 
 def test_a_person_enrols_signs_in_and_ends_a_session_that_is_refused_at_once(server):

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 refused or something found wrong, 2 wrong usage, settings 
 cannot answer now (EX_TEMPFAIL of sysexits.h), 130 interrupted.
 """
 
+import gc
 import io
 import logging
 import os
@@ -213,7 +214,10 @@ def run(command: Callable[[], object]) -> int:
 
 def _asked() -> object:
     """Do what was asked for; what logs at all came with the command's file, and must not log among its answers."""
+    gc.disable()  # what is imported stays: to look through it again and again is a sixth of a start
     command, bound, _ = app().parse_args(print_error=False, exit_on_error=False)
+    gc.freeze()
+    gc.enable()
     if "structlog" in sys.modules:
         journal = import_module("ostiary.cli.journal")
         journal.log_to_stderr(logging.WARNING)
