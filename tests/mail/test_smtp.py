@@ -205,8 +205,7 @@ def test_kill_9_in_the_middle_of_sending_loses_no_letter(box, tmp_path):
     try:
         assert box.reached.wait(20), "the server sends beside the requests"
     finally:
-        served.process.kill()
-        served.process.wait(20)
+        served.kill()
     box.holding = False
     box.let_go.set()
     assert box.raw == []

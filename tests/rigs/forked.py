@@ -10,6 +10,7 @@ import subprocess
 import sys
 from multiprocessing import get_context
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from tempfile import TemporaryFile
 
 from ostiary import cli
@@ -57,9 +58,9 @@ def fits(env):
 def serve(words, env, cwd, stderr):
     """Start a command whose `stdout` is read as a text while it runs."""
     here, there = os.pipe()
-    with open(there, "wb") as stdout, open(os.devnull, "rb") as stdin:
+    with os.fdopen(there, "wb") as stdout, Path(os.devnull).open("rb") as stdin:
         started = Forked(words, env, cwd, stdin, stdout, stderr)
-    started.stdout = open(here, encoding="utf-8")
+    started.stdout = os.fdopen(here, encoding="utf-8")
     return started
 
 
@@ -96,9 +97,9 @@ def _become(words, env, cwd, streams):
     for place, stream in enumerate(streams):
         os.dup2(stream.number, place)
         os.close(stream.number)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace", buffering=1)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace", buffering=1)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
