@@ -26,6 +26,8 @@ LOCK = ROOT / "tests" / "rigs" / "proxies.lock"
 WORKERS = 4
 """As many tests run side by side at the most (Makefile)."""
 
+_ROOM = 1 << 30
+
 _given: set[int] = set()
 PACKAGES = {
     "chromium": lambda: Path("/usr/bin/chromium").exists(),
@@ -55,8 +57,19 @@ def main(command):
             flush=True,
         )
     with postgres() as url:
-        environ = os.environ | ({"OSTIARY_TEST_POSTGRES_URL": url} if url else {})
+        environ = memory() | os.environ | ({"OSTIARY_TEST_POSTGRES_URL": url} if url else {})
         return subprocess.run(command, env=environ, check=False).returncode
+
+
+def memory(place=Path("/dev/shm")):
+    """Where pytest makes its folders: in memory, where there is room. No test is about the disk under it, and a file
+    system without a journal looks longer and longer for a place where nothing was deleted of late.
+    """
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return {}
+    return {"PYTEST_DEBUG_TEMPROOT": str(place)} if found.f_bavail * found.f_frsize >= _ROOM else {}
 
 
 def missing():
