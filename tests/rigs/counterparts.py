@@ -26,6 +26,7 @@ LOCK = ROOT / "tests" / "rigs" / "proxies.lock"
 WORKERS = 4
 """As many tests run side by side at the most (Makefile)."""
 
+MEMORY = Path("/dev/shm")
 _ROOM = 1 << 30
 
 _given: set[int] = set()
@@ -56,20 +57,26 @@ def main(command):
             f"counterparts: no {package}; its tests will not run. To run them: apt-get install {package} (as root).",
             flush=True,
         )
-    with postgres() as url:
-        environ = memory() | os.environ | ({"OSTIARY_TEST_POSTGRES_URL": url} if url else {})
+    with postgres() as url, tablespace(url) as place:
+        given = {"OSTIARY_TEST_POSTGRES_URL": url, "OSTIARY_TEST_POSTGRES_TABLESPACE": place}
+        environ = temporary() | os.environ | {name: value for name, value in given.items() if value}
         return subprocess.run(command, env=environ, check=False).returncode
 
 
-def memory(place=Path("/dev/shm")):
-    """Where pytest makes its folders: in memory, where there is room. No test is about the disk under it, and a file
-    system without a journal looks longer and longer for a place where nothing was deleted of late.
+def temporary():
+    """Where pytest makes its folders."""
+    return {"PYTEST_DEBUG_TEMPROOT": str(MEMORY)} if roomy() else {}
+
+
+def roomy():
+    """Whether there is room in memory for what tests write. None is about the disk under it, and a file system without
+    a journal looks longer and longer for a place where nothing was deleted of late.
     """
     try:
-        found = os.statvfs(place)
+        found = os.statvfs(MEMORY)
     except OSError:
-        return {}
-    return {"PYTEST_DEBUG_TEMPROOT": str(place)} if found.f_bavail * found.f_frsize >= _ROOM else {}
+        return False
+    return found.f_bavail * found.f_frsize >= _ROOM
 
 
 def missing():
@@ -158,6 +165,41 @@ def database(server):
             psycopg.connect(f"{server}/postgres", autocommit=True) as connection,
         ):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def tablespace(url):
+    """A place in memory for the hundreds of databases that tests make, on a server that runs here; None where it cannot be.
+
+    Only root can hand the folder to the server's user.
+    """
+    made = place = None
+    try:
+        if url and os.geteuid() == 0 and roomy():
+            with psycopg.connect(url, autocommit=True) as connection:
+                data = Path(connection.execute("SHOW data_directory").fetchone()[0])
+                place = Path(tempfile.mkdtemp(prefix="ostiary-postgres-", dir=MEMORY))
+                shutil.chown(place, data.stat().st_uid, data.stat().st_gid)
+                connection.execute(f"CREATE TABLESPACE {place.name.replace('-', '_')} LOCATION '{place}'")
+                made = place.name.replace("-", "_")
+    except (psycopg.Error, OSError):
+        made = None
+    try:
+        yield made
+    finally:
+        if made:
+            forget(url, made)
+        if place:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def forget(url, name):
+    """Drop a tablespace, and what tests that were cut off have left in it."""
+    of_it = "SELECT datname FROM pg_database JOIN pg_tablespace t ON dattablespace = t.oid WHERE spcname = %s"
+    with contextlib.suppress(psycopg.Error), psycopg.connect(url, autocommit=True) as connection:
+        for (left,) in connection.execute(of_it, (name,)).fetchall():
+            connection.execute(f"DROP DATABASE IF EXISTS {left} WITH (FORCE)")
+        connection.execute(f"DROP TABLESPACE {name}")
 
 
 @contextlib.contextmanager

@@ -118,8 +118,9 @@ def postgres_database(server, template="template0"):
     """A database of our own on the server of that address; yields its address."""
     name = f"ostiary_storage_{os.urandom(6).hex()}"
     parts = psycopg.conninfo.conninfo_to_dict(schema.libpq_url(server))
+    place = os.environ.get("OSTIARY_TEST_POSTGRES_TABLESPACE", "pg_default")
     with psycopg.connect(schema.libpq_url(server), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' LOCALE 'C'")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' LOCALE 'C' TABLESPACE {place}")
     try:
         yield f"postgresql://{parts.get('user', 'postgres')}@{parts['host']}:{parts.get('port', 5432)}/{name}"
     finally:
