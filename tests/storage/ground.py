@@ -118,7 +118,8 @@ def postgres_database(server, template="template0"):
     """A database of our own on the server of that address; yields its address."""
     name = f"ostiary_storage_{os.urandom(6).hex()}"
     parts = psycopg.conninfo.conninfo_to_dict(schema.libpq_url(server))
-    place = os.environ.get("OSTIARY_TEST_POSTGRES_TABLESPACE", "pg_default")
+    ours = server == os.environ.get("OSTIARY_TEST_POSTGRES_URL")
+    place = os.environ.get("OSTIARY_TEST_POSTGRES_TABLESPACE", "pg_default") if ours else "pg_default"
     with psycopg.connect(schema.libpq_url(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' LOCALE 'C' TABLESPACE {place}")
     try:
