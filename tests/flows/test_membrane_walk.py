@@ -26,11 +26,15 @@ RECOVERED = (
     "auth.recoveryExecute admitted",
 )
 READER = """
-import json, re, subprocess, sys
+import json, re, subprocess, sys, time
 environ = json.loads({environ!r})
 def mail(*words):
     return subprocess.run([{ostiary!r}, "mail", *words, "--tenant", {tenant!r}, "--json"], env=environ, capture_output=True, text=True, check=True).stdout
-newest = json.loads(mail("list", "--to", {contact!r}).splitlines()[0])
+def captured():
+    rows = map(json.loads, mail("list", "--to", {contact!r}).splitlines())
+    return next((row for row in rows if row["state"] == "captured"), None)
+while not (newest := captured()):  # one that waits is sealed
+    time.sleep(0.05)
 print(re.search(r"\\b[0-9]{{8}}\\b", mail("show", newest["id"]))[0])
 """
 

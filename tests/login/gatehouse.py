@@ -68,6 +68,7 @@ class Gatehouse:
         """Let go of the store."""
         for one in (*self.nodes, self):
             self.leave(one.house)
+        self.run(asyncio.sleep(0))  # a connection that was closed lets go of its socket in the loop's next turn
         self.loop.close()
 
     def leave(self, house):
