@@ -96,9 +96,10 @@ def is_alias(name: str) -> bool:
 
 def named(said: str, environ: Mapping[str, str]) -> str:
     """Return what is wrong with settings, each by its other name too where whoever set them uses such names."""
-    if not any(map(is_alias, environ)):
+    theirs = [name for name in environ if name.startswith(_PREFIX)]
+    if not theirs:
         return said
-    others = {alias.key: name for name, alias in reversed(ALIASES.items()) if alias.key}
+    others = {ALIASES[name].key: name for name in (*reversed(ALIASES), *theirs) if name in ALIASES}
     return _OURS.sub(lambda found: found[0] + (f" ({others[found[1]]})" if found[1] in others else ""), said)
 
 

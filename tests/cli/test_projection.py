@@ -142,5 +142,9 @@ def test_status_says_what_to_do_about_a_key_that_somebody_else_wrote(shown):
     shown.client.set("gateway:session_events", "a text")
     code, out, err = shown("projection", "status")
     assert (code, "unavailable (foreign_key)" in out) == (1, True)
-    assert "gateway:session_events must be a stream" in err
+    assert "session_events must be a stream" in err
     assert shown.client.get("gateway:session_events") == "a text"
+    code, _, err = shown("projection", "rebuild")
+    assert (code, "session_events must be a stream" in err) == (75, True)
+    _, out, _ = shown("doctor")
+    assert "session_events must be a stream" in out

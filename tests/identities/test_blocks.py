@@ -207,7 +207,7 @@ def test_what_is_the_code_of_a_reason(code):
     assert is_reason(code)
 
 
-@pytest.mark.parametrize("code", ["", "x" * 129, "a\n", "a\x1b[2J", "\u202ea"])
+@pytest.mark.parametrize("code", ["", " ", "\u200d", "x" * 129, "a\n", "a\x1b[2J", "\u202ea"])
 def test_what_is_none(code):
     assert not is_reason(code)
 

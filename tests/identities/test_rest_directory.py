@@ -87,6 +87,12 @@ def test_an_address_is_nobodys_then_somebodys_then_blocked(service, directory):
     assert directory.ensure(ADA, BERLIN) == Resolved(Kind.BLOCKED, reason="abuse")
 
 
+def test_a_reason_that_was_told_is_a_reason_that_is_understood(service, directory):
+    directory.ensure(ADA, BERLIN)
+    assert directory.block_person("user-1", "mißbraucht, zweimal")
+    assert directory.resolve(ADA) == Resolved(Kind.BLOCKED, reason="mißbraucht, zweimal")
+
+
 def test_addresses_match_exactly(service, directory):
     directory.ensure("Pilot@example.test", BERLIN)
     assert directory.resolve("pilot@example.test").kind is Kind.CREATABLE

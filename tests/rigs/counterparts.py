@@ -7,6 +7,7 @@ temporary cluster on a free port, stopped by its own process id. The command's e
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -173,33 +174,51 @@ def tablespace(url):
 
     Only root can hand the folder to the server's user.
     """
-    made = place = None
+    made = None
     try:
         if url and os.geteuid() == 0 and roomy():
             with psycopg.connect(url, autocommit=True) as connection:
-                data = Path(connection.execute("SHOW data_directory").fetchone()[0])
-                place = Path(tempfile.mkdtemp(prefix="ostiary-postgres-", dir=MEMORY))
-                shutil.chown(place, data.stat().st_uid, data.stat().st_gid)
-                connection.execute(f"CREATE TABLESPACE {place.name.replace('-', '_')} LOCATION '{place}'")
-                made = place.name.replace("-", "_")
+                sweep(connection)
+                made = allotted(connection)
     except (psycopg.Error, OSError):
         made = None
     try:
         yield made
     finally:
         if made:
-            forget(url, made)
-        if place:
-            shutil.rmtree(place, ignore_errors=True)
+            with contextlib.suppress(psycopg.Error), psycopg.connect(url, autocommit=True) as connection:
+                forget(connection, made)
 
 
-def forget(url, name):
-    """Drop a tablespace, and what tests that were cut off have left in it."""
+def allotted(connection):
+    """Make the place; its name tells whose it is."""
+    data = Path(connection.execute("SHOW data_directory").fetchone()[0]).stat()
+    place = Path(tempfile.mkdtemp(prefix=f"ostiary_tests_{os.getpid()}_", dir=MEMORY))
+    try:
+        shutil.chown(place, data.st_uid, data.st_gid)
+        connection.execute(f"CREATE TABLESPACE {place.name} LOCATION '{place}'")
+    except (psycopg.Error, OSError):
+        place.rmdir()
+        raise
+    return place.name
+
+
+def sweep(connection):
+    """Drop the places of runs that were killed."""
+    for (name,) in connection.execute("SELECT spcname FROM pg_tablespace").fetchall():
+        owner = re.match(r"ostiary_tests_(\d+)_", name)
+        if owner and not Path(f"/proc/{owner[1]}").exists():
+            with contextlib.suppress(psycopg.Error):
+                forget(connection, name)
+
+
+def forget(connection, name):
+    """Drop a place, and what tests that were cut off have left there."""
     of_it = "SELECT datname FROM pg_database JOIN pg_tablespace t ON dattablespace = t.oid WHERE spcname = %s"
-    with contextlib.suppress(psycopg.Error), psycopg.connect(url, autocommit=True) as connection:
-        for (left,) in connection.execute(of_it, (name,)).fetchall():
-            connection.execute(f"DROP DATABASE IF EXISTS {left} WITH (FORCE)")
-        connection.execute(f"DROP TABLESPACE {name}")
+    for (left,) in connection.execute(of_it, (name,)).fetchall():
+        connection.execute(f"DROP DATABASE IF EXISTS {left} WITH (FORCE)")
+    connection.execute(f"DROP TABLESPACE {name}")
+    shutil.rmtree(MEMORY / name, ignore_errors=True)
 
 
 @contextlib.contextmanager

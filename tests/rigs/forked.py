@@ -6,9 +6,11 @@ that it is given. What is asked of a start itself, or of another Python, runs th
 
 import os
 import pkgutil
+import signal
 import subprocess
 import sys
-from multiprocessing import get_context
+from contextlib import suppress
+from multiprocessing import current_process, get_context
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -46,8 +48,9 @@ class Forked:
 
     def send_signal(self, number):
         """Send a signal to this process only, unless it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        with suppress(ProcessLookupError):
+            if self.poll() is None:
+                os.kill(self.pid, number)
 
 
 def fits(env):
@@ -70,7 +73,12 @@ def run(words, env, cwd, given=None, timeout=60):
         stdin.write((given or "").encode())
         stdin.seek(0)
         started = Forked(words, env, cwd, stdin, stdout, stderr)
-        code = started.wait(timeout)
+        try:
+            code = started.wait(timeout)
+        except subprocess.TimeoutExpired:
+            started.send_signal(signal.SIGKILL)
+            started.wait()
+            raise
         stdout.seek(0)
         stderr.seek(0)
         return subprocess.CompletedProcess(words, code, stdout.read().decode(), stderr.read().decode())
@@ -104,4 +112,5 @@ def _become(words, env, cwd, streams):
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = ["ostiary", *words]
+    current_process()._config["daemon"] = False  # it may have processes of its own
     main()

@@ -107,6 +107,11 @@ def test_an_unknown_name_stops_the_start_and_names_its_nearest(name, nearest):
     assert nearest is None or told.endswith(f" {nearest}?")
 
 
+def test_who_uses_none_of_the_other_names_is_told_none():
+    given = {"OTEL_SERVICE_NAME": "x", "OSTIARY_INTERNAL_HTTP_ADDR": "0.0.0.0:9081"}
+    assert "AUTHSESSION_" not in refusal(**given)
+
+
 def test_two_names_of_one_setting_must_agree():
     assert read(OSTIARY_USER_SERVICE_MODE="local", AUTHSESSION_USER_SERVICE_MODE="stub") == read()
     given = {"OSTIARY_PUBLIC_HTTP_ADDR": ":9000", "AUTHSESSION_PUBLIC_HTTP_ADDR": ":9001"}

@@ -22,11 +22,6 @@ from ostiary.storage import snapshots
 __all__ = ["rebuild", "status", "verify"]
 
 _CLAIM_MS = 5_000
-_HINTS = {
-    "sign_in": "Are OSTIARY_REDIS_PASSWORD_FILE and OSTIARY_REDIS_USERNAME those of this Redis?\n",
-    "foreign_key": "A key that the projection needs is of another type: somebody else wrote it. TYPE tells which:\n\
-{prefix}session_events must be a stream, {prefix}session:… texts. Remove it, or use another database.\n",
-}
 _STUCK = "Gateways refuse for good what stays revoked in Redis, and a rebuild may not bring it back. Revoke it\n\
 in the truth too (ostiary sessions revoke ID), or, where you are sure that it may live, delete its key\n\
 in Redis and rebuild again; docs/projection.md says more.\n"
@@ -92,7 +87,7 @@ async def _status(opened: House, mirror: Mirror, *, as_json: bool) -> int:
         about = await mirror.about()
     except MirrorUnavailable as fault:
         told |= {"redis": f"unavailable ({fault.why})", "events": None, "whole": None}
-        sys.stderr.write(_HINTS.get(fault.why, "").format(prefix=opened.settings.projection.prefix))
+        sys.stderr.write(f"{fault.remedy}.\n")
     else:
         told |= {"redis": about.version, "events": about.events, "whole": about.run == about.whole}
     one(told if as_json else {name: _plain(value) for name, value in told.items()}, as_json=as_json)

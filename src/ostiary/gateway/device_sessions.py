@@ -17,7 +17,7 @@ from ostiary.identities import service as identities
 from ostiary.identities.directory import Directory
 from ostiary.identities.model import normalise_email
 from ostiary.kernel.clock import instant
-from ostiary.kernel.legible import readable
+from ostiary.kernel.legible import visible
 from ostiary.kernel.refusals import Code, Refusal
 from ostiary.kernel.values import Caller, Scope
 from ostiary.keys.keyring import Keyring
@@ -220,7 +220,7 @@ def _act(wanted: RevokeWanted | BlockWanted | Refusal) -> Act | Refusal:
         return wanted
     reason, kind, id_ = wanted.reason_code.strip(), wanted.actor.type.strip(), (wanted.actor.id or "").strip()
     given = {"reason_code": reason, "actor.type": kind} | ({} if wanted.actor.id is None else {"actor.id": id_})
-    unfit = next((name for name, word in given.items() if not word or not readable(word)), "")
+    unfit = next((name for name, word in given.items() if not visible(word)), "")
     if unfit:
         return malformed("bad_fields", unfit)
     return Act(_PEER, Actor(kind, id_), reason)

@@ -1,6 +1,5 @@
 """The directory elsewhere: a user service over HTTP (device-sessions contract, section 8)."""
 
-import re
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote
@@ -8,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
+from ostiary.identities.blocks.model import is_reason
 from ostiary.identities.directory import Context, Kind, Resolved
 from ostiary.identities.model import is_user_id
 from ostiary.identities.settings import DirectorySettings
@@ -27,7 +27,6 @@ _INTERNAL = "/api/v1/internal"
 _RESOLVE, _ENSURE = f"{_INTERNAL}/user-resolutions/by-email", f"{_INTERNAL}/users/ensure-by-email"
 _BLOCK_ADDRESS = f"{_INTERNAL}/user-blocks/by-email"
 _NOBODY = "user-nobody"
-_WORD = re.compile(r"[!-~]{1,128}\Z")
 _BLOCKED = {"blocked", "already_blocked"}
 _LOG = structlog.get_logger("ostiary.identities")
 
@@ -180,7 +179,7 @@ def _resolved(operation: str, kind: str, said: _Resolution | _Ensured, known: se
         _broken(operation, "answer_malformed")
     names, blocks = kind in {Kind.EXISTING, Kind.CREATED}, kind == Kind.BLOCKED
     fits = [_is_id(said.user_id) if names else not said.user_id]
-    fits += [bool(_WORD.match(said.block_reason_code)) if blocks else not said.block_reason_code]
+    fits += [is_reason(said.block_reason_code) if blocks else not said.block_reason_code]
     if not all(fits):
         _broken(operation, "answer_malformed")
     return Resolved(Kind(kind), said.user_id, said.block_reason_code)

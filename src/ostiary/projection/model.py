@@ -55,11 +55,20 @@ class ProjectionSettings(msgspec.Struct, frozen=True):
         return f"ProjectionSettings(addr={self.addr!r})"
 
 
+_REMEDY = "See that it is up and that OSTIARY_REDIS_ADDR and what goes with it are right, then try again"
+_REMEDIES = {
+    "sign_in": "See that OSTIARY_REDIS_PASSWORD_FILE and OSTIARY_REDIS_USERNAME are those of this Redis",
+    "foreign_key": "Somebody else wrote a key that the projection needs: session_events must be a stream, "
+    "projection:whole and projection:rebuilding strings, each behind its prefix. Remove the other",
+}
+"""What to do, by the word, where that is something else."""
+
+
 class MirrorUnavailable(StoreUnavailable):
     """Redis cannot do what was asked. `why` is a machine word; nothing in it comes from the other side."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"Redis cannot be used ({why})", remedy="Look at OSTIARY_REDIS_…, then try again")
+        super().__init__(f"Redis cannot be used ({why})", remedy=_REMEDIES.get(why, _REMEDY))
         self.why = why
 
 

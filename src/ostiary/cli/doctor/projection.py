@@ -11,7 +11,7 @@ from ostiary.settings import Settings
 
 __all__ = ["projection"]
 
-_ADVICE = "Is it up, and are OSTIARY_REDIS_ADDR and the password right? Logins go on without it; gateways hear nothing."
+_MEANWHILE = "Logins go on without it; gateways hear nothing."
 
 
 def projection(settings: Settings) -> Iterator[Finding]:
@@ -21,23 +21,23 @@ def projection(settings: Settings) -> Iterator[Finding]:
         yield ok("projection", "no gateway reads from here (OSTIARY_REDIS_ADDR is not set)")
         return
     try:
-        why = asyncio.run(_asked(given))
-    except BootRefused as fault:
-        yield problem("projection", str(fault), "Put the file there, readable for this user.")
+        fault = asyncio.run(_asked(given))
+    except BootRefused as refused:
+        yield problem("projection", str(refused), "Put the file there, readable for this user.")
         return
     where = f"Redis at {given.addr[0]}:{given.addr[1]}"
-    if why:
-        yield problem("projection", f"{where} cannot be used: {why}", _ADVICE)
+    if fault:
+        yield problem("projection", f"{where} cannot be used: {fault.why}", f"{fault.remedy}. {_MEANWHILE}")
     else:
         yield ok("projection", f"gateways read from {where}, which answers")
 
 
-async def _asked(settings: ProjectionSettings) -> str:
+async def _asked(settings: ProjectionSettings) -> MirrorUnavailable | None:
     mirror = RedisMirror(settings)
     try:
         await mirror.about()
     except MirrorUnavailable as fault:
-        return fault.why
+        return fault
     finally:
         await mirror.close()
-    return ""
+    return None

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from ostiary.kernel.legible import readable
+from ostiary.kernel.legible import visible
 
 __all__ = ["Block", "Done", "Kind", "Over", "Word", "is_reason"]
 
@@ -51,4 +51,4 @@ class Done(msgspec.Struct, frozen=True):
 
 def is_reason(text: str) -> bool:
     """Tell whether a text can be the code of a reason: 1 to 128 letters that people can read, on one line."""
-    return 0 < len(text) <= _REASON_LONGEST and readable(text)
+    return len(text) <= _REASON_LONGEST and visible(text)
