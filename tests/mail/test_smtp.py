@@ -1,7 +1,10 @@
 """SMTP against a real server: encrypted, signed in, delivered once; what a bad day of the server does to a letter."""
 
+import asyncio
+import gc
 import re
 import time
+import warnings
 
 import pytest
 from structlog.testing import capture_logs
@@ -156,6 +159,18 @@ def test_a_4xx_is_tried_again_and_a_5xx_never(box, sending):
     assert [line["why"] for line in logs] == ["smtp_451", "smtp_550"]
     assert "ada@" not in str(logs), "what the server says stays out of the log"
     assert told(sending)[1:] == [("mail.drop", ("notice", "smtp_550"))]
+
+
+def test_a_line_that_was_refused_does_not_wait_for_the_other_side_to_part(box, tmp_path, homes):
+    """TLS parts in two steps, and whoever asks once and goes would leave its socket open."""
+    given = box.settings(tmp_path)
+    (tmp_path / "smtp.password").write_text("hunter2-is-not-it")
+    sender = SmtpSender(homes(**given).settings.mail)
+    with warnings.catch_warnings(record=True) as told_of:
+        warnings.simplefilter("always")
+        assert [asyncio.run(sender.probe()) for _ in range(5)] == ["smtp_auth"] * 5
+        gc.collect()
+    assert [one.message for one in told_of if one.category is ResourceWarning] == []
 
 
 def test_a_wrong_password_keeps_the_letter_and_is_shown_nowhere(box, tmp_path, homes):

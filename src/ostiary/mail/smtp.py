@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from email.message import EmailMessage
+from typing import cast
 
 import aiosmtplib
 from aiosmtplib import SMTP
@@ -56,9 +57,9 @@ class SmtpSender:
             return sent
         return Sent(Verdict.SENT)
 
-    def _line(self) -> SMTP:
+    def _line(self) -> "_Line":
         given, (host, port) = self._settings, self._settings.smtp_addr or ("", 0)
-        return SMTP(
+        return _Line(
             hostname=host,
             port=port,
             username=given.smtp_user or None,
@@ -69,6 +70,15 @@ class SmtpSender:
             start_tls=given.smtp_tls is Encryption.STARTTLS,
             tls_context=self._tls,
         )
+
+
+class _Line(SMTP):
+    """A line that is gone once it is closed: QUIT has been answered or cannot be, and TLS need not part as well."""
+
+    def close(self) -> None:
+        if self.transport is not None:
+            cast("asyncio.WriteTransport", self.transport).abort()
+        super().close()
 
 
 def _tls(settings: MailSettings) -> ssl.SSLContext | None:
