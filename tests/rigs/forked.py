@@ -17,12 +17,12 @@ from tempfile import TemporaryFile
 
 from ostiary import cli
 from ostiary.cli.main import main
+from ostiary.settings import bare_environment
 
 __all__ = ["Forked", "fits", "run", "serve"]
 
 _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload([found.name for found in pkgutil.walk_packages(cli.__path__, "ostiary.cli.")])
-_SETTINGS = ("OSTIARY_", "AUTHSESSION_", "OTEL_")
 
 
 class Forked:
@@ -55,7 +55,7 @@ class Forked:
 
 def fits(env):
     """Tell whether a process with this environment can be forked: it has our own, but for settings."""
-    return _others(env) == _others(os.environ)
+    return bare_environment(env) == bare_environment()
 
 
 def serve(words, env, cwd, stderr):
@@ -95,10 +95,6 @@ class _Handed:
 
     def __setstate__(self, handed):
         self.number = handed.detach()
-
-
-def _others(env):
-    return {name: value for name, value in env.items() if not name.startswith(_SETTINGS)}
 
 
 def _become(words, env, cwd, streams):
